@@ -1,0 +1,1 @@
+"""The authoritative DNS server: feed, engines, files."""

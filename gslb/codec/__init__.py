@@ -1,0 +1,1 @@
+"""Core values to protobuf bytes and back, with limits."""

@@ -1,0 +1,87 @@
+"""Monitors and targets as protobuf, for assignments and snapshots. Decoding raises InvalidSnapshot."""
+
+from __future__ import annotations
+
+from gslb.api.v1 import health_pb2 as pb
+from gslb.core.errors import InvalidSnapshot
+from gslb.core.model import HttpProbe, Monitor, Target, TcpProbe
+
+
+def dump_target(target: Target) -> pb.Target:
+    return pb.Target(endpoint=target.endpoint, monitor=target.monitor, address=target.address)
+
+
+def load_target(message: pb.Target) -> Target:
+    return Target(endpoint=message.endpoint, monitor=message.monitor, address=message.address)
+
+
+def dump_monitor(monitor: Monitor) -> pb.Monitor:
+    message = pb.Monitor(
+        name=monitor.name,
+        port=monitor.port,
+        interval_ms=monitor.interval_ms,
+        timeout_ms=monitor.timeout_ms,
+        fall=monitor.fall,
+        rise=monitor.rise,
+        ok=monitor.ok,
+        hold_ms=monitor.hold_ms,
+        crash=monitor.crash,
+    )
+    match monitor.probe:
+        case HttpProbe() as http:
+            message.http.CopyFrom(_dump_http(http))
+        case TcpProbe() as tcp:
+            message.tcp.CopyFrom(pb.TcpProbe(tls=tcp.tls, verify=tcp.verify, sni=tcp.sni or ""))
+    return message
+
+
+def load_monitor(message: pb.Monitor) -> Monitor:
+    return Monitor(
+        name=message.name,
+        port=message.port,
+        interval_ms=message.interval_ms,
+        timeout_ms=message.timeout_ms,
+        fall=message.fall,
+        rise=message.rise,
+        ok=message.ok,
+        hold_ms=message.hold_ms,
+        crash=message.crash,
+        probe=_load_probe(message),
+    )
+
+
+def _dump_http(http: HttpProbe) -> pb.HttpProbe:
+    return pb.HttpProbe(
+        tls=http.tls,
+        verify=http.verify,
+        host=http.host or "",
+        sni=http.sni or "",
+        method=http.method,
+        path=http.path,
+        status=[pb.StatusRange(first=first, last=last) for first, last in http.status],
+        body=http.body or "",
+        keep=http.keep,
+    )
+
+
+def _load_probe(message: pb.Monitor) -> HttpProbe | TcpProbe:
+    match message.WhichOneof("probe"):
+        case "http":
+            http = message.http
+            return HttpProbe(
+                tls=http.tls,
+                verify=http.verify,
+                host=http.host or None,
+                sni=http.sni or None,
+                method=http.method,
+                path=http.path,
+                status=tuple((part.first, part.last) for part in http.status),
+                body=http.body or None,
+                keep=http.keep,
+            )
+        case "tcp":
+            return TcpProbe(tls=message.tcp.tls, verify=message.tcp.verify, sni=message.tcp.sni or None)
+        case _:
+            raise InvalidSnapshot(
+                f"monitor '{message.name}' has a kind this version does not know: upgrade this process"
+            )

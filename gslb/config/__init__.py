@@ -1,0 +1,1 @@
+"""YAML to Model: every error at once, each with file:line:column."""

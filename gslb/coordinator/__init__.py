@@ -1,0 +1,1 @@
+"""The shell around the core: ingest, relay, publish, admin."""

@@ -1,0 +1,1 @@
+"""The pure heart: no asyncio, sockets, files, clocks, randomness or logging."""

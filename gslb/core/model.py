@@ -1,0 +1,329 @@
+"""What a validated configuration means: frozen values, every reference resolvable, nothing to check again.
+
+`gslb.config` builds a Model, `compile_snapshot` turns it into a Snapshot, `decide` reads it. Sequences are tuples in
+configuration order unless said otherwise. Durations are integers of milliseconds (`_ms`) or seconds (`_s`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from hashlib import blake2b
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
+
+from gslb.core.names import Name
+from gslb.core.stages.base import Stage
+
+IPAddress = IPv4Address | IPv6Address
+IPNetwork = IPv4Network | IPv6Network
+
+
+class Family(StrEnum):
+    """The record type by which a member is answered; each family of a service is steered on its own."""
+
+    A = "A"
+    AAAA = "AAAA"
+    CNAME = "CNAME"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Location:
+    """A point on the globe in degrees, north and east positive."""
+
+    latitude: float
+    longitude: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """A place where agents stand; one without pools is a witness.
+
+    `probe_allow`: networks its agents may probe although they are refused by default (loopback, link-local ...).
+    """
+
+    name: str
+    location: Location | None
+    tags: tuple[tuple[str, str], ...]
+    probe_allow: tuple[IPNetwork, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HttpProbe:
+    """What an `http` monitor asks and expects.
+
+    `host`: Host header and, with `tls`, SNI and the name the certificate must carry; None = the address.
+    `status`: accepted inclusive ranges. `body`: text that the first 64 KiB of the body must contain.
+    `keep`: send the next request on the watched connection instead of opening a fresh one.
+    """
+
+    tls: bool
+    verify: bool
+    host: str | None
+    sni: str | None
+    method: str
+    path: str
+    status: tuple[tuple[int, int], ...]
+    body: str | None
+    keep: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TcpProbe:
+    """A `tcp` monitor: the connection opens, with `tls` the handshake completes too."""
+
+    tls: bool
+    verify: bool
+    sni: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Monitor:
+    """How members are probed and when a verdict changes (design: gdnsd's rules).
+
+    `fall` failures make DOWN, they need not be consecutive; `ok` successes in a row forget them. `rise` successes in a
+    row after DOWN make RECOVERING, which becomes UP after `hold_ms` without a failure (doubling with flaps).
+    `crash`: keep the last probe's connection open and treat its loss as a reason to confirm at once.
+    """
+
+    name: str
+    port: int
+    interval_ms: int
+    timeout_ms: int
+    fall: int
+    rise: int
+    ok: int
+    hold_ms: int
+    crash: bool
+    probe: HttpProbe | TcpProbe
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """A server: at most one address per family, or a host name (never both).
+
+    `probe`: where agents probe instead of the addresses (address or host name as text); None = each address by itself.
+    Name: as configured under `endpoints`, or `POOL/MEMBER` for a member written inside its pool.
+    """
+
+    name: str
+    addresses: tuple[IPAddress, ...]
+    host: Name | None
+    probe: str | None
+
+    def address(self, family: Family) -> IPAddress | None:
+        """The address answered in `family`, if it has one."""
+        version = {Family.A: 4, Family.AAAA: 6}.get(family)
+        return next((address for address in self.addresses if address.version == version), None)
+
+    def families(self) -> frozenset[Family]:
+        """The families in which this endpoint can be answered."""
+        if self.host is not None:
+            return frozenset({Family.CNAME})
+        return frozenset(Family.A if address.version == 4 else Family.AAAA for address in self.addresses)
+
+    def probe_address(self, family: Family) -> str:
+        """Where the verdict about `family` comes from: address or host name as text."""
+        if self.probe is not None:
+            return self.probe
+        if self.host is not None:
+            return self.host.to_text().rstrip(".")
+        return str(self.address(family))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Member:
+    """An endpoint's place in one pool. `weight` 0 = no traffic; `standby` = last resort."""
+
+    name: str
+    endpoint: str
+    weight: int
+    standby: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MinHealthy:
+    """How many of a pool's weighted, non-standby members of a family must serve for the pool to count as healthy."""
+
+    value: int
+    percent: bool
+
+    def count(self, members: int) -> int:
+        """The number of members meant, at least 1; percents round up."""
+        return max(1, -(-self.value * members // 100) if self.percent else self.value)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pool:
+    """Members at one site (None: nowhere in particular, so never probed)."""
+
+    name: str
+    site: str | None
+    members: tuple[Member, ...]
+    monitor: str | None
+    min_healthy: MinHealthy
+
+
+class AllDownKind(StrEnum):
+    """What a service answers when nothing eligible serves in any family."""
+
+    SERVE_ALL = "serve_all"
+    POOL = "pool"
+    ADDRESSES = "addresses"
+    NODATA = "nodata"
+    SERVFAIL = "servfail"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AllDown:
+    kind: AllDownKind
+    pool: str | None = None
+    addresses: tuple[IPAddress, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """A reusable chain: filters, then exactly one sharing stage. `slots` are what a service binds to pools."""
+
+    name: str
+    slots: tuple[str, ...]
+    stages: tuple[Stage, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service:
+    """A steered owner name.
+
+    `bindings`: (slot, pool) pairs; an unbound slot is empty. `monitor` overrides the pools' own. `answers`: how many
+    members an answer carries, 0 = all healthy ones. `by_query`: draw per answer instead of by the client's prefix.
+    """
+
+    name: Name
+    zone: Name
+    policy: str
+    bindings: tuple[tuple[str, str], ...]
+    monitor: str | None
+    ttl_s: int
+    answers: int
+    by_query: bool
+    all_down: AllDown
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RRset:
+    """Plain records: `rdatas` are wire bytes without compression (RFC 3597), in configuration order."""
+
+    name: Name
+    rrtype: int
+    ttl_s: int
+    rdatas: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Soa:
+    """The SOA but for its serial, which `apply` stores and raises when the zone's plain content changes."""
+
+    mname: Name
+    rname: Name
+    refresh_s: int
+    retry_s: int
+    expire_s: int
+    negative_ttl_s: int
+    ttl_s: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Zone:
+    """`rrsets` hold the apex NS set and all plain records, but not the SOA."""
+
+    apex: Name
+    soa: Soa
+    rrsets: tuple[RRset, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EcsTrust:
+    """Resolvers whose ECS counts (`networks`).
+
+    A private ECS address counts only where one of `own_prefixes` covers it: `geo.prefixes` and the CIDRs of rules.
+    """
+
+    networks: tuple[IPNetwork, ...]
+    own_prefixes: tuple[IPNetwork, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwnPrefix:
+    """A prefix the user knows better than the database: tags, and optionally where it is."""
+
+    network: IPNetwork
+    tags: tuple[tuple[str, str], ...]
+    country: str | None
+    location: Location | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GeoSources:
+    """`databases`: paths as configured (empty: the country database that ships with the package)."""
+
+    databases: tuple[str, ...]
+    prefixes: tuple[OwnPrefix, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Model:
+    zones: tuple[Zone, ...]
+    sites: tuple[Site, ...]
+    monitors: tuple[Monitor, ...]
+    endpoints: tuple[Endpoint, ...]
+    pools: tuple[Pool, ...]
+    policies: tuple[Policy, ...]
+    services: tuple[Service, ...]
+    ecs: EcsTrust
+    geo: GeoSources
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class Target:
+    """One thing to probe: verdicts are per (endpoint, monitor), and per address where there are two."""
+
+    endpoint: str
+    monitor: str
+    address: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layout:
+    """What one site's agents probe, in the order of their reports' states; named by its own content."""
+
+    site: str
+    targets: tuple[Target, ...]
+
+    @property
+    def digest(self) -> bytes:
+        """8 octets that name this content."""
+        lines = [self.site, *(f"{t.endpoint}\t{t.monitor}\t{t.address}" for t in self.targets)]
+        return blake2b("\n".join(lines).encode(), digest_size=8).digest()
+
+
+def layouts(model: Model) -> tuple[Layout, ...]:
+    """One layout per site, in the order of `model.sites`; a site with nothing to probe has an empty one."""
+    pools = {pool.name: pool for pool in model.pools}
+    endpoints = {endpoint.name: endpoint for endpoint in model.endpoints}
+    monitors: dict[str, set[str]] = {name: {pool.monitor} if pool.monitor else set() for name, pool in pools.items()}
+    for service in model.services:
+        if service.monitor is not None:
+            for _, pool_name in service.bindings:
+                monitors[pool_name].add(service.monitor)
+    targets: dict[str, set[Target]] = {site.name: set() for site in model.sites}
+    for name, pool in pools.items():
+        if pool.site is None:
+            continue
+        for member in pool.members:
+            endpoint = endpoints[member.endpoint]
+            addresses = {endpoint.probe_address(family) for family in endpoint.families()}
+            targets[pool.site].update(
+                Target(endpoint=endpoint.name, monitor=monitor, address=address)
+                for monitor in monitors[name]
+                for address in addresses
+            )
+    return tuple(Layout(site=site, targets=tuple(sorted(found))) for site, found in targets.items())

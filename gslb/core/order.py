@@ -1,0 +1,15 @@
+"""The order that never falls on any node: (incarnation of the store, configuration revision, directive revision)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Order:
+    incarnation: int = 0
+    config: int = 0
+    directive: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.incarnation}.{self.config}.{self.directive}"

@@ -1,0 +1,1 @@
+"""Where prefixes are: geo databases read into ranges."""

@@ -1,0 +1,26 @@
+"""`ADDR:PORT` as users write it: 127.0.0.1:53, [::1]:53, or :53 for loopback."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class SocketAddress:
+    host: str
+    port: int
+
+    @classmethod
+    def parse(cls, text: str, default_host: str = "127.0.0.1") -> SocketAddress:
+        """Raises ValueError with a sentence that shows the right form."""
+        host, colon, port = text.rpartition(":")
+        if host.startswith("[") and host.endswith("]"):
+            host = host[1:-1]
+        elif ":" in host:
+            raise ValueError(f"'{text}': write an IPv6 address in brackets, as in [::1]:53")
+        if not colon or not port.isdigit() or int(port) > 65_535:
+            raise ValueError(f"'{text}' is not ADDR:PORT, as in 127.0.0.1:53 or [::1]:53")
+        return cls(host or default_host, int(port))
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"

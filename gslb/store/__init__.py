@@ -1,0 +1,1 @@
+"""Where configuration and directives live: one protocol, one battery of tests, several stores."""
