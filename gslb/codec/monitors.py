@@ -8,11 +8,11 @@ from gslb.core.model import HttpProbe, Monitor, Target, TcpProbe
 
 
 def dump_target(target: Target) -> pb.Target:
-    return pb.Target(endpoint=target.endpoint, monitor=target.monitor, address=target.address)
+    return pb.Target(endpoint=target.endpoint, monitor=target.monitor, address=target.address, outside=target.outside)
 
 
 def load_target(message: pb.Target) -> Target:
-    return Target(endpoint=message.endpoint, monitor=message.monitor, address=message.address)
+    return Target(endpoint=message.endpoint, monitor=message.monitor, address=message.address, outside=message.outside)
 
 
 def dump_monitor(monitor: Monitor) -> pb.Monitor:
@@ -26,6 +26,7 @@ def dump_monitor(monitor: Monitor) -> pb.Monitor:
         ok=monitor.ok,
         hold_ms=monitor.hold_ms,
         crash=monitor.crash,
+        outside=monitor.outside,
     )
     match monitor.probe:
         case HttpProbe() as http:
@@ -46,6 +47,7 @@ def load_monitor(message: pb.Monitor) -> Monitor:
         ok=message.ok,
         hold_ms=message.hold_ms,
         crash=message.crash,
+        outside=message.outside,
         probe=_load_probe(message),
     )
 

@@ -83,6 +83,8 @@ class Monitor:
     `fall` failures make DOWN, they need not be consecutive; `ok` successes in a row forget them. `rise` successes in a
     row after DOWN make RECOVERING, which becomes UP after `hold_ms` without a failure (doubling with flaps).
     `crash`: keep the last probe's connection open and treat its loss as a reason to confirm at once.
+    `outside`: agents of all other sites probe the members' public addresses too; what they agree to have lost counts
+    once a site's own agents are silent.
     """
 
     name: str
@@ -94,6 +96,7 @@ class Monitor:
     ok: int
     hold_ms: int
     crash: bool
+    outside: bool = False
     probe: HttpProbe | TcpProbe
 
 
@@ -123,11 +126,11 @@ class Endpoint:
 
     def probe_address(self, family: Family) -> str:
         """Where the verdict about `family` comes from: address or host name as text."""
-        if self.probe is not None:
-            return self.probe
-        if self.host is not None:
-            return self.host.to_text().rstrip(".")
-        return str(self.address(family))
+        return self.probe if self.probe is not None else self.outside_address(family)
+
+    def outside_address(self, family: Family) -> str:
+        """What clients are answered in `family`, as text: where other sites' agents probe."""
+        return str(self.host) if self.host is not None else str(self.address(family))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -284,11 +287,15 @@ class Model:
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
 class Target:
-    """One thing to probe: verdicts are per (endpoint, monitor), and per address where there are two."""
+    """One thing to probe: verdicts are per (endpoint, monitor), and per address where there are two.
+
+    `outside`: the endpoint stands at another site, so the agent reports DOWN only after it has seen it up.
+    """
 
     endpoint: str
     monitor: str
     address: str
+    outside: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -301,29 +308,39 @@ class Layout:
     @property
     def digest(self) -> bytes:
         """8 octets that name this content."""
-        lines = [self.site, *(f"{t.endpoint}\t{t.monitor}\t{t.address}" for t in self.targets)]
+        lines = [self.site, *(f"{t.endpoint}\t{t.monitor}\t{t.address}\t{t.outside:d}" for t in self.targets)]
         return blake2b("\n".join(lines).encode(), digest_size=8).digest()
 
 
 def layouts(model: Model) -> tuple[Layout, ...]:
     """One layout per site, in the order of `model.sites`; a site with nothing to probe has an empty one."""
-    pools = {pool.name: pool for pool in model.pools}
+    monitors = {monitor.name: monitor for monitor in model.monitors}
     endpoints = {endpoint.name: endpoint for endpoint in model.endpoints}
-    monitors: dict[str, set[str]] = {name: {pool.monitor} if pool.monitor else set() for name, pool in pools.items()}
+    targets: dict[str, set[Target]] = {site.name: set() for site in model.sites}
+    for pool, used in _monitors_of_pools(model):
+        for member in pool.members if pool.site is not None else ():
+            for site, found in targets.items():
+                outside = site != pool.site
+                asked = {name for name in used if not outside or monitors[name].outside}
+                found.update(_targets(endpoints[member.endpoint], asked, outside))
+    return tuple(Layout(site=site, targets=tuple(sorted(found))) for site, found in targets.items())
+
+
+def _monitors_of_pools(model: Model) -> list[tuple[Pool, set[str]]]:
+    """Every pool with its own monitor and those of the services that bind it."""
+    used = {pool.name: {pool.monitor} if pool.monitor is not None else set() for pool in model.pools}
     for service in model.services:
         if service.monitor is not None:
             for _, pool_name in service.bindings:
-                monitors[pool_name].add(service.monitor)
-    targets: dict[str, set[Target]] = {site.name: set() for site in model.sites}
-    for name, pool in pools.items():
-        if pool.site is None:
-            continue
-        for member in pool.members:
-            endpoint = endpoints[member.endpoint]
-            addresses = {endpoint.probe_address(family) for family in endpoint.families()}
-            targets[pool.site].update(
-                Target(endpoint=endpoint.name, monitor=monitor, address=address)
-                for monitor in monitors[name]
-                for address in addresses
-            )
-    return tuple(Layout(site=site, targets=tuple(sorted(found))) for site, found in targets.items())
+                used[pool_name].add(service.monitor)
+    return [(pool, used[pool.name]) for pool in model.pools]
+
+
+def _targets(endpoint: Endpoint, monitors: set[str], outside: bool) -> set[Target]:
+    """Inside, an endpoint is probed where it asks to be (`probe`); outside, at what clients are answered."""
+    addresses = {endpoint.outside_address(f) if outside else endpoint.probe_address(f) for f in endpoint.families()}
+    return {
+        Target(endpoint=endpoint.name, monitor=monitor, address=address, outside=outside)
+        for monitor in monitors
+        for address in addresses
+    }

@@ -209,20 +209,24 @@ class Target(_message.Message):
     ENDPOINT_FIELD_NUMBER: _builtins.int
     MONITOR_FIELD_NUMBER: _builtins.int
     ADDRESS_FIELD_NUMBER: _builtins.int
+    OUTSIDE_FIELD_NUMBER: _builtins.int
     endpoint: _builtins.str
     monitor: _builtins.str
     address: _builtins.str
     """Address or host name."""
+    outside: _builtins.bool
+    """The endpoint stands at another site: DOWN is reported only after it has been seen up."""
     def __init__(
         self,
         *,
         endpoint: _builtins.str = ...,
         monitor: _builtins.str = ...,
         address: _builtins.str = ...,
+        outside: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "endpoint", b"endpoint", "monitor", b"monitor"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "endpoint", b"endpoint", "monitor", b"monitor", "outside", b"outside"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -241,6 +245,7 @@ class Monitor(_message.Message):
     OK_FIELD_NUMBER: _builtins.int
     HOLD_MS_FIELD_NUMBER: _builtins.int
     CRASH_FIELD_NUMBER: _builtins.int
+    OUTSIDE_FIELD_NUMBER: _builtins.int
     HTTP_FIELD_NUMBER: _builtins.int
     TCP_FIELD_NUMBER: _builtins.int
     name: _builtins.str
@@ -252,6 +257,8 @@ class Monitor(_message.Message):
     ok: _builtins.int
     hold_ms: _builtins.int
     crash: _builtins.bool
+    outside: _builtins.bool
+    """Agents of other sites probe it too."""
     @_builtins.property
     def http(self) -> Global___HttpProbe: ...
     @_builtins.property
@@ -268,12 +275,13 @@ class Monitor(_message.Message):
         ok: _builtins.int = ...,
         hold_ms: _builtins.int = ...,
         crash: _builtins.bool = ...,
+        outside: _builtins.bool = ...,
         http: Global___HttpProbe | None = ...,
         tcp: Global___TcpProbe | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["http", b"http", "probe", b"probe", "tcp", b"tcp"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["crash", b"crash", "fall", b"fall", "hold_ms", b"hold_ms", "http", b"http", "interval_ms", b"interval_ms", "name", b"name", "ok", b"ok", "port", b"port", "probe", b"probe", "rise", b"rise", "tcp", b"tcp", "timeout_ms", b"timeout_ms"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["crash", b"crash", "fall", b"fall", "hold_ms", b"hold_ms", "http", b"http", "interval_ms", b"interval_ms", "name", b"name", "ok", b"ok", "outside", b"outside", "port", b"port", "probe", b"probe", "rise", b"rise", "tcp", b"tcp", "timeout_ms", b"timeout_ms"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType_probe: _TypeAlias = _typing.Literal["http", "tcp"]  # noqa: Y015
     _WhichOneofArgType_probe: _TypeAlias = _typing.Literal["probe", b"probe"]  # noqa: Y015
