@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from ipaddress import IPv4Network, IPv6Network
-from typing import ClassVar, Protocol
+from typing import ClassVar, Protocol, Self
 
 from gslb.core.place import Place
 
@@ -88,5 +88,10 @@ class Stage(Protocol):
         ...
 
     def dump(self) -> str:
-        """Canonical JSON of the parameters; the registry's `load(kind, text)` undoes it."""
+        """Canonical JSON of the parameters."""
+        ...
+
+    @classmethod
+    def load(cls, text: str) -> Self:
+        """Undo `dump`. Raises InvalidSnapshot."""
         ...
