@@ -1,0 +1,266 @@
+"""What every store must do, whichever it is: the coordinator relies on nothing else."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import aclosing
+from itertools import chain
+from pathlib import Path
+
+import pytest
+
+from gslb.core.errors import Conflict, StoreUnavailable
+from gslb.store.base import ABSENT, MAX_COMMIT_BYTES, CommitTooLarge, Event, Store
+from gslb.store.embedded import EmbeddedStore
+
+Open = Callable[[], Awaitable[Store]]
+"""Opens the same store each time it is called; the one opened before must be closed."""
+
+DEADLINE_S = 10
+
+
+def embedded(folder: Path) -> Open:
+    return lambda: EmbeddedStore.open(folder / "store.db", new_incarnation=7)
+
+
+FACTORIES = [pytest.param(embedded, id="embedded")]
+
+
+@pytest.fixture(params=FACTORIES)
+def reopen(request: pytest.FixtureRequest, tmp_path: Path) -> Open:
+    open_: Open = request.param(tmp_path)
+    return open_
+
+
+@pytest.fixture
+async def store(reopen: Open) -> AsyncIterator[Store]:
+    opened = await reopen()
+    yield opened
+    await opened.close()
+
+
+async def collect(store: Store, prefix: str, after: int, commits: int) -> list[tuple[Event, ...]]:
+    """The first `commits` that a watch shows."""
+    seen: list[tuple[Event, ...]] = []
+    async with asyncio.timeout(DEADLINE_S), aclosing(store.watch(prefix, after)) as watch:
+        async for events in watch:
+            seen.append(events)
+            if len(seen) == commits:
+                break
+    return seen
+
+
+async def test_absent_key_reads_as_none(store: Store) -> None:
+    assert await store.get("a") is None
+    listing = await store.list("")
+    assert listing.entries == ()
+    assert listing.revision == 0
+
+
+async def test_a_put_is_read_back_with_its_revision(store: Store) -> None:
+    revision = await store.commit(compares={}, puts={"a": b"1", "b": b""})
+    a, b = await store.get("a"), await store.get("b")
+    assert a is not None
+    assert b is not None
+    assert (a.value, a.revision) == (b"1", revision)
+    assert (b.value, b.revision) == (b"", revision)
+
+
+async def test_revisions_rise_with_every_change_and_only_then(store: Store) -> None:
+    first = await store.commit(compares={}, puts={"a": b"1"})
+    second = await store.commit(compares={}, puts={"a": b"1"})
+    assert second > first
+    assert await store.commit(compares={"a": second}, puts={}) == second
+    assert await store.commit(compares={}, puts={}, deletes=["absent"]) == second
+    assert (await store.list("")).revision == second
+
+
+async def test_list_is_sorted_and_confined_to_the_prefix(store: Store) -> None:
+    await store.commit(compares={}, puts=dict.fromkeys(("b/2", "a", "b/10", "b", "c", "b/ü", "b0"), b""))
+    listing = await store.list("b/")
+    assert [entry.key for entry in listing.entries] == ["b/10", "b/2", "b/ü"]
+    assert len((await store.list("")).entries) == 7
+
+
+async def test_like_wildcards_in_a_prefix_mean_themselves(store: Store) -> None:
+    await store.commit(compares={}, puts={"a%b": b"", "axb": b"", "a_b": b""})
+    assert [entry.key for entry in (await store.list("a%")).entries] == ["a%b"]
+    assert [entry.key for entry in (await store.list("a_")).entries] == ["a_b"]
+
+
+async def test_compare_and_swap(store: Store) -> None:
+    first = await store.commit(compares={"a": ABSENT}, puts={"a": b"1"})
+    with pytest.raises(Conflict):
+        await store.commit(compares={"a": ABSENT}, puts={"a": b"2"})
+    second = await store.commit(compares={"a": first}, puts={"a": b"2"})
+    with pytest.raises(Conflict):
+        await store.commit(compares={"a": first}, puts={"a": b"3"})
+    entry = await store.get("a")
+    assert entry is not None
+    assert (entry.value, entry.revision) == (b"2", second)
+
+
+async def test_one_failed_compare_writes_nothing_at_all(store: Store) -> None:
+    first = await store.commit(compares={}, puts={"a": b"1"})
+    with pytest.raises(Conflict):
+        await store.commit(compares={"a": first, "b": 99}, puts={"c": b""}, deletes=["a"])
+    listing = await store.list("")
+    assert [entry.key for entry in listing.entries] == ["a"]
+    assert listing.revision == first
+
+
+async def test_a_deleted_key_is_absent_and_can_come_back(store: Store) -> None:
+    await store.commit(compares={}, puts={"a": b"1"})
+    deleted = await store.commit(compares={}, puts={}, deletes=["a"])
+    assert await store.get("a") is None
+    assert (await store.list("")).entries == ()
+    back = await store.commit(compares={"a": ABSENT}, puts={"a": b"2"})
+    assert back > deleted
+
+
+async def test_puts_and_deletes_go_together(store: Store) -> None:
+    await store.commit(compares={}, puts={"old": b"1"})
+    revision = await store.commit(compares={}, puts={"new": b"1"}, deletes=["old"])
+    assert await collect(store, "", revision - 1, 1) == [
+        (
+            Event(key="new", value=b"1", revision=revision),
+            Event(key="old", value=None, revision=revision),
+        )
+    ]
+
+
+async def test_a_contradiction_is_refused(store: Store) -> None:
+    with pytest.raises(ValueError, match="put and deleted"):
+        await store.commit(compares={}, puts={"a": b""}, deletes=["a"])
+
+
+async def test_sizes_are_limited(store: Store) -> None:
+    await store.commit(compares={}, puts={"a": b"x" * (MAX_COMMIT_BYTES - 1)})
+    with pytest.raises(CommitTooLarge):
+        await store.commit(compares={}, puts={"a": b"x" * MAX_COMMIT_BYTES})
+    with pytest.raises(CommitTooLarge):
+        await store.commit(compares={}, puts={"k" * 513: b""})
+    assert len((await store.list("")).entries) == 1
+
+
+async def test_of_racing_swaps_exactly_one_wins(store: Store) -> None:
+    async def swap(value: int) -> bool:
+        try:
+            await store.commit(compares={"a": ABSENT}, puts={"a": str(value).encode()})
+        except Conflict:
+            return False
+        return True
+
+    assert sum(await asyncio.gather(*(swap(value) for value in range(20)))) == 1
+
+
+async def test_contended_counter_loses_no_increment(store: Store) -> None:
+    async def increment() -> None:
+        while True:
+            entry = await store.get("n")
+            expected, value = (entry.revision, int(entry.value)) if entry else (ABSENT, 0)
+            try:
+                await store.commit(compares={"n": expected}, puts={"n": str(value + 1).encode()})
+            except Conflict:
+                continue
+            return
+
+    async with asyncio.timeout(DEADLINE_S):
+        await asyncio.gather(*(increment() for _ in range(40)))
+    entry = await store.get("n")
+    assert entry is not None
+    assert entry.value == b"40"
+
+
+async def test_a_watch_shows_what_was_and_what_comes(store: Store) -> None:
+    before = await store.commit(compares={}, puts={"w/a": b"1"})
+    watching = asyncio.create_task(collect(store, "w/", 0, 3))
+    await store.commit(compares={}, puts={"other": b"x"})
+    second = await store.commit(compares={}, puts={"w/a": b"2"})
+    third = await store.commit(compares={}, puts={}, deletes=["w/a"])
+    assert await watching == [
+        (Event(key="w/a", value=b"1", revision=before),),
+        (Event(key="w/a", value=b"2", revision=second),),
+        (Event(key="w/a", value=None, revision=third),),
+    ]
+
+
+async def test_a_waiting_watch_is_woken(store: Store) -> None:
+    async with asyncio.timeout(DEADLINE_S), aclosing(store.watch("", 0)) as watch:
+        for value in (b"1", b"2", b"3"):
+            pending = asyncio.ensure_future(anext(watch))
+            await store.list("")  # by now the watch has had its turn and found nothing
+            assert not pending.done()
+            revision = await store.commit(compares={}, puts={"a": value})
+            assert await pending == (Event(key="a", value=value, revision=revision),)
+
+
+async def test_a_watch_resumes_after_any_revision(store: Store) -> None:
+    revisions = [await store.commit(compares={}, puts={"a": str(n).encode(), "b": b""}) for n in range(30)]
+    for start in (0, 1, 15, 28):
+        seen = await collect(store, "", revisions[start], 29 - start)
+        assert [events[0].revision for events in seen] == revisions[start + 1 :]
+        assert all([event.key for event in events] == ["a", "b"] for events in seen)
+
+
+async def test_many_writers_one_watch_nothing_lost_nothing_twice(store: Store) -> None:
+    async def write(writer: int) -> list[int]:
+        return [await store.commit(compares={}, puts={f"w/{writer}": str(n).encode()}) for n in range(10)]
+
+    watching = asyncio.create_task(collect(store, "w/", 0, 200))
+    acknowledged = await asyncio.gather(*(write(writer) for writer in range(20)))
+    seen = await watching
+    assert [events[0].revision for events in seen] == sorted(chain.from_iterable(acknowledged))
+    for writer in range(20):
+        mine = [event for events in seen for event in events if event.key == f"w/{writer}"]
+        assert [event.value for event in mine] == [str(n).encode() for n in range(10)]
+
+
+async def test_list_then_watch_has_no_gap(store: Store) -> None:
+    async def write() -> None:
+        for n in range(50):
+            await store.commit(compares={}, puts={"a": str(n).encode()})
+
+    writing = asyncio.create_task(write())
+    async with asyncio.timeout(DEADLINE_S):
+        listing = await store.list("a")
+        value = int(listing.entries[0].value) if listing.entries else -1
+        async with aclosing(store.watch("a", listing.revision)) as watch:
+            while value < 49:
+                (event,) = await anext(watch)
+                assert event.value is not None
+                assert int(event.value) == value + 1
+                value += 1
+        await writing
+
+
+async def test_everything_is_there_after_reopening(reopen: Open) -> None:
+    store = await reopen()
+    incarnation = store.incarnation
+    await store.commit(compares={}, puts={"a": b"1", "b": b"2"})
+    revision = await store.commit(compares={}, puts={}, deletes=["b"])
+    await store.close()
+    store = await reopen()
+    try:
+        assert store.incarnation == incarnation
+        listing = await store.list("")
+        assert [(entry.key, entry.value) for entry in listing.entries] == [("a", b"1")]
+        assert listing.revision == revision
+        assert (await collect(store, "", revision - 1, 1))[0][0].key == "b"
+        assert await store.commit(compares={}, puts={"c": b""}) > revision
+    finally:
+        await store.close()
+
+
+async def test_closing_ends_watches_and_refuses_calls(reopen: Open) -> None:
+    store = await reopen()
+    watch = store.watch("", 0)
+    pending = asyncio.ensure_future(anext(watch, None))
+    await store.list("")
+    await store.close()
+    async with asyncio.timeout(DEADLINE_S):
+        assert await pending is None
+    with pytest.raises(StoreUnavailable):
+        await store.get("a")
+    await store.close()
