@@ -1,0 +1,147 @@
+"""Replies to wire bytes: sections of RRsets in, a message out that is never larger than allowed.
+
+What does not fit is left out whole: optional additional records first, then everything, with TC (RFC 2181 9).
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass, replace
+
+from dnslib import RD, RR, DNSHeader, DNSQuestion, EDNSOption
+from dnslib.label import DNSBuffer, DNSLabel
+
+from gslb.core import wire
+from gslb.core.records import Rcode, RRClass, RRType
+from gslb.core.wire import Query, Subnet
+
+UDP_BYTES = 1232
+"""Most that is sent or invited over UDP (RFC 9715)."""
+PLAIN_UDP_BYTES = 512
+TCP_BYTES = 65_535
+_FARTHEST_POINTER = 0x3FFF
+_RECORD_BYTES = 12
+"""A record without its RDATA, its owner name a pointer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Records:
+    """An RRset under the owner name to show, as lower-case wire bytes."""
+
+    owner: bytes
+    rrtype: int
+    ttl_s: int
+    rdatas: tuple[bytes, ...]
+
+
+Section = tuple[Records, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """What is answered, whatever the size. `glue` must not be missing (RFC 9471), `extra` may; both are Additional."""
+
+    rcode: Rcode
+    authoritative: bool = False
+    truncated: bool = False
+    answer: Section = ()
+    authority: Section = ()
+    glue: Section = ()
+    extra: Section = ()
+    scope: int = 0
+
+
+def compose(query: Query, subnet: Subnet | None, reply: Reply, limit: int) -> tuple[bytes, Reply]:
+    """The message, and the reply that was composed: `reply` itself or what was left of it within `limit` octets."""
+    smaller = replace(reply, extra=())
+    for candidate in (reply, smaller) if reply.extra else (reply,):
+        if _least_bytes(candidate) <= limit:
+            message = _compose(query, subnet, candidate)
+            if len(message) <= limit:
+                return message, candidate
+    rest = replace(smaller, truncated=True, answer=(), authority=(), glue=())
+    return _compose(query, subnet, rest), rest
+
+
+def compose_error(packet: bytes, rcode: int) -> bytes:
+    """A header alone, for a packet whose question cannot be told: id, opcode and RD are the packet's."""
+    identity, flags = struct.unpack_from("!2H", packet)
+    return struct.pack("!6H", identity, wire.QR | flags & (wire.OPCODE | wire.RD) | rcode, 0, 0, 0, 0)
+
+
+def size_limit(query: Query) -> int:
+    """Most octets of a UDP reply (RFC 6891 6.2.3, RFC 9715)."""
+    return min(max(PLAIN_UDP_BYTES, query.edns.size), UDP_BYTES) if query.edns else PLAIN_UDP_BYTES
+
+
+def _compose(query: Query, subnet: Subnet | None, reply: Reply) -> bytes:
+    buffer = DNSBuffer()
+    additional = reply.glue + reply.extra
+    _header(query, reply, additional).pack(buffer)
+    DNSQuestion(_label(query.spelling), query.rrtype, query.rrclass).pack(buffer)
+    for records in reply.answer + reply.authority + additional:
+        owner = _label(_spelled(records.owner, query))
+        for rdata in records.rdatas:
+            RR(owner, records.rrtype, RRClass.IN, records.ttl_s, RD(rdata)).pack(buffer)
+            _forget_far_names(buffer)
+    if query.edns is not None:
+        _opt(query.edns.dnssec_ok, subnet, reply).pack(buffer)
+    return bytes(buffer.data)
+
+
+def _header(query: Query, reply: Reply, additional: Section) -> DNSHeader:
+    """AD, CD and RA stay clear (RFC 4035 3.1.6)."""
+    return DNSHeader(
+        id=query.id,
+        bitmap=0,
+        qr=1,
+        aa=int(reply.authoritative),
+        tc=int(reply.truncated),
+        rd=int(query.recursion_desired),
+        rcode=reply.rcode & 0xF,
+        q=1,
+        a=_count(reply.answer),
+        auth=_count(reply.authority),
+        ar=_count(additional) + (query.edns is not None),
+    )
+
+
+def _opt(dnssec_ok: bool, subnet: Subnet | None, reply: Reply) -> RR:
+    """Version 0, of the flags only DO (RFC 3225 3), and ECS when it was asked (RFC 7871 7.2.1)."""
+    ttl = (reply.rcode >> 4) << 24 | dnssec_ok << 15
+    options = []
+    if subnet is not None:
+        head = struct.pack("!HBB", subnet.family, subnet.source, reply.scope)
+        options.append(EDNSOption(wire.OPT_CLIENT_SUBNET, head + subnet.address))
+    return RR(DNSLabel(()), RRType.OPT, UDP_BYTES, ttl, options)
+
+
+def _spelled(owner: bytes, query: Query) -> bytes:
+    """`owner` in the question's letters where it ends the question's name, so that it becomes a pointer there."""
+    if query.name.endswith(owner):
+        return query.spelling[len(query.name) - len(owner) :]
+    return owner
+
+
+def _label(name: bytes) -> DNSLabel:
+    labels, at = [], 0
+    while length := name[at]:
+        labels.append(name[at + 1 : at + 1 + length])
+        at += 1 + length
+    return DNSLabel(tuple(labels))
+
+
+def _count(section: Section) -> int:
+    return sum(len(records.rdatas) for records in section)
+
+
+def _least_bytes(reply: Reply) -> int:
+    """A lower bound, so that a huge RRset is not composed only to find that it does not fit."""
+    sections = reply.answer + reply.authority + reply.glue + reply.extra
+    return sum(_RECORD_BYTES + len(rdata) for records in sections for rdata in records.rdatas)
+
+
+def _forget_far_names(buffer: DNSBuffer) -> None:
+    """dnslib points back at any name it wrote, yet a pointer's 14 bits do not reach those farther out."""
+    if buffer.offset > _FARTHEST_POINTER:
+        buffer.names = {name: at for name, at in buffer.names.items() if at <= _FARTHEST_POINTER}

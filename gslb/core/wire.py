@@ -1,0 +1,180 @@
+"""Strict parsing of queries from the wire: what a stranger sent is checked once, here, and nothing is trusted before.
+
+Work is linear in the packet's length: names are never followed through pointers, since the one name that matters, the
+question's, stands first and so can have none. Composing replies is `gslb.core.compose`.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+from typing import NoReturn
+
+from gslb.core.errors import InvalidPacket
+from gslb.core.names import MAX_LABEL_BYTES, MAX_NAME_BYTES
+from gslb.core.records import Opcode, Rcode, RRType
+
+HEADER_BYTES = 12
+OPT_CLIENT_SUBNET = 8
+QR, RD = 0x8000, 0x0100
+OPCODE = 0x7800
+_DO = 0x8000
+_POINTER = 0xC0
+_SMALLEST_RECORD = 11
+
+_HEADER = struct.Struct("!6H")
+_QUESTION = struct.Struct("!2H")
+_RECORD = struct.Struct("!HHIH")
+_OPTION = struct.Struct("!2H")
+
+
+@dataclass(frozen=True, slots=True)
+class Edns:
+    """The OPT record of a query (RFC 6891 6.1). `options` are raw, since those of an unknown version mean nothing."""
+
+    size: int
+    version: int
+    dnssec_ok: bool
+    options: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A query with one question. `spelling` is the name as sent (RFC 4343), `name` the same in lower case."""
+
+    id: int
+    recursion_desired: bool
+    spelling: bytes
+    name: bytes
+    rrtype: int
+    rrclass: int
+    edns: Edns | None
+
+
+@dataclass(frozen=True, slots=True)
+class Subnet:
+    """ECS option (RFC 7871 6). `address`: the octets as sent, as many as `source` bits need."""
+
+    family: int
+    source: int
+    address: bytes
+
+
+def parse(packet: bytes) -> Query:
+    """Raises InvalidPacket: to be dropped without rcode, else to be answered with its rcode and a header alone."""
+    if len(packet) < HEADER_BYTES:
+        _refuse("short", None)
+    identity, flags, questions, answers, authorities, additionals = _HEADER.unpack_from(packet)
+    if flags & QR:
+        _refuse("response", None)
+    if flags & OPCODE != Opcode.QUERY:
+        _refuse("opcode", Rcode.NOTIMP)
+    if questions != 1:
+        _refuse("question count", Rcode.FORMERR)
+    end = _question_name_end(packet)
+    if end + _QUESTION.size > len(packet):
+        _refuse("question cut off", Rcode.FORMERR)
+    spelling = packet[HEADER_BYTES:end]
+    rrtype, rrclass = _QUESTION.unpack_from(packet, end)
+    return Query(
+        id=identity,
+        recursion_desired=bool(flags & RD),
+        spelling=spelling,
+        name=spelling.lower(),  # length octets are below the letters
+        rrtype=rrtype,
+        rrclass=rrclass,
+        edns=_find_edns(packet, end + _QUESTION.size, answers + authorities, additionals),
+    )
+
+
+def client_subnet(options: bytes) -> Subnet | None:
+    """The ECS option among a query's options. Raises InvalidPacket for a malformed option list or ECS option."""
+    found: Subnet | None = None
+    at = 0
+    while at < len(options):
+        if at + _OPTION.size > len(options):
+            _refuse("option cut off", Rcode.FORMERR)
+        code, length = _OPTION.unpack_from(options, at)
+        at += _OPTION.size
+        if at + length > len(options):
+            _refuse("option cut off", Rcode.FORMERR)
+        if code == OPT_CLIENT_SUBNET:
+            if found is not None:
+                _refuse("two ecs options", Rcode.FORMERR)
+            found = _parse_subnet(options[at : at + length])
+        at += length
+    return found
+
+
+def _question_name_end(packet: bytes) -> int:
+    at = HEADER_BYTES
+    while True:
+        if at >= len(packet):
+            _refuse("question cut off", Rcode.FORMERR)
+        length = packet[at]
+        if length > MAX_LABEL_BYTES:  # a pointer, too: it could only point forward or into the header
+            _refuse("question name", Rcode.FORMERR)
+        at += 1 + length
+        if at - HEADER_BYTES > MAX_NAME_BYTES:
+            _refuse("question name", Rcode.FORMERR)
+        if length == 0:
+            return at
+
+
+def _find_edns(packet: bytes, at: int, before: int, additionals: int) -> Edns | None:
+    """Walk all records, since only their lengths tell where the OPT record of the additional section is."""
+    if (before + additionals) * _SMALLEST_RECORD > len(packet) - at:
+        _refuse("record count", Rcode.FORMERR)
+    found: Edns | None = None
+    for number in range(before + additionals):
+        owner = at
+        at = _skip_name(packet, at)
+        if at + _RECORD.size > len(packet):
+            _refuse("record cut off", Rcode.FORMERR)
+        rrtype, rrclass, ttl, length = _RECORD.unpack_from(packet, at)
+        at += _RECORD.size + length
+        if at > len(packet):
+            _refuse("record cut off", Rcode.FORMERR)
+        if rrtype == RRType.OPT:
+            if number < before or found is not None or packet[owner] != 0:
+                _refuse("misplaced opt", Rcode.FORMERR)
+            found = Edns(rrclass, ttl >> 16 & 0xFF, bool(ttl & _DO), packet[at - length : at])
+    if at != len(packet):
+        _refuse("trailing octets", Rcode.FORMERR)
+    return found
+
+
+def _skip_name(packet: bytes, at: int) -> int:
+    """The end of a record's owner name, whose pointer, if it has one, must lead backward and outside the header."""
+    start = at
+    while True:
+        if at >= len(packet):
+            _refuse("record cut off", Rcode.FORMERR)
+        length = packet[at]
+        if length >= _POINTER:
+            if at + 2 > len(packet):
+                _refuse("record cut off", Rcode.FORMERR)
+            if not HEADER_BYTES <= (length & ~_POINTER) << 8 | packet[at + 1] < start:
+                _refuse("record name", Rcode.FORMERR)
+            return at + 2
+        if length > MAX_LABEL_BYTES or at + 1 + length - start > MAX_NAME_BYTES:
+            _refuse("record name", Rcode.FORMERR)
+        at += 1 + length
+        if length == 0:
+            return at
+
+
+def _parse_subnet(data: bytes) -> Subnet:
+    if len(data) < 4:
+        _refuse("ecs", Rcode.FORMERR)
+    family, source, scope, address = int.from_bytes(data[:2]), data[2], data[3], data[4:]
+    width = {0: 0, 1: 32, 2: 128}.get(family)
+    if width is None or source > width or scope != 0 or len(address) != (source + 7) // 8:
+        _refuse("ecs", Rcode.FORMERR)
+    if source % 8 and address[-1] & (0xFF >> source % 8):
+        _refuse("ecs", Rcode.FORMERR)
+    return Subnet(family, source, address)
+
+
+def _refuse(reason: str, rcode: Rcode | None) -> NoReturn:
+    raise InvalidPacket(reason, rcode)
