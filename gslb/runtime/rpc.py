@@ -33,9 +33,9 @@ _SERVER: tuple[tuple[str, int], ...] = (
 )
 
 
-def server() -> grpc.aio.Server:
+def server(*interceptors: grpc.aio.ServerInterceptor) -> grpc.aio.Server:
     """A server with our settings; add servicers and a port, then start it."""
-    return grpc.aio.server(options=_SERVER)
+    return grpc.aio.server(interceptors=interceptors, options=_SERVER)
 
 
 def channel(address: str) -> grpc.aio.Channel:

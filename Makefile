@@ -1,0 +1,67 @@
+# What to type. Every target sets up what it needs; nothing needs root.
+
+PYTHON ?= $(firstword $(foreach p,python3.14 python3.13 python3.12 python3.11 python3,$(if $(shell $(p) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo yes),$(p))))
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+PROTO_VENV := .venv-proto
+
+.PHONY: help demo test check lint unit e2e format proto proto-check bench clean
+
+help: ## Say what can be typed
+	@awk -F':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(READY): pyproject.toml constraints.txt
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed; name it with make PYTHON=/path/to/python"; exit 1; }
+	@echo "setting up $(VENV) with $(PYTHON) (once)"
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --group dev --editable .
+	@touch $@
+
+demo: $(READY) ## See it work and break it, in under a minute (KEEP=1 leaves it running)
+	@$(BIN)/gslb demo $(if $(KEEP),--keep)
+
+test: check unit e2e ## Everything that must hold: style, types, contracts, all tests
+
+check: lint proto-check ## Style, types, import contracts, freshness of generated code
+
+lint: $(READY)
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check --quiet .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-logo
+
+unit: $(READY)
+	@$(BIN)/pytest -q --numprocesses auto tests/unit tests/property tests/scenario tests/contract
+
+e2e: $(READY)
+	@$(BIN)/pytest -q tests/e2e
+
+format: $(READY) ## Bring the code into shape
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+$(PROTO_VENV)/.ready: pyproject.toml
+	@$(PYTHON) -m venv $(PROTO_VENV)
+	@$(PROTO_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
+	@$(PROTO_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --group proto
+	@touch $@
+
+proto: $(PROTO_VENV)/.ready ## Generate gslb/api from proto/
+	@PATH="$(CURDIR)/$(PROTO_VENV)/bin:$$PATH" python -m grpc_tools.protoc --proto_path=proto \
+	  --python_out=$(or $(OUT),.) --grpc_python_out=$(or $(OUT),.) --mypy_out=quiet:$(or $(OUT),.) --mypy_grpc_out=quiet:$(or $(OUT),.) \
+	  proto/gslb/api/v1/*.proto
+
+proto-check: $(PROTO_VENV)/.ready
+	@PATH="$(CURDIR)/$(PROTO_VENV)/bin:$$PATH" buf lint proto
+	@PATH="$(CURDIR)/$(PROTO_VENV)/bin:$$PATH" buf format --diff --exit-code proto
+	@rm -rf build/proto && mkdir -p build/proto && $(MAKE) --no-print-directory proto OUT=build/proto
+	@diff -r -x __pycache__ -x __init__.py build/proto/gslb/api/v1 gslb/api/v1 \
+	  || { echo "gslb/api is not what proto/ generates: run make proto and commit"; exit 1; }
+
+bench: $(READY) ## Measure
+	@for file in bench/*.py; do $(BIN)/python $$file || exit 1; done
+
+clean: ## Remove what was set up and built
+	@rm -rf $(VENV) $(PROTO_VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,35 @@
+"""gslb agent: run one site agent."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from gslb.cli import options
+from gslb.runtime import logs, process
+from gslb.runtime.addresses import SocketAddress
+
+
+@click.command()
+@click.option("--site", required=True, help="The site it stands at, as in the configuration.")
+@click.option("--name", default="agent", show_default=True, help="Tells several agents of one site apart.")
+@options.coordinators
+@options.data
+@options.metrics
+@options.log_level
+def agent(
+    site: str,
+    name: str,
+    coordinators: tuple[SocketAddress, ...],
+    data: Path,
+    metrics: SocketAddress | None,
+    log_level: str,
+) -> None:
+    """Run a site agent: it probes the servers of its site and reports what it sees to every coordinator."""
+    from site_agent.main import Options, run
+
+    logs.configure(log_level)
+    raise SystemExit(
+        process.run(run(Options(site=site, name=name, coordinators=coordinators, data=data, metrics=metrics)))
+    )

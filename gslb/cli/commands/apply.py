@@ -1,0 +1,58 @@
+"""gslb apply: put a configuration in force."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from gslb.cli import applying, client, options
+from gslb.cli.commands.check import show_problems, show_warnings, summary
+from gslb.config import ConfigErrors, Loaded
+from gslb.runtime.addresses import SocketAddress
+
+
+@click.command()
+@click.argument("config", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("-m", "--message", default="", help="Why, kept in the history.")
+@click.option("--author", default=None, help="Who, kept in the history (default: you).")
+@click.option("--expect", type=click.IntRange(min=1), default=None, help="Refuse unless this revision is in force.")
+@click.option("--dry-run", is_flag=True, help="Let the coordinator check it, change nothing.")
+@options.admin
+def apply(
+    config: Path, message: str, author: str | None, expect: int | None, dry_run: bool, admin: SocketAddress
+) -> None:
+    """Replace the configuration in force by this one, live, or refuse it as a whole.
+
+    Files that it names (includes, zone files, geo databases) travel with it.
+    """
+    loaded = _load(config)
+    change = applying.Change(
+        author=author or client.whoami(), message=message, expected_revision=expect or 0, dry_run=dry_run
+    )
+    answer = client.call(admin, lambda stub: applying.apply(stub, config, loaded, change, _show_progress))
+    if isinstance(answer, applying.Refusal):
+        show_problems(config.parent, answer.problems)
+        raise SystemExit(1)
+    for warning in answer.warnings:
+        click.echo(f"warning: {warning}", err=True)
+    outcome = "would apply" if dry_run else "in force already" if answer.unchanged else "in force"
+    click.echo(f"{config}: {outcome}, configuration revision {answer.order.config} ({summary(loaded)})")
+
+
+def _load(config: Path) -> Loaded:
+    try:
+        loaded = applying.read(config)
+    except ConfigErrors as errors:
+        show_problems(config.parent, errors.problems)
+        raise SystemExit(1) from None
+    show_warnings(config.parent, loaded.warnings)
+    return loaded
+
+
+def _show_progress(sent: int, total: int) -> None:
+    """One line that rewrites itself, for inputs that take a while, on a terminal only."""
+    if total > applying.PIECE_BYTES and sys.stderr.isatty():
+        end = "\n" if sent == total else ""
+        click.echo(f"\rsending {sent / 1e6:.1f} of {total / 1e6:.1f} MB{end}", nl=False, err=True)

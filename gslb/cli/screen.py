@@ -1,0 +1,51 @@
+"""How results look: tables with colour on a terminal, plain aligned text elsewhere, JSON when asked."""
+
+from __future__ import annotations
+
+import sys
+
+from google.protobuf import json_format
+from google.protobuf.message import Message
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+WIDTH_WITHOUT_TERMINAL = 150
+
+
+def console(*, errors: bool = False) -> Console:
+    """A console that never wraps what a program may read line by line."""
+    stream = sys.stderr if errors else sys.stdout
+    if stream.isatty():
+        return Console(file=stream, highlight=False)
+    return Console(file=stream, highlight=False, no_color=True, width=WIDTH_WITHOUT_TERMINAL, soft_wrap=True)
+
+
+def table(*columns: str, title: str | None = None) -> Table:
+    """A table without frames, readable also where there is no colour."""
+    made = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
+    for column in columns:
+        made.add_column(column, justify="right" if column.endswith(">") else "left", no_wrap=True)
+        made.columns[-1].header = column.removesuffix(">")
+    return made
+
+
+def print_json(message: Message) -> None:
+    """The whole answer with the field names of the interface, bytes as base64, zero values included."""
+    print(  # noqa: T201 - this is the command's output
+        json_format.MessageToJson(message, preserving_proto_field_name=True, always_print_fields_with_no_presence=True)
+    )
+
+
+def age(milliseconds: int) -> str:
+    """`0.4s`, `12s`, `3m`, `5h`, `2d`."""
+    seconds = milliseconds / 1000
+    for limit, unit, size in ((10, "s", 1), (60, "s", 1), (3600, "m", 60), (86_400, "h", 3600)):
+        if seconds < limit:
+            return f"{seconds:.1f}s" if limit == 10 else f"{seconds // size:.0f}{unit}"
+    return f"{seconds // 86_400:.0f}d"
+
+
+def percent(share: int) -> str:
+    """A share of 65,536 for people."""
+    return f"{share * 100 / 65_536:.3g} %"
