@@ -222,7 +222,9 @@ Global___Tag: _TypeAlias = Tag  # noqa: Y015
 
 @_typing.final
 class ZoneData(_message.Message):
-    """A zone may be spread over several messages with the same apex: records append."""
+    """A zone may be spread over several messages with the same apex, one after the other: records append. The first one
+    carries serial and SOA.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -447,6 +449,8 @@ Global___MemberData: _TypeAlias = MemberData  # noqa: Y015
 
 @_typing.final
 class PolicyData(_message.Message):
+    """A policy may be spread over several messages with the same name, one after the other: classes append."""
+
     DESCRIPTOR: _descriptor.Descriptor
 
     NAME_FIELD_NUMBER: _builtins.int
@@ -538,8 +542,8 @@ class RangePiece(_message.Message):
     policy: _builtins.str
     kind: Global___RangeKind.ValueType
     unit_bits: _builtins.int
-    """Starts in units of a block of `unit_bits` (24 for ECS_V4: a /24), each as the difference to the one before it;
-    the first of a piece counts from 0.
+    """Starts in units of a block of `unit_bits` (at most 24 for ECS_V4: a /24, and 56 for ECS_V6), each as the difference
+    to the one before it; the first of a piece counts from 0.
     """
     deltas: _builtins.bytes
     """Big-endian base-128 varints, for up to 128 bits."""
@@ -564,6 +568,8 @@ Global___RangePiece: _TypeAlias = RangePiece  # noqa: Y015
 
 @_typing.final
 class LayoutData(_message.Message):
+    """A layout may be spread over several messages: one without a site continues the one before it."""
+
     DESCRIPTOR: _descriptor.Descriptor
 
     SITE_FIELD_NUMBER: _builtins.int

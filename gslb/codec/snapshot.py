@@ -1,0 +1,217 @@
+"""A snapshot as content-addressed chunks with a manifest, and back.
+
+Equal snapshots are equal bytes, and similar ones share most chunks, so that only what differs travels. Loading trusts
+nobody: limits, digests and every reference are checked, and whatever is wrong raises InvalidSnapshot.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+
+from google.protobuf.message import DecodeError
+
+from gslb.api.v1 import snapshot_pb2 as pb
+from gslb.codec import members, services, zones
+from gslb.codec.chunks import MAX_CHUNK_BYTES, dump, packed
+from gslb.codec.facts import dump_order, load_order
+from gslb.codec.monitors import dump_monitor, load_monitor
+from gslb.codec.ranges import dump_ranges, load_ranges
+from gslb.codec.references import check
+from gslb.codec.values import load_network
+from gslb.core.errors import InvalidSnapshot
+from gslb.core.model import EcsTrust, GeoSources, Model
+from gslb.core.snapshot import CLASS_V4_BITS, CLASS_V6_BITS, ECS_V4_BITS, ECS_V6_BITS, ClassMap, RangeMap, Snapshot
+
+DIGEST_BYTES = 32
+MAX_CHUNKS = 65_536
+MAX_BYTES = 1 << 29
+"""Of all chunks together."""
+MAX_ITEMS = 5_000_000
+"""Of one kind, such as pools or pieces of zones."""
+
+ITEMS_A_CHUNK = 64
+PIECES_A_CHUNK = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """`chunks` by the SHA-256 of their content."""
+
+    manifest: bytes
+    chunks: Mapping[bytes, bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkRef:
+    digest: bytes
+    size_bytes: int
+
+
+def dump_snapshot(snapshot: Snapshot) -> Bundle:
+    """Raises InvalidSnapshot where one item alone is larger than a chunk."""
+    contents = [content for messages, mean in _kinds(snapshot) for content in packed(messages, mean)]
+    digests = [sha256(content).digest() for content in contents]
+    manifest = pb.Manifest(
+        order=dump_order(snapshot.order),
+        seed=snapshot.seed,
+        chunks=[
+            pb.ChunkRef(digest=digest, size_bytes=len(content))
+            for digest, content in zip(digests, contents, strict=True)
+        ],
+    )
+    return Bundle(dump(manifest), dict(zip(digests, contents, strict=True)))
+
+
+def refs(manifest: bytes) -> tuple[ChunkRef, ...]:
+    """The chunks that a manifest names, in its order. Raises InvalidSnapshot."""
+    return _refs(_load_manifest(manifest))
+
+
+def load_snapshot(manifest: bytes, chunks: Mapping[bytes, bytes]) -> Snapshot:
+    """Undo `dump_snapshot`; chunks that the manifest does not name are left alone. Raises InvalidSnapshot."""
+    head = _load_manifest(manifest)
+    contents = pb.Chunk()
+    for ref in _refs(head):
+        _merge(contents, ref, chunks)
+    snapshot = _load(head, contents)
+    check(snapshot)
+    return snapshot
+
+
+def _kinds(snapshot: Snapshot) -> Iterator[tuple[Iterable[pb.Chunk], int]]:
+    """Messages of one item each, by kind, with how many share a chunk on average: no chunk holds two kinds."""
+    model = snapshot.model
+    zone_parts = (part for zone in model.zones for part in zones.dump_zone(zone, snapshot.serials[zone.apex]))
+    policy_parts = (
+        part for policy in model.policies for part in services.dump_policy(policy, snapshot.classes[policy.name])
+    )
+    layout_parts = (part for layout in snapshot.layouts for part in members.dump_layout(layout))
+    yield (pb.Chunk(zones=[part]) for part in zone_parts), ITEMS_A_CHUNK
+    yield (pb.Chunk(sites=[members.dump_site(site)]) for site in model.sites), ITEMS_A_CHUNK
+    yield (pb.Chunk(monitors=[dump_monitor(monitor)]) for monitor in model.monitors), ITEMS_A_CHUNK
+    yield (pb.Chunk(endpoints=[members.dump_endpoint(endpoint)]) for endpoint in model.endpoints), ITEMS_A_CHUNK
+    yield (pb.Chunk(pools=[members.dump_pool(pool)]) for pool in model.pools), ITEMS_A_CHUNK
+    yield (pb.Chunk(policies=[part]) for part in policy_parts), ITEMS_A_CHUNK
+    yield (pb.Chunk(services=[services.dump_service(service)]) for service in model.services), ITEMS_A_CHUNK
+    for policy in model.policies:
+        yield (
+            (pb.Chunk(ranges=[piece]) for piece in _dump_maps(policy.name, snapshot.classes[policy.name])),
+            PIECES_A_CHUNK,
+        )
+    yield (pb.Chunk(layouts=[part]) for part in layout_parts), ITEMS_A_CHUNK
+    yield [pb.Chunk(ecs=_dump_ecs(model.ecs))], ITEMS_A_CHUNK
+
+
+def _dump_maps(policy: str, classes: ClassMap) -> Iterator[pb.RangePiece]:
+    yield from dump_ranges(policy, pb.RANGE_KIND_ECS_V4, classes.ecs_v4, CLASS_V4_BITS)
+    yield from dump_ranges(policy, pb.RANGE_KIND_ECS_V6, classes.ecs_v6, CLASS_V6_BITS)
+    if classes.full_v4 != classes.ecs_v4:
+        yield from dump_ranges(policy, pb.RANGE_KIND_FULL_V4, classes.full_v4, CLASS_V4_BITS)
+    if classes.full_v6 != classes.ecs_v6:
+        yield from dump_ranges(policy, pb.RANGE_KIND_FULL_V6, classes.full_v6, CLASS_V6_BITS)
+
+
+def _dump_ecs(ecs: EcsTrust) -> pb.EcsData:
+    return pb.EcsData(
+        networks=[str(network) for network in ecs.networks],
+        own_prefixes=[str(network) for network in ecs.own_prefixes],
+    )
+
+
+def _load_manifest(manifest: bytes) -> pb.Manifest:
+    if len(manifest) > MAX_CHUNKS * 64:
+        raise InvalidSnapshot(f"a manifest of {len(manifest)} octets is too large")
+    try:
+        return pb.Manifest.FromString(manifest)
+    except DecodeError:
+        raise InvalidSnapshot("the manifest is damaged") from None
+
+
+def _refs(manifest: pb.Manifest) -> tuple[ChunkRef, ...]:
+    found = tuple(ChunkRef(ref.digest, ref.size_bytes) for ref in manifest.chunks)
+    if len(found) > MAX_CHUNKS or sum(ref.size_bytes for ref in found) > MAX_BYTES:
+        raise InvalidSnapshot(f"a snapshot of {len(found)} chunks is too large")
+    for ref in found:
+        if len(ref.digest) != DIGEST_BYTES or ref.size_bytes > MAX_CHUNK_BYTES:
+            raise InvalidSnapshot(f"the manifest names a chunk of {ref.size_bytes} octets with a bad digest or size")
+    return found
+
+
+def _merge(contents: pb.Chunk, ref: ChunkRef, chunks: Mapping[bytes, bytes]) -> None:
+    """Append a chunk's items once it is proven to be what the manifest names."""
+    content = chunks.get(ref.digest)
+    if content is None:
+        raise InvalidSnapshot(f"chunk {ref.digest.hex()} is missing")
+    if len(content) != ref.size_bytes or sha256(content).digest() != ref.digest:
+        raise InvalidSnapshot(f"chunk {ref.digest.hex()} is damaged")
+    try:
+        contents.MergeFromString(content)
+    except DecodeError:
+        raise InvalidSnapshot(f"chunk {ref.digest.hex()} cannot be read") from None
+    for field, items in contents.ListFields():
+        if field.name != "ecs" and len(items) > MAX_ITEMS:
+            raise InvalidSnapshot(f"more than {MAX_ITEMS} {field.name}")
+
+
+def _load(head: pb.Manifest, contents: pb.Chunk) -> Snapshot:
+    loaded_zones, serials = zones.load_zones(contents.zones)
+    policies, classes = services.load_policies(contents.policies)
+    model = Model(
+        zones=loaded_zones,
+        sites=tuple(members.load_site(site) for site in contents.sites),
+        monitors=tuple(load_monitor(monitor) for monitor in contents.monitors),
+        endpoints=tuple(members.load_endpoint(endpoint) for endpoint in contents.endpoints),
+        pools=tuple(members.load_pool(pool) for pool in contents.pools),
+        policies=policies,
+        services=tuple(services.load_service(service) for service in contents.services),
+        ecs=_load_ecs(contents.ecs),
+        geo=GeoSources(databases=(), prefixes=()),
+    )
+    return Snapshot(
+        order=load_order(head.order),
+        model=model,
+        serials=serials,
+        classes=_load_class_maps(classes, contents.ranges),
+        layouts=members.load_layouts(contents.layouts),
+        seed=head.seed,
+    )
+
+
+def _load_ecs(message: pb.EcsData) -> EcsTrust:
+    return EcsTrust(
+        networks=tuple(load_network(text) for text in message.networks),
+        own_prefixes=tuple(load_network(text) for text in message.own_prefixes),
+    )
+
+
+_Pieces = Mapping[pb.RangeKind.ValueType, Sequence[pb.RangePiece]]
+
+
+def _load_class_maps(
+    classes: Mapping[str, services.Classes], pieces: Iterable[pb.RangePiece]
+) -> Mapping[str, ClassMap]:
+    found: dict[str, dict[pb.RangeKind.ValueType, list[pb.RangePiece]]] = {name: {} for name in classes}
+    for piece in pieces:
+        if piece.policy not in found:
+            raise InvalidSnapshot(f"a class map is of policy '{piece.policy[:80]}', which is not there")
+        found[piece.policy].setdefault(piece.kind, []).append(piece)
+    return {name: _load_class_map(said, found[name]) for name, said in classes.items()}
+
+
+def _load_class_map(said: services.Classes, pieces: _Pieces) -> ClassMap:
+    def load(kind: pb.RangeKind.ValueType, width: int, longest: int) -> RangeMap:
+        return load_ranges(pieces.get(kind, ()), width, longest, len(said.keys))
+
+    ecs_v4 = load(pb.RANGE_KIND_ECS_V4, CLASS_V4_BITS, ECS_V4_BITS)
+    ecs_v6 = load(pb.RANGE_KIND_ECS_V6, CLASS_V6_BITS, ECS_V6_BITS)
+    has_v4, has_v6 = pb.RANGE_KIND_FULL_V4 in pieces, pb.RANGE_KIND_FULL_V6 in pieces
+    return ClassMap(
+        keys=said.keys,
+        labels=said.labels,
+        ecs_v4=ecs_v4,
+        ecs_v6=ecs_v6,
+        full_v4=load(pb.RANGE_KIND_FULL_V4, CLASS_V4_BITS, CLASS_V4_BITS) if has_v4 else ecs_v4,
+        full_v6=load(pb.RANGE_KIND_FULL_V6, CLASS_V6_BITS, CLASS_V6_BITS) if has_v6 else ecs_v6,
+    )
