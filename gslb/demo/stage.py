@@ -61,6 +61,26 @@ class Stage:
         data = ("--data", str(self.folder / name), "--log-level", "warning")
         self.children.start(name, "-m", "gslb.cli", *arguments, *data)
 
+    async def start_all(self) -> None:
+        """Every process, then the configuration; returns when all is up and agreed."""
+        self.start_coordinator()
+        for server in world.SERVERS:
+            self.start_server(server)
+        await eventually("the coordinator", self._coordinator_answers, children=self.children, within_s=60)
+        await self.apply()
+        for site in (*(place.site for place in world.PLACES), world.WITNESS):
+            self.start_agent(site)
+        for name in DNS_NAMES:
+            self.start_dns(name)
+        await self.until_agreed()
+
+    async def _coordinator_answers(self) -> bool:
+        try:
+            await self.admin.GetStatus(admin_pb2.GetStatusRequest(), timeout=1)
+        except grpc.aio.AioRpcError:
+            return False
+        return True
+
     async def apply(self) -> None:
         """Put the demo's configuration in force."""
         change = applying.Change(author="demo", message="the demo's world")
@@ -106,6 +126,14 @@ class Stage:
             raise DemoFailed(f"{dns} still answers {client} with {', '.join(sorted(away_from))} after 15 s")
 
         return dict(zip(DNS_NAMES, await asyncio.gather(*(one(dns) for dns in DNS_NAMES)), strict=True))
+
+    async def until_answered(self, client: IPv4Network, address: str) -> None:
+        """Wait until both dns servers answer this client with that address."""
+
+        async def answered() -> bool:
+            return {await self.ask(dns, client) for dns in DNS_NAMES} == {address}
+
+        await eventually(f"the answer {address} for {client}", answered, children=self.children)
 
     async def until_serving(self, servers: tuple[world.Server, ...]) -> float:
         """Seconds until the coordinator shows all of them as serving."""

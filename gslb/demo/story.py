@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-import grpc
 from rich.console import Console
 
 from gslb.api.v1 import admin_pb2, facts_pb2
@@ -42,18 +41,8 @@ class Story:
 
     async def start(self) -> None:
         """Every process, then the configuration."""
-        stage = self.stage
         async with self.waiting("starting 6 web servers, a coordinator, 4 agents and 2 dns servers") as took:
-            stage.start_coordinator()
-            for server in world.SERVERS:
-                stage.start_server(server)
-            await eventually("the coordinator", self._coordinator_answers, children=stage.children, within_s=60)
-            await stage.apply()
-            for site in (*(place.site for place in world.PLACES), world.WITNESS):
-                stage.start_agent(site)
-            for name in DNS_NAMES:
-                stage.start_dns(name)
-            await stage.until_agreed()
+            await self.stage.start_all()
         self.say(f"13 processes run on loopback, all healthy after {took()}.")
 
     async def show_answers(self, title: str) -> None:
@@ -142,13 +131,6 @@ class Story:
 
     async def answers(self, dns: str) -> tuple[str | None, ...]:
         return tuple([await self.stage.ask(dns, client.network) for client in world.CLIENTS])
-
-    async def _coordinator_answers(self) -> bool:
-        try:
-            await self.stage.admin.GetStatus(admin_pb2.GetStatusRequest(), timeout=1)
-        except grpc.aio.AioRpcError:
-            return False
-        return True
 
     def summarise(self, seconds: float) -> None:
         """Figures over all crashes, and whether everything held."""
