@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from functools import lru_cache
 
 from gslb.core.decision import WHOLE, Shares
 
 
-def scale(weights: Iterable[tuple[str, int]]) -> Shares:
+@lru_cache(maxsize=8192)
+def scale(weights: tuple[tuple[str, int], ...]) -> Shares:
     """Largest remainder, ties by name. Weights of one name add up; a share that rounds to 0 is left out."""
     total: dict[str, int] = {}
     for name, weight in weights:

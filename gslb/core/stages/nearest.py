@@ -41,13 +41,17 @@ class Nearest:
     def apply(self, row: Row, key: Key, bench: Bench) -> Step:
         if not key:
             return Step(row=row, reason="the client's place is not known: all stay")
-        best = min((rank_of(bench.sites.get(slot, ""), key) for slot, _ in row), default=0)
-        kept = tuple(pair for pair in row if rank_of(bench.sites.get(pair[0], ""), key) == best)
-        sites = sorted({bench.sites.get(slot, "") for slot, _ in kept} - {""})
-        return Step(row=kept, reason=f"closest with something available: {', '.join(sites) or 'no known site'}")
+        ranks = _ranks(key)
+        sites = [bench.sites.get(slot, "") for slot, _ in row]
+        distances = [ranks.get(site, len(ranks)) for site in sites]
+        best = min(distances, default=0)
+        kept = tuple([pair for pair, distance in zip(row, distances, strict=True) if distance == best])
+        names = {site for site, distance in zip(sites, distances, strict=True) if site and distance == best}
+        return Step(row=kept, reason=f"closest with something available: {', '.join(sorted(names)) or 'no known site'}")
 
     def bound(self, reach: Reach, key: Key, sites: Mapping[str, str]) -> Reach:
-        groups = [rank_of(sites.get(slot, ""), key) for slot in reach.slots] if key else []
+        ranks = _ranks(key)
+        groups = [ranks.get(sites.get(slot, ""), len(ranks)) for slot in reach.slots] if key else []
         alone = bool(groups) and len(set(groups)) == len(groups)
         return Reach(slots=reach.slots, single=reach.single or alone)
 
@@ -63,14 +67,9 @@ class Nearest:
         return cls()
 
 
-def rank_of(site: str, key: Key) -> int:
-    """Which group of `key` the site is in, from 0; sites that are not in it come last together."""
-    ranks = _ranks(key)
-    return ranks.get(site, len(ranks))
-
-
 @lru_cache(maxsize=65_536)
 def _ranks(key: Key) -> Mapping[str, int]:
+    """Site -> its group's number; sites that are not here come last together."""
     groups = enumerate(key.split(_THEN))
     return {site: rank for rank, group in groups for site in group.split(_TIE)}
 

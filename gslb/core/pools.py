@@ -1,0 +1,95 @@
+"""What a pool can serve now: every member's state, and per level the members' shares."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from gslb.core.decision import Level, MemberState, PoolState, Shares
+from gslb.core.directives import Action, Directives, Override, Scope, ScopeKind
+from gslb.core.facts import Verdict
+from gslb.core.outline import Seat, SeenPool
+from gslb.core.shares import scale
+from gslb.core.verdicts import NOT_PROBED, Judge, Judgement
+
+Overrides = Mapping[Scope, Override]
+
+OUT = frozenset({Action.DRAIN, Action.FORCE_DOWN})
+"""What an operator took out never serves, not even under `all_down`."""
+
+
+def overrides_of(directives: Directives) -> Overrides:
+    return {override.scope: override for override in directives.overrides}
+
+
+def assess(pool: SeenPool, judge: Judge, overrides: Overrides) -> PoolState:
+    """The pool's state; the narrowest override of a member counts (member, pool, site)."""
+    members = [_Member(seat, _judgement(pool, seat, judge), _override(pool, seat, overrides)) for seat in pool.seats]
+    vectors = _vectors(pool, [member for member in members if member.may_serve])
+    best = best_level(vectors)
+    serving = {name for name, _ in vectors[best]} if best is not None and best < Level.ALL else set()
+    states = (
+        MemberState(
+            member=member.name,
+            verdict=member.judgement.verdict,
+            cause=member.judgement.evidence,
+            override=member.override,
+            serving=member.name in serving,
+        )
+        for member in members
+    )
+    return PoolState(members=tuple(states), vectors=vectors)
+
+
+def best_level(vectors: Mapping[Level, Shares]) -> Level | None:
+    """The first level at which the pool can serve."""
+    return min(vectors, default=None)
+
+
+class _Member:
+    """A seat with its verdict; `verdict` is what counts once overrides are applied."""
+
+    __slots__ = ("judgement", "may_serve", "name", "override", "standby", "verdict", "weight")
+
+    def __init__(self, seat: Seat, judgement: Judgement, override: Override | None) -> None:
+        forced_up = override is not None and override.action is Action.FORCE_UP
+        self.name, self.weight, self.standby = seat.member.name, seat.member.weight, seat.member.standby
+        self.judgement = judgement
+        self.override = override
+        self.verdict = Verdict.UP if forced_up else judgement.verdict
+        self.may_serve = bool(self.weight) and (override is None or override.action not in OUT)
+
+
+def _judgement(pool: SeenPool, seat: Seat, judge: Judge) -> Judgement:
+    if seat.inside is None or seat.outside is None:
+        return NOT_PROBED
+    return judge.judge(pool.site, seat.inside, seat.outside)
+
+
+def _override(pool: SeenPool, seat: Seat, overrides: Overrides) -> Override | None:
+    if not overrides:
+        return None
+    scopes = (
+        Scope(ScopeKind.MEMBER, f"{pool.key.pool}/{seat.member.name}"),
+        Scope(ScopeKind.POOL, pool.key.pool),
+        Scope(ScopeKind.SITE, pool.site),
+    )
+    return next((overrides[scope] for scope in scopes if scope in overrides), None)
+
+
+def _vectors(pool: SeenPool, members: list[_Member]) -> dict[Level, Shares]:
+    """Members never probed wait while the pool has an up one, else they serve."""
+    up = [member for member in members if member.verdict is Verdict.UP]
+    serving = up or [member for member in members if member.verdict is Verdict.UNKNOWN]
+    regular = [member for member in serving if not member.standby]
+    levels = {
+        Level.HEALTHY: regular if len(regular) >= pool.minimum else [],
+        Level.DEGRADED: regular,
+        Level.STANDBY: serving,
+        Level.RECOVERING: serving + [member for member in members if member.verdict is Verdict.RECOVERING],
+        Level.ALL: [member for member in members if not member.standby] or members,
+    }
+    return {level: _share(found) for level, found in levels.items() if found}
+
+
+def _share(members: Iterable[_Member]) -> Shares:
+    return scale(tuple((member.name, member.weight) for member in members))

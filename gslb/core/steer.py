@@ -1,0 +1,71 @@
+"""The chain of passes: which slots of a policy share each class, for one availability of the pools behind them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+
+from gslb.core.decision import Level
+from gslb.core.outline import Chain
+from gslb.core.stages.base import Bench, Key, Reach, Row, Stage, Step
+
+Availability = tuple[frozenset[str], ...]
+"""By level: slots whose pool can serve there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What a class got: the level of the first pass that left something, and the slots' weights."""
+
+    level: Level
+    row: Row
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """The choices of all classes: class c has `choices[index[c]]`; None = no pass left anything."""
+
+    choices: tuple[Choice | None, ...]
+    index: tuple[int, ...]
+
+
+def benches(chain: Chain, available: Availability) -> tuple[Bench, ...]:
+    """What the stages may know, by level."""
+    return tuple(Bench(available=slots, sites=chain.sites) for slots in available)
+
+
+def column(chain: Chain, available: Availability) -> Column:
+    """Run the passes for every class."""
+    passes = benches(chain, available)
+    numbers: dict[Choice | None, int] = {}
+    index = [
+        numbers.setdefault(choose(chain.stages, keys, reach, passes), len(numbers))
+        for keys, reach in zip(chain.classes, chain.reaches, strict=True)
+    ]
+    return Column(tuple(numbers), tuple(index))
+
+
+def choose(stages: tuple[Stage, ...], keys: tuple[Key, ...], reach: Reach, passes: tuple[Bench, ...]) -> Choice | None:
+    """The first pass that leaves a class something."""
+    for level, bench in zip(Level, passes, strict=True):
+        row = begin(reach.slots, bench.available)
+        if row:
+            for step in walk(stages, keys, row, bench):
+                row = step.row
+            return Choice(level, row)
+    return None
+
+
+@lru_cache(maxsize=4096)
+def begin(reachable: frozenset[str], available: frozenset[str]) -> Row:
+    """What the chain starts with: every available slot that the class can ever get, weight 1."""
+    return tuple((slot, 1) for slot in sorted(reachable & available))
+
+
+def walk(stages: tuple[Stage, ...], keys: tuple[Key, ...], row: Row, bench: Bench) -> Iterator[Step]:
+    """What each stage makes of the row, in order."""
+    for stage, key in zip(stages, keys, strict=True):
+        step = stage.apply(row, key, bench)
+        row = step.row
+        yield step
