@@ -75,6 +75,8 @@ def load_snapshot(manifest: bytes, chunks: Mapping[bytes, bytes]) -> Snapshot:
     contents = pb.Chunk()
     for ref in _refs(head):
         _merge(contents, ref, chunks)
+    if not contents.HasField("ecs"):
+        raise InvalidSnapshot("the snapshot is cut off: what comes last, its ECS settings, is missing")
     snapshot = _load(head, contents)
     check(snapshot)
     return snapshot
