@@ -1,1 +1,54 @@
-"""YAML to Model: every error at once, each with file:line:column."""
+"""YAML to Model: every error at once, each with file:line:column.
+
+The way of a configuration, one module a step: `source` reads files, `compose` makes nodes with places, `read` joins
+what is included, `expand` unfolds `for_each`, `parse` types the nodes by the `schema`, `build` checks references and
+makes the Model.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gslb.config.build.model import build_model
+from gslb.config.expand import expand
+from gslb.config.jsonschema import json_schema
+from gslb.config.nodes import Entry, Items, Table
+from gslb.config.parse import parse
+from gslb.config.problems import ConfigErrors, Problem, Problems
+from gslb.config.read import Files, read_tree
+from gslb.config.source import BundleSource, DiskSource, FileSource
+from gslb.core.model import Model
+
+__all__ = [
+    "BundleSource",
+    "ConfigErrors",
+    "DiskSource",
+    "FileSource",
+    "Loaded",
+    "Problem",
+    "json_schema",
+    "load",
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loaded:
+    """A configuration that holds together. `files`: every text file read, the main one first; paths as FileSource's."""
+
+    model: Model
+    warnings: tuple[Problem, ...]
+    files: tuple[str, ...]
+
+
+def load(source: FileSource, main: str) -> Loaded:
+    """Read the file `main` and all it names. Raises ConfigErrors with everything that is wrong."""
+    problems = Problems()
+    files = Files(source, problems)
+    root = read_tree(files, main)
+    services = root.entries.get("services")
+    if services is not None and isinstance(services.value, Items):
+        expanded = Entry(services.mark, expand(services.value, problems))
+        root = Table({**root.entries, "services": expanded}, root.mark)
+    model = build_model(parse(root, problems), files, problems)
+    problems.raise_errors()
+    return Loaded(model=model, warnings=problems.warnings(), files=tuple(files.paths))

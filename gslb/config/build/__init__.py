@@ -1,0 +1,1 @@
+"""Typed blocks to the Model: references resolved, everything checked against everything else."""

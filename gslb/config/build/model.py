@@ -1,0 +1,61 @@
+"""Config to Model: everything in its order, then warnings."""
+
+from __future__ import annotations
+
+from gslb.config.build.contents import Steered, build_contents
+from gslb.config.build.monitors import build_monitors
+from gslb.config.build.places import build_ecs, build_geo, build_sites
+from gslb.config.build.policies import build_policies
+from gslb.config.build.pools import Servers, build_servers
+from gslb.config.build.registry import Registry
+from gslb.config.build.services import ServiceBuilder
+from gslb.config.build.warnings import warn
+from gslb.config.build.zones import build_zones
+from gslb.config.nodes import place
+from gslb.config.parse import Config
+from gslb.config.problems import Problems
+from gslb.config.read import Files
+from gslb.core.model import Family, Model, Monitor, Service
+
+
+def build_model(config: Config, files: Files, problems: Problems) -> Model:
+    """The Model that `config` means. What is wrong goes to `problems`; with errors there, the Model is not usable."""
+    sites = build_sites(config, problems)
+    monitors = build_monitors(config, problems)
+    _check_defaults(config, monitors)
+    servers = build_servers(config, sites, monitors, problems)
+    zones = build_zones(config, files, problems)
+    policies = build_policies(config, problems)
+    services = ServiceBuilder(
+        config=config, zones=zones, monitors=monitors, servers=servers, policies=policies, problems=problems
+    ).build()
+    geo = build_geo(config, problems)
+    chains = policies.registry.values()
+    if not config.zones and "zones" not in config.broken:
+        problems.error(config.start, "there is no zone to answer for: add `zones`")
+    steered = (_steered(service, servers, services) for service in services.values())
+    model = Model(
+        zones=build_contents(zones, steered, problems),
+        sites=sites.values(),
+        monitors=monitors.values(),
+        endpoints=servers.endpoints.values(),
+        pools=servers.pools.values(),
+        policies=chains,
+        services=services.values(),
+        ecs=build_ecs(config, geo, (cidr for policy in chains for stage in policy.stages for cidr in stage.cidrs())),
+        geo=geo,
+    )
+    warn(config, model, problems)
+    return model
+
+
+def _check_defaults(config: Config, monitors: Registry[Monitor]) -> None:
+    defaults = config.defaults
+    if defaults.value.monitor is not None:
+        monitors.find(defaults.value.monitor, place(defaults.node, "monitor"))
+
+
+def _steered(service: Service, servers: Servers, services: Registry[Service]) -> Steered:
+    pools = (servers.pools.get(pool) for _, pool in service.bindings)
+    host = any(Family.CNAME in servers.families(pool) for pool in pools if pool is not None)
+    return Steered(service.name, host, services.mark(str(service.name)))

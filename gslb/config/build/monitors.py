@@ -1,0 +1,75 @@
+"""Monitors: defaults that depend on other keys, and keys that do not go together."""
+
+from __future__ import annotations
+
+from gslb.config.build.registry import Registry
+from gslb.config.nodes import Node, Table, locate, place
+from gslb.config.parse import Config, Located
+from gslb.config.problems import Problems
+from gslb.config.schema.monitors import Failback, Monitor
+from gslb.core.model import HttpProbe, TcpProbe
+from gslb.core.model import Monitor as Built
+
+_HTTP_ONLY = ("host", "method", "path", "expect", "connection")
+_TLS_ONLY = ("sni", "verify")
+
+
+def build_monitors(config: Config, problems: Problems) -> Registry[Built]:
+    found: Registry[Built] = Registry("monitor", problems, config.broken.get("monitors", frozenset()))
+    for item in config.monitors:
+        _check(item, problems)
+        found.add(item.value.name, _build(item.value, config.defaults.value.failback), place(item.node, "name"))
+    return found
+
+
+def _build(monitor: Monitor, failback: Failback) -> Built:
+    http = monitor.type == "http"
+    return Built(
+        name=monitor.name,
+        port=monitor.port or (443 if monitor.tls else 80),
+        interval_ms=monitor.interval,
+        timeout_ms=monitor.timeout,
+        fall=monitor.fall,
+        rise=monitor.rise,
+        ok=monitor.ok,
+        hold_ms=(monitor.failback or failback).after,
+        crash=http if monitor.crash is None else monitor.crash,
+        probe=_http(monitor) if http else TcpProbe(tls=monitor.tls, verify=monitor.verify, sni=monitor.sni),
+    )
+
+
+def _http(monitor: Monitor) -> HttpProbe:
+    return HttpProbe(
+        tls=monitor.tls,
+        verify=monitor.verify,
+        host=monitor.host,
+        sni=monitor.sni,
+        method=monitor.method,
+        path=monitor.path,
+        status=monitor.expect.status,
+        body=monitor.expect.body,
+        keep=monitor.connection == "keep",
+    )
+
+
+def _check(item: Located[Monitor], problems: Problems) -> None:
+    monitor, node = item.value, item.node
+    if monitor.timeout >= monitor.interval:
+        at = place(node, "timeout" if _has(node, "timeout") else "interval")
+        problems.error(at, "`timeout` must be shorter than `interval`: lower it, or probe less often")
+    if monitor.type == "tcp" and monitor.port is None:
+        problems.error(node.mark, "a tcp monitor needs a `port`: add `port: ...` here")
+    if monitor.type == "tcp":
+        _refuse(node, _HTTP_ONLY, "is for `type: http`: remove it", problems)
+    if not monitor.tls:
+        _refuse(node, _TLS_ONLY, "means nothing without TLS: add `tls: true`, or remove it", problems)
+
+
+def _refuse(node: Node, keys: tuple[str, ...], why: str, problems: Problems) -> None:
+    for key in keys:
+        if _has(node, key):
+            problems.error(locate(node, [key]).key_mark, f"`{key}` {why}")
+
+
+def _has(node: Node, key: str) -> bool:
+    return isinstance(node, Table) and key in node.entries

@@ -1,0 +1,56 @@
+"""Policies: the named chains, and those that services bring along."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from gslb.config.build.registry import Registry
+from gslb.config.build.steering import WEIGHTED, Stages, build_chain, named_slots, slots_in_place
+from gslb.config.nodes import Node, locate, place
+from gslb.config.parse import Config
+from gslb.config.problems import Problems, did_you_mean
+from gslb.config.schema.steering import Steering
+from gslb.core.model import Policy
+
+DEFAULT_POLICY = "(weighted)"
+"""The chain of services that name none; no user's policy can have this name."""
+
+
+@dataclass(slots=True)
+class Policies:
+    registry: Registry[Policy]
+    problems: Problems
+    used: set[str] = field(default_factory=set)
+
+    def own(self, name: str, blocks: Steering, node: Node, slots: frozenset[str]) -> Policy:
+        """The policy that a service with `slots` has for itself. A slot that it does not bind is a slip."""
+        for slot, at in slots_in_place(blocks, node):
+            if slot not in slots:
+                self.problems.error(at.mark, f"this service binds no slot `{slot}`{did_you_mean(slot, slots)}")
+        return self._add(name, build_chain(blocks, node, self.problems), node)
+
+    def default(self, node: Node) -> Policy:
+        """By weight; one policy for all services that name none."""
+        return self.registry.get(DEFAULT_POLICY) or self._add(DEFAULT_POLICY, WEIGHTED, node)
+
+    def named(self, name: str, node: Node) -> Policy | None:
+        self.used.add(name)
+        return self.registry.find(name, node.mark)
+
+    def _add(self, name: str, stages: Stages, node: Node) -> Policy:
+        policy = _policy(name, stages)
+        self.registry.add(name, policy, node.mark)
+        self.used.add(name)
+        return policy
+
+
+def build_policies(config: Config, problems: Problems) -> Policies:
+    registry: Registry[Policy] = Registry("policy", problems, config.broken.get("policies", frozenset()))
+    for item in config.policies:
+        stages = build_chain(item.value.steering, locate(item.node, ["steering"]).node, problems)
+        registry.add(item.value.name, _policy(item.value.name, stages), place(item.node, "name"))
+    return Policies(registry, problems)
+
+
+def _policy(name: str, stages: Stages) -> Policy:
+    return Policy(name=name, slots=tuple(sorted(named_slots(stages))), stages=stages)

@@ -1,0 +1,160 @@
+"""Endpoints, and pools with their members; a member written inside its pool is an endpoint `POOL/MEMBER`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gslb.config.build.registry import Registry
+from gslb.config.nodes import Node, locate, place
+from gslb.config.parse import Config, Located
+from gslb.config.problems import Problems
+from gslb.config.schema.sites import Endpoint as EndpointBlock
+from gslb.config.schema.sites import Member as MemberBlock
+from gslb.config.schema.sites import Pool as PoolBlock
+from gslb.core.model import Endpoint, Family, Member, Monitor, Pool, Site
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Servers:
+    """`pools` in configuration order; `endpoints` the shared ones first, then members by pool."""
+
+    endpoints: Registry[Endpoint]
+    pools: Registry[Pool]
+
+    def families(self, pool: Pool) -> frozenset[Family]:
+        """In which families the pool's members can be answered."""
+        found = (self.endpoints.get(member.endpoint) for member in pool.members)
+        return frozenset(family for endpoint in found if endpoint is not None for family in endpoint.families())
+
+
+def build_servers(config: Config, sites: Registry[Site], monitors: Registry[Monitor], problems: Problems) -> Servers:
+    endpoints: Registry[Endpoint] = Registry("endpoint", problems, config.broken.get("endpoints", frozenset()))
+    for item in config.endpoints:
+        endpoint = _endpoint(item.value.name, item.value, item.node, problems)
+        endpoints.add(endpoint.name, endpoint, place(item.node, "name"))
+    pools: Registry[Pool] = Registry("pool", problems, config.broken.get("pools", frozenset()))
+    builder = _PoolBuilder(config, sites, monitors, endpoints, problems)
+    for pool_item in config.pools:
+        pools.add(pool_item.value.name, builder.build(pool_item), place(pool_item.node, "name"))
+    return Servers(endpoints=endpoints, pools=pools)
+
+
+def _endpoint(name: str, block: EndpointBlock | MemberBlock, node: Node, problems: Problems) -> Endpoint:
+    """An endpoint of that name; what it lacks or has too much is reported."""
+    if block.address is None and block.host is None:
+        problems.error(node.mark, f"`{name}` has neither `address` nor `host`: add one")
+    if block.address is not None and block.host is not None:
+        problems.error(place(node, "host"), f"`{name}` has an address and a host name: keep one")
+    addresses = block.address.public if block.address is not None else ()
+    for version in (4, 6):
+        if sum(address.version == version for address in addresses) > 1:
+            problems.error(
+                place(node, "address"),
+                f"`{name}` has several IPv{version} addresses: make each a member of its own",
+            )
+    if block.address is not None and not addresses:
+        problems.error(place(node, "address"), f"`{name}` has an empty list of addresses: write one")
+    return Endpoint(name=name, addresses=addresses, host=block.host, probe=block.probe)
+
+
+@dataclass(frozen=True, slots=True)
+class _PoolBuilder:
+    config: Config
+    sites: Registry[Site]
+    monitors: Registry[Monitor]
+    endpoints: Registry[Endpoint]
+    problems: Problems
+
+    def build(self, item: Located[PoolBlock]) -> Pool:
+        block, node = item.value, item.node
+        if block.site is not None:
+            self.sites.find(block.site, place(node, "site"))
+        members = self._members(block, node)
+        pool = Pool(
+            name=block.name,
+            site=block.site,
+            members=members,
+            monitor=self._monitor(block, node),
+            min_healthy=block.min_healthy,
+        )
+        self._check(pool, node)
+        return pool
+
+    def _monitor(self, block: PoolBlock, node: Node) -> str | None:
+        """The pool's own, or the default one where agents stand to use it."""
+        if block.monitor is not None:
+            self.monitors.find(block.monitor, place(node, "monitor"))
+            if block.site is None:
+                self.problems.error(
+                    place(node, "monitor"), "nobody probes a pool without a site: add `site`, or remove `monitor`"
+                )
+            return block.monitor
+        return self.config.defaults.value.monitor if block.site is not None else None
+
+    def _members(self, block: PoolBlock, node: Node) -> tuple[Member, ...]:
+        names: Registry[Member] = Registry(f"member of pool `{block.name}`", self.problems)
+        for number, member in enumerate(block.members):
+            at = locate(node, ["members", number]).node
+            if member.endpoint is not None:
+                self._reference(member, at)
+            else:
+                self._inline(block.name, member, at)
+            name = member.endpoint or member.name
+            if name is None:
+                continue
+            endpoint = member.endpoint or f"{block.name}/{member.name}"
+            built = Member(name=name, endpoint=endpoint, weight=member.weight, standby=member.standby)
+            names.add(name, built, place(at, "endpoint" if member.endpoint else "name"))
+        return names.values()
+
+    def _reference(self, member: MemberBlock, node: Node) -> None:
+        self.endpoints.find(member.endpoint or "", place(node, "endpoint"))
+        for key in ("name", "address", "host", "probe"):
+            found = locate(node, [key])
+            if found.key == key:
+                self.problems.error(
+                    found.key_mark, f"`{key}` belongs to the endpoint: write it there, or leave `endpoint` out"
+                )
+
+    def _inline(self, pool: str, member: MemberBlock, node: Node) -> None:
+        if member.name is None:
+            self.problems.error(
+                node.mark, "a member needs a `name` with `address` or `host`, or an `endpoint`: add one"
+            )
+            return
+        endpoint = _endpoint(f"{pool}/{member.name}", member, node, self.problems)
+        if self.endpoints.get(endpoint.name) is None:
+            self.endpoints.add(endpoint.name, endpoint, place(node, "name"))
+
+    def _check(self, pool: Pool, node: Node) -> None:
+        discovers = locate(node, ["discover"]).key is not None
+        if not pool.members and not discovers and locate(node, ["members"]).key is None:
+            self.problems.error(node.mark, f"pool `{pool.name}` has no members: add `members: [...]`")
+        elif not pool.members and not discovers:
+            self.problems.error(place(node, "members"), f"pool `{pool.name}` has no members: write some, or remove it")
+        self._check_families(pool, node)
+        serving = [member for member in pool.members if member.weight and not member.standby]
+        if pool.members and not any(member.weight for member in pool.members):
+            self.problems.warn(
+                place(node, "members"), f"all members of pool `{pool.name}` have weight 0: none is ever answered"
+            )
+        elif serving and not pool.min_healthy.percent and pool.min_healthy.value > len(serving):
+            self.problems.error(
+                place(node, "min_healthy"),
+                f"pool `{pool.name}` can never be healthy: only {len(serving)} members have weight and are not standby",
+            )
+
+    def _check_families(self, pool: Pool, node: Node) -> None:
+        kinds = {member.name: self._kind(member) for member in pool.members}
+        first = next((kind for kind in kinds.values() if kind is not None), None)
+        for number, kind in enumerate(kinds.values()):
+            if kind not in (None, first):
+                self.problems.error(
+                    place(node, "members", number),
+                    f"pool `{pool.name}` mixes addresses and host names: make two pools of it",
+                )
+
+    def _kind(self, member: Member) -> bool | None:
+        """Whether a member is answered as a host name; None where that is broken."""
+        endpoint = self.endpoints.get(member.endpoint)
+        return endpoint.host is not None if endpoint is not None else None

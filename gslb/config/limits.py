@@ -1,0 +1,10 @@
+"""Bounds on configuration: far above sensible use, low enough that hostile input cannot hang or fill a process."""
+
+MAX_FILE_BYTES = 16 * 1024 * 1024
+MAX_FILES = 1_000
+MAX_TOTAL_BYTES = 64 * 1024 * 1024
+MAX_DEPTH = 32
+MAX_NODES = 2_000_000
+MAX_SERVICES = 100_000
+MAX_RECORDS = 500_000
+MAX_RULES = 2_000

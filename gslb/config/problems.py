@@ -1,0 +1,90 @@
+"""Places in configuration files, and what is wrong there: collected, so that everything is reported at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from typing import NamedTuple
+
+from gslb.core.errors import GslbError
+
+MAX_PROBLEMS = 1000
+
+
+class Mark(NamedTuple):
+    """Where something stands; line and column count from 1."""
+
+    file: str
+    line: int
+    column: int
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}:{self.column}"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Problem:
+    """One thing to change. Sorted by place."""
+
+    file: str
+    line: int
+    column: int
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}:{self.column}: {self.text}"
+
+
+class ConfigErrors(GslbError):
+    """A configuration is refused as a whole; `problems` are all the reasons, sorted by place."""
+
+    code = "config-errors"
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems = tuple(sorted(problems))
+        more = f" (and {len(self.problems) - 1} more)" if len(self.problems) > 1 else ""
+        super().__init__(f"{self.problems[0]}{more}")
+
+
+@dataclass(slots=True)
+class Problems:
+    """Collects errors and warnings while a configuration is read; the same one from two expansions counts once."""
+
+    _errors: set[Problem] = field(default_factory=set)
+    _warnings: set[Problem] = field(default_factory=set)
+
+    def error(self, mark: Mark, text: str) -> None:
+        if len(self._errors) < MAX_PROBLEMS:
+            self._errors.add(Problem(*mark, text))
+
+    def warn(self, mark: Mark, text: str) -> None:
+        if len(self._warnings) < MAX_PROBLEMS:
+            self._warnings.add(Problem(*mark, text))
+
+    def warnings(self) -> tuple[Problem, ...]:
+        return tuple(sorted(self._warnings))
+
+    def raise_errors(self) -> None:
+        """Raise ConfigErrors if anything was wrong."""
+        if self._errors:
+            raise ConfigErrors(self._errors)
+
+
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """The known name that `name` most probably meant."""
+    folded = {candidate.lower(): candidate for candidate in sorted(known, reverse=True)}
+    found = get_close_matches(name.lower()[:100], folded, n=1, cutoff=0.6)
+    return folded[found[0]] if found else None
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """The end of an error about an unknown name: the nearest known one, else a few of them, else nothing."""
+    names = sorted(set(known))
+    near = nearest(name, names)
+    if near is not None:
+        return f": did you mean `{near}`?"
+    if not names:
+        return ""
+    shown = ", ".join(f"`{candidate}`" for candidate in names[:8])
+    return f": known are {shown}{' ...' if len(names) > 8 else ''}"

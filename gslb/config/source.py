@@ -1,0 +1,82 @@
+"""Where configuration text comes from: a folder on disk, or the files that `apply` sent along."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from glob import glob
+from pathlib import Path
+from posixpath import dirname, isabs, join, normpath
+from typing import Protocol
+
+from gslb.config.limits import MAX_FILE_BYTES
+
+
+class FileSource(Protocol):
+    """Reads files by path: relative to the main file's folder with `/`, or absolute."""
+
+    def read(self, path: str) -> bytes:
+        """The whole content. Raises OSError as open() does."""
+        ...
+
+    def glob(self, pattern: str) -> tuple[str, ...]:
+        """Paths that match, sorted; `*`, `?` and `[...]` stay within one folder and skip hidden files."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class DiskSource:
+    """Files below (or absolute beside) the folder `root`."""
+
+    root: Path
+
+    def read(self, path: str) -> bytes:
+        full = self.root / path
+        if full.exists() and not full.is_file():
+            raise OSError(errno.EINVAL, "not a regular file")
+        with full.open("rb") as file:
+            content = file.read(MAX_FILE_BYTES + 1)
+        if len(content) > MAX_FILE_BYTES:
+            raise OSError(errno.EFBIG, f"larger than {MAX_FILE_BYTES // 2**20} MiB")
+        return content
+
+    def glob(self, pattern: str) -> tuple[str, ...]:
+        return tuple(sorted(normpath(found) for found in glob(pattern, root_dir=self.root)))  # noqa: PTH207
+
+
+@dataclass(frozen=True, slots=True)
+class BundleSource:
+    """Files by path, as read somewhere else."""
+
+    files: Mapping[str, bytes]
+
+    def read(self, path: str) -> bytes:
+        if path not in self.files:
+            raise FileNotFoundError(errno.ENOENT, "not among the files sent along")
+        content = self.files[path]
+        if len(content) > MAX_FILE_BYTES:
+            raise OSError(errno.EFBIG, f"larger than {MAX_FILE_BYTES // 2**20} MiB")
+        return content
+
+    def glob(self, pattern: str) -> tuple[str, ...]:
+        return tuple(sorted(path for path in self.files if _matches(path, pattern)))
+
+
+def _matches(path: str, pattern: str) -> bool:
+    parts, patterns = path.split("/"), pattern.split("/")
+    return len(parts) == len(patterns) and all(
+        fnmatchcase(part, wanted) and (not part.startswith(".") or wanted.startswith("."))
+        for part, wanted in zip(parts, patterns, strict=True)
+    )
+
+
+def beside(path: str, file: str) -> str:
+    """`path` as written in `file`, seen from the main file's folder."""
+    return normpath(path if isabs(path) else join(dirname(file), path))
+
+
+def reason(error: OSError) -> str:
+    """Why a file could not be read, for people."""
+    return (error.strerror or str(error)).lower()
