@@ -59,13 +59,21 @@ def draw(prefix: int, version: int, salt: int) -> Draw:
     return Draw(mixed >> 52, mixed >> 40 & (COHORTS - 1))
 
 
+def pick(shares: Shares, cohort: int, answers: int = 1) -> tuple[str, ...]:
+    """The names a cohort gets, its own first: `answers` many, or all of them (0) in a row that starts with its own."""
+    ranked: Sequence[int] = tabulate(shares, answers or 1)[cohort]
+    if not answers:
+        ranked = (*range(ranked[0], len(shares)), *range(ranked[0]))
+    return tuple(shares[index][0] for index in ranked)
+
+
 @lru_cache(maxsize=1024)
 def tabulate(shares: Shares, picks: int = 1) -> Table:
     """For every cohort the `picks` best names (as indexes into `shares`), best first; ties by name.
 
-    `picks` 0 means all. Shares need not sum to 65,536; only their ratios matter.
+    Shares need not sum to 65,536; only their ratios matter.
     """
-    count = min(picks, len(shares)) if picks else len(shares)
+    count = min(picks, len(shares))
     if len(shares) == 1:
         return ((0,),) * COHORTS
     costs = zip(*([_COST[stratum] / share for stratum in _strata(name)] for name, share in shares), strict=True)

@@ -8,7 +8,7 @@ from functools import lru_cache
 
 from gslb.core.decision import Level
 from gslb.core.outline import Chain
-from gslb.core.stages.base import Bench, Key, Reach, Row, Stage, Step
+from gslb.core.stages.base import Bench, Key, Row, Stage, Step
 
 Availability = tuple[frozenset[str], ...]
 """By level: slots whose pool can serve there."""
@@ -39,19 +39,16 @@ def column(chain: Chain, available: Availability) -> Column:
     """Run the passes for every class."""
     passes = benches(chain, available)
     numbers: dict[Choice | None, int] = {}
-    index = [
-        numbers.setdefault(choose(chain.stages, keys, reach, passes), len(numbers))
-        for keys, reach in zip(chain.classes, chain.reaches, strict=True)
-    ]
+    index = [numbers.setdefault(choose(chain, cls, passes), len(numbers)) for cls in range(len(chain.classes))]
     return Column(tuple(numbers), tuple(index))
 
 
-def choose(stages: tuple[Stage, ...], keys: tuple[Key, ...], reach: Reach, passes: tuple[Bench, ...]) -> Choice | None:
+def choose(chain: Chain, cls: int, passes: tuple[Bench, ...]) -> Choice | None:
     """The first pass that leaves a class something."""
     for level, bench in zip(Level, passes, strict=True):
-        row = begin(reach.slots, bench.available)
+        row = begin(chain.reaches[cls].slots, bench.available)
         if row:
-            for step in walk(stages, keys, row, bench):
+            for step in walk(chain.stages, chain.classes[cls], row, bench):
                 row = step.row
             return Choice(level, row)
     return None

@@ -1,0 +1,62 @@
+"""Whether the client's prefix can ever matter to an answer: what the ECS scope rests on.
+
+Static: told by the snapshot alone, whatever is up or down, so that the scopes of one name never change with health.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from gslb.core.decision import PoolKey
+from gslb.core.memo import by_identity
+from gslb.core.model import Family, Service
+from gslb.core.names import Name
+from gslb.core.outline import Lane, Outline, outline
+from gslb.core.snapshot import Snapshot
+from gslb.core.stages.base import Reach
+
+Shared = tuple[bool, ...]
+"""By class."""
+
+
+def shared_classes(snapshot: Snapshot, service: Service, family: Family) -> Shared:
+    """By class, whether its clients can ever be shared between pools, or between members of a pool.
+
+    A class that is not shared gets one and the same set of records for every cohort. A service that draws by query
+    shares no class: what it answers does not depend on the prefix.
+    """
+    nothing = (False,) * len(snapshot.classes[service.policy].keys)
+    return _all_shared(snapshot).get((service.name, family), nothing)
+
+
+@by_identity
+def _all_shared(snapshot: Snapshot) -> Mapping[tuple[Name, Family], Shared]:
+    """For every service and family that is not drawn by query; what is alike is worked out once."""
+    everything = outline(snapshot)
+    services = {service.name: service for service in snapshot.model.services}
+    found: dict[tuple[Name, Family], Shared] = {}
+    for unit in everything.units:
+        by_answers = {services[name].answers for name in unit.services if not services[name].by_query}
+        for lane in unit.lanes:
+            known = {answers: _lane(everything, lane, answers) for answers in by_answers}
+            shared = ((name, services[name]) for name in unit.services)
+            found.update(((name, lane.family), known[s.answers]) for name, s in shared if not s.by_query)
+    return found
+
+
+def _lane(everything: Outline, lane: Lane, answers: int) -> Shared:
+    last = lane.last_resort is not None and _picks_some(everything, lane.last_resort, answers)
+    known = {reach: last or _is_shared(everything, lane, reach, answers) for reach in set(lane.chain.reaches)}
+    return tuple([known[reach] for reach in lane.chain.reaches])
+
+
+def _is_shared(everything: Outline, lane: Lane, reach: Reach, answers: int) -> bool:
+    pools = {key for slot, key in lane.pools if slot in reach.slots}
+    between_pools = not reach.single and len(pools) > 1
+    return between_pools or any(_picks_some(everything, key, answers) for key in pools)
+
+
+def _picks_some(everything: Outline, key: PoolKey, answers: int) -> bool:
+    """Whether an answer can carry fewer members than the pool can have; `answers` 0 carries all."""
+    possible = sum(1 for seat in everything.pools[key].seats if seat.member.weight)
+    return 0 < answers < possible
