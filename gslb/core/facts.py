@@ -78,6 +78,11 @@ class Report:
     def site(self) -> str:
         return self.agent.partition("/")[0]
 
+    @property
+    def content(self) -> tuple[int, bytes, bool, bytes]:
+        """What decisions depend on. Sequences rise every second without news, and lag is for people."""
+        return (self.boot, self.layout, self.sick, self.states)
+
     def newer_than(self, other: Report) -> bool:
         """Total order on registers of one agent; content only decides between two writers with one boot number."""
         mine = (self.boot, self.sequence, self.layout, self.states, self.sick, self.lag_ms)
@@ -108,10 +113,7 @@ def merge_all(facts: Facts, other: Facts) -> Facts:
 
 
 def digest(facts: Facts) -> bytes:
-    """16 octets, equal for views that say the same; a difference is answered with all registers.
-
-    Sequences rise every second without news and lag is for people, so neither counts.
-    """
+    """16 octets over the content of all registers; a difference is answered with all of them."""
     total = blake2b(digest_size=16)
     for agent, report in sorted(facts.reports.items()):
         head = f"{agent}\t{report.boot}\t{report.layout.hex()}\t{report.sick:d}\t{len(report.states)}\n"

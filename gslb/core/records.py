@@ -6,9 +6,11 @@ Everything else about a record type is its RDATA as wire bytes (RFC 3597), which
 from __future__ import annotations
 
 import struct
+from collections.abc import Mapping
 from enum import IntEnum
 
 from gslb.core.model import Family, Soa
+from gslb.core.names import MAX_LABEL_BYTES, MAX_NAME_BYTES
 
 
 class RRType(IntEnum):
@@ -36,8 +38,15 @@ TRANSFERS = frozenset({RRType.IXFR, RRType.AXFR})
 UNASKABLE = frozenset({RRType.OPT, RRType.TKEY, RRType.TSIG, RRType.MAILB, RRType.MAILA})
 """Types below the message layer or long obsolete, which no zone can hold."""
 
-FAMILY_TYPES = {Family.A: RRType.A, Family.AAAA: RRType.AAAA, Family.CNAME: RRType.CNAME}
-TYPE_FAMILIES = {number: family for family, number in FAMILY_TYPES.items()}
+NAMED = frozenset({RRType.NS, RRType.CNAME, RRType.DNAME})
+"""Types whose RDATA is one name that the engine follows."""
+
+FAMILY_TYPES: Mapping[Family, RRType] = {
+    Family.A: RRType.A,
+    Family.AAAA: RRType.AAAA,
+    Family.CNAME: RRType.CNAME,
+}
+TYPE_FAMILIES: Mapping[int, Family] = {number: family for family, number in FAMILY_TYPES.items()}
 
 # Types with names worth a metric's label; the rest are counted together.
 _NAMES = {
@@ -100,3 +109,11 @@ def soa_rdata(soa: Soa, serial: int) -> bytes:
     """SOA RDATA; the last field is the TTL of negative answers (RFC 2308 4)."""
     times = struct.pack("!5I", serial, soa.refresh_s, soa.retry_s, soa.expire_s, soa.negative_ttl_s)
     return soa.mname.wire + soa.rname.wire + times
+
+
+def is_name(rdata: bytes) -> bool:
+    """Whether RDATA is exactly one uncompressed name."""
+    at = 0
+    while at < len(rdata) and 0 < rdata[at] <= MAX_LABEL_BYTES:
+        at += 1 + rdata[at]
+    return at + 1 == len(rdata) <= MAX_NAME_BYTES and rdata[at] == 0

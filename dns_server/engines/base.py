@@ -1,0 +1,65 @@
+"""The seam between the dns server and what answers its queries."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple, Protocol
+
+from gslb.core.view import View
+from gslb.runtime.addresses import SocketAddress
+
+
+class Kind(NamedTuple):
+    """What queries are counted by; all values come from small closed sets."""
+
+    transport: str
+    rrtype: str
+    rcode: str
+
+
+@dataclass(slots=True)
+class Counters:
+    """Plain integers that only rise, but for `connections`. Keys of `dropped`, `malformed`, `closed` are reasons.
+
+    `dropped`: packets without a reply. `malformed`: packets answered with an error. `closed`: TCP connections that we
+    ended.
+    """
+
+    queries: Counter[Kind] = field(default_factory=Counter)
+    dropped: Counter[str] = field(default_factory=Counter)
+    malformed: Counter[str] = field(default_factory=Counter)
+    closed: Counter[str] = field(default_factory=Counter)
+    truncated: int = 0
+    ecs: int = 0
+    accepted: int = 0
+    connections: int = 0
+    received_bytes: int = 0
+    sent_bytes: int = 0
+
+    @property
+    def queries_total(self) -> int:
+        return self.queries.total()
+
+
+class Engine(Protocol):
+    """Answers on its sockets with the view that was published last."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def counters(self) -> Counters: ...
+
+    async def start(self, listen: Sequence[SocketAddress]) -> tuple[SocketAddress, ...]:
+        """Bind UDP and TCP and answer from now on. Returns what was bound (port 0 chosen). Raises OSError."""
+        ...
+
+    def publish(self, view: View) -> None:
+        """Answer with this from the next packet on."""
+        ...
+
+    async def stop(self) -> None:
+        """Close all sockets; what is on the way out may be lost."""
+        ...

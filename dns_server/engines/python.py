@@ -1,0 +1,66 @@
+"""The engine in Python: asyncio sockets around `gslb.core.answer`."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+from dns_server.engines.base import Counters
+from dns_server.engines.responder import Responder
+from dns_server.engines.sockets import Pair, bind
+from dns_server.engines.tcp import Connections, TcpLimits
+from dns_server.engines.udp import UdpReader
+from gslb.core.view import View
+from gslb.runtime.addresses import SocketAddress
+
+
+class PythonEngine:
+    """Implements `Engine`; lives on one event loop."""
+
+    def __init__(self, *, entropy: int, limits: TcpLimits | None = None) -> None:
+        """`entropy`: a random number, for services that draw per answer."""
+        self._counters = Counters()
+        self._responder = Responder(self._counters, entropy)
+        self._connections = Connections(self._responder.respond, self._counters, limits or TcpLimits())
+        self._pairs: list[Pair] = []
+        self._servers: list[asyncio.Server] = []
+        self._sweeper: asyncio.Task[None] | None = None
+
+    @property
+    def name(self) -> str:
+        return "python"
+
+    @property
+    def counters(self) -> Counters:
+        return self._counters
+
+    def publish(self, view: View) -> None:
+        self._responder.view = view
+
+    async def start(self, listen: Sequence[SocketAddress]) -> tuple[SocketAddress, ...]:
+        """Bind all, then answer; nothing stays bound when one fails."""
+        try:
+            for address in listen:
+                self._pairs.append(bind(address))
+        except OSError:
+            await self.stop()
+            raise
+        loop = asyncio.get_running_loop()
+        for pair in self._pairs:
+            loop.add_reader(pair.udp, UdpReader(pair.udp, self._responder.respond, self._counters))
+            self._servers.append(await loop.create_server(self._connections.make, sock=pair.tcp))
+        self._sweeper = asyncio.create_task(self._connections.sweep())
+        return tuple(pair.address for pair in self._pairs)
+
+    async def stop(self) -> None:
+        if self._sweeper is not None:
+            self._sweeper.cancel()
+        for server in self._servers:
+            server.close()
+        self._connections.end_all()
+        for pair in self._pairs:
+            asyncio.get_running_loop().remove_reader(pair.udp)
+            pair.udp.close()
+            pair.tcp.close()
+        self._pairs.clear()
+        self._servers.clear()

@@ -1,0 +1,48 @@
+"""The Python engine's one door to `gslb.core.answer`: counts everything and lets no exception out."""
+
+from __future__ import annotations
+
+from dns_server.engines.base import Counters, Kind
+from gslb.core.answer import Dropped, answer
+from gslb.core.records import type_label
+from gslb.core.source import Client
+from gslb.core.view import View
+from gslb.runtime.logs import get_logger
+
+FAULTS_LOGGED = 10
+"""A stranger who finds a fault must not fill the disk with it; the counter tells how often."""
+_ENTROPY_STEP = 0x9E3779B97F4A7C15
+_U64 = (1 << 64) - 1
+
+
+class Responder:
+    """Packet in, message out, or None where nothing is to be sent."""
+
+    def __init__(self, counters: Counters, entropy: int) -> None:
+        """`entropy`: where the sequence of draws starts, so that several servers do not move in step."""
+        self.view: View | None = None
+        self._counters = counters
+        self._entropy = entropy
+        self._log = get_logger("dns")
+
+    def respond(self, packet: bytes, client: Client) -> bytes | None:
+        counters = self._counters
+        counters.received_bytes += len(packet)
+        self._entropy = self._entropy + _ENTROPY_STEP & _U64
+        try:
+            result = answer(packet, client, self.view, self._entropy)
+        except Exception:  # noqa: BLE001 - whatever fault of ours it is, it must cost one answer and not the server
+            counters.dropped["internal error"] += 1
+            if counters.dropped["internal error"] <= FAULTS_LOGGED:
+                self._log.exception("query failed", packet=packet[:512].hex())
+            return None
+        if isinstance(result, Dropped):
+            counters.dropped[result.reason] += 1
+            return None
+        counters.queries[Kind(client.transport, type_label(result.rrtype), result.rcode.name)] += 1
+        if result.refusal:
+            counters.malformed[result.refusal] += 1
+        counters.truncated += result.truncated
+        counters.ecs += result.ecs
+        counters.sent_bytes += len(result.message)
+        return result.message

@@ -1,0 +1,66 @@
+"""Sockets to listen on: UDP and TCP at the same address and port, and who is at the other end."""
+
+from __future__ import annotations
+
+import errno
+import socket
+from dataclasses import dataclass
+from ipaddress import ip_address
+
+from gslb.core.source import Client, Transport
+from gslb.runtime.addresses import SocketAddress
+
+UDP_RECEIVE_BUFFER_BYTES = 4 * 1024 * 1024
+BACKLOG = 512
+_TRIES = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """One listen address."""
+
+    address: SocketAddress
+    udp: socket.socket
+    tcp: socket.socket
+
+
+def bind(wanted: SocketAddress) -> Pair:
+    """Bind both; port 0 takes one that is free for both. Raises OSError."""
+    for _ in range(_TRIES):
+        tcp = _bind_one(wanted, socket.SOCK_STREAM)
+        address = SocketAddress(wanted.host, tcp.getsockname()[1])
+        try:
+            udp = _bind_one(address, socket.SOCK_DGRAM)
+        except OSError as error:
+            tcp.close()
+            if wanted.port == 0 and error.errno == errno.EADDRINUSE:
+                continue
+            raise
+        tcp.listen(BACKLOG)
+        return Pair(address, udp, tcp)
+    raise OSError(errno.EADDRINUSE, f"no port of {wanted.host} is free for both UDP and TCP")
+
+
+def client_at(host: str, transport: Transport) -> Client:
+    """The client at a socket's peer address; IPv4 seen through an IPv6 socket is IPv4."""
+    address = ip_address(host.partition("%")[0])
+    mapped = address.ipv4_mapped if address.version == 6 else None
+    return Client(mapped or address, transport)
+
+
+def _bind_one(address: SocketAddress, kind: socket.SocketKind) -> socket.socket:
+    family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
+    made = socket.socket(family, kind)
+    try:
+        made.setblocking(False)
+        if family == socket.AF_INET6:
+            made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        if kind == socket.SOCK_STREAM:
+            made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        else:
+            made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, UDP_RECEIVE_BUFFER_BYTES)
+        made.bind((address.host, address.port))
+    except OSError as error:
+        made.close()
+        raise OSError(error.errno, f"cannot listen on {address}: {error.strerror}") from error
+    return made

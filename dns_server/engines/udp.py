@@ -1,0 +1,43 @@
+"""DNS over UDP: as many packets a turn as are waiting, up to a bound, so that TCP and the control plane get theirs."""
+
+from __future__ import annotations
+
+import socket
+
+from dns_server.engines.base import Counters
+from dns_server.engines.sockets import client_at
+from dns_server.engines.tcp import Respond
+from gslb.core.source import Transport
+
+LONGEST_QUERY_BYTES = 4096
+"""What is longer arrives cut off, and is refused as such."""
+PER_TURN = 32
+
+
+class UdpReader:
+    """Reads and answers what one socket has; the event loop calls it when there is something."""
+
+    def __init__(self, udp: socket.socket, respond: Respond, counters: Counters) -> None:
+        self._socket = udp
+        self._respond = respond
+        self._counters = counters
+
+    def __call__(self) -> None:
+        for _ in range(PER_TURN):
+            try:
+                packet, peer = self._socket.recvfrom(LONGEST_QUERY_BYTES)
+            except BlockingIOError:
+                return
+            except OSError:
+                self._counters.dropped["receive failed"] += 1
+                return
+            message = self._respond(packet, client_at(peer[0], Transport.UDP))
+            if message is not None:
+                self._send(message, peer)
+
+    def _send(self, message: bytes, peer: tuple[str, int]) -> None:
+        """Never waits: a reply that the kernel does not take is lost, as it might be on the way."""
+        try:
+            self._socket.sendto(message, peer)
+        except OSError:
+            self._counters.dropped["send failed"] += 1

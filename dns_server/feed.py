@@ -1,0 +1,63 @@
+"""The feed: a stream to each coordinator, kept up whatever happens to it. What a stream says is `stream`'s matter."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+
+import grpc
+
+from dns_server.hearing import Hearing
+from dns_server.replica import Replica
+from dns_server.stream import Identity, Shared, Stream
+from gslb.api.v1.discovery_pb2_grpc import DiscoveryStub
+from gslb.runtime import rpc
+from gslb.runtime.addresses import SocketAddress
+from gslb.runtime.backoff import Backoff
+from gslb.runtime.logs import get_logger
+
+LONGEST_PAUSE_S = 5.0
+
+
+class Feed:
+    """All streams of one dns server."""
+
+    def __init__(self, identity: Identity, replica: Replica) -> None:
+        self._shared = Shared(identity=identity, replica=replica, hearing=Hearing(), trial=asyncio.Lock())
+        self._log = get_logger("dns")
+        self.beat_s: dict[str, float] = {}
+        """When each coordinator was last heard, by the monotonic clock."""
+
+    async def run(self, coordinators: Iterable[SocketAddress]) -> None:
+        """Until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            for address in coordinators:
+                tasks.create_task(self._follow(str(address)))
+
+    async def _follow(self, coordinator: str) -> None:
+        backoff = Backoff(most_s=LONGEST_PAUSE_S)
+        told = False
+        while True:
+            stream = Stream(coordinator, self._shared, self.beat_s)
+            try:
+                async with rpc.channel(coordinator) as channel:
+                    await stream.run(DiscoveryStub(channel).Subscribe())
+            except* (grpc.aio.AioRpcError, asyncio.InvalidStateError, TimeoutError) as errors:
+                if stream.heard or not told:
+                    self._log.warning("coordinator lost", coordinator=coordinator, error=_in_a_line(errors))
+                    told = True
+            finally:
+                self._shared.hearing.lost(coordinator)
+            if stream.heard:
+                backoff.reset()
+            await asyncio.sleep(backoff.delay_s())
+
+
+def _in_a_line(errors: BaseExceptionGroup[BaseException]) -> str:
+    """What the first of them says."""
+    error: BaseException = errors
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    if isinstance(error, grpc.aio.AioRpcError):
+        return f"{error.code().name}: {error.details()}"
+    return f"{type(error).__name__}: {error}".removesuffix(": ")

@@ -1,0 +1,101 @@
+"""Last known good: what the dns server saves so that after a restart it can serve at once with nobody to ask.
+
+Three generations of each kind are kept, each file with a checksum. A file that is corrupt, or whose content is refused,
+is counted and the one before it is used. Writing never leaves a half-written file under a final name.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Callable
+from enum import StrEnum
+from hashlib import blake2b
+from pathlib import Path
+from typing import TypeVar
+
+from gslb.core.errors import GslbError, InvalidSnapshot
+from gslb.runtime.logs import get_logger
+
+GENERATIONS = 3
+_MAGIC = b"gslb-lkg-1\n"
+_CHECKSUM_BYTES = 32
+_DIGITS = 10
+
+Content = TypeVar("Content")
+
+
+class Kind(StrEnum):
+    SNAPSHOT = "snapshot"
+    DIRECTIVES = "directives"
+    FACTS = "facts"
+
+
+class Files:
+    """One directory of saved files; used from one thread at a time."""
+
+    def __init__(self, root: Path) -> None:
+        """Raises OSError when the directory cannot be made."""
+        root.mkdir(parents=True, exist_ok=True)
+        self._root = root
+        self._log = get_logger("dns")
+        self.unreadable: Counter[str] = Counter()
+        self.unwritten: Counter[str] = Counter()
+        self.written: Counter[str] = Counter()
+
+    def save(self, kind: Kind, payload: bytes) -> None:
+        """Add a generation. A disk that refuses is logged and counted; what serves goes on."""
+        try:
+            self._write(kind, payload)
+        except OSError as error:
+            self.unwritten[kind] += 1
+            self._log.error("last known good not saved", kind=kind, error=str(error))
+        else:
+            self.written[kind] += 1
+
+    def load(self, kind: Kind, read: Callable[[bytes], Content]) -> Content | None:
+        """`read` of the newest generation that it accepts; None when there is none. It refuses by a GslbError."""
+        for path in reversed(self._generations(kind)):
+            try:
+                return read(_checked(path.read_bytes()))
+            except (OSError, GslbError) as error:
+                self.unreadable[kind] += 1
+                self._log.error("last known good not usable", file=str(path), error=str(error))
+        return None
+
+    def _write(self, kind: Kind, payload: bytes) -> None:
+        earlier = self._generations(kind)
+        number = int(earlier[-1].suffix[1:]) + 1 if earlier else 1
+        path = self._root / f"{kind}.{number:0{_DIGITS}}"
+        temporary = self._root / f"{kind}.new"
+        with temporary.open("wb") as file:
+            file.write(_MAGIC + _checksum(payload) + payload)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+        self._sync_directory()
+        for old in earlier[: 1 - GENERATIONS]:
+            old.unlink(missing_ok=True)
+
+    def _generations(self, kind: Kind) -> list[Path]:
+        """Oldest first."""
+        return sorted(path for path in self._root.glob(f"{kind}.*") if path.suffix[1:].isdigit())
+
+    def _sync_directory(self) -> None:
+        descriptor = os.open(self._root, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def _checked(content: bytes) -> bytes:
+    head = len(_MAGIC) + _CHECKSUM_BYTES
+    payload = content[head:]
+    if content[:head] != _MAGIC + _checksum(payload):
+        raise InvalidSnapshot("the file is cut off or corrupt: its checksum does not fit")
+    return payload
+
+
+def _checksum(payload: bytes) -> bytes:
+    return blake2b(payload, digest_size=_CHECKSUM_BYTES).digest()

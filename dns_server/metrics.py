@@ -1,0 +1,109 @@
+"""The dns server's metrics: read from plain counters when Prometheus asks, so that queries pay nothing for them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from prometheus_client import Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, SummaryMetricFamily
+from prometheus_client.registry import Collector
+
+from dns_server.engines.base import Counters
+from dns_server.files import Files
+from dns_server.replica import Replica
+from gslb.core.order import Order
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sources:
+    """Where the numbers come from. `beat_s`: when each coordinator was last heard, by the clock `now_s` reads."""
+
+    counters: Counters
+    replica: Replica
+    files: Files
+    beat_s: Mapping[str, float]
+    now_s: Callable[[], float]
+
+
+class DnsCollector(Collector):
+    def __init__(self, sources: Sources) -> None:
+        self._sources = sources
+
+    def collect(self) -> Iterable[Metric]:
+        yield from _queries(self._sources.counters)
+        yield from _connections(self._sources.counters)
+        yield from _feed(self._sources)
+        yield from _decisions(self._sources.replica)
+        yield from _saved(self._sources.files)
+
+
+def _queries(counters: Counters) -> Iterator[Metric]:
+    queries = CounterMetricFamily("gslb_dns_queries", "Queries answered.", labels=("transport", "type", "rcode"))
+    for kind, count in counters.queries.items():
+        queries.add_metric((kind.transport, kind.rrtype, kind.rcode), count)
+    yield queries
+    yield _counted("gslb_dns_dropped_packets", "Packets without a reply.", "reason", counters.dropped)
+    yield _counted("gslb_dns_malformed_queries", "Queries answered with an error.", "reason", counters.malformed)
+    yield CounterMetricFamily("gslb_dns_truncated_replies", "Replies with TC.", value=counters.truncated)
+    yield CounterMetricFamily("gslb_dns_ecs_queries", "Queries with a client subnet.", value=counters.ecs)
+    yield CounterMetricFamily("gslb_dns_received_bytes", "Octets of queries.", value=counters.received_bytes)
+    yield CounterMetricFamily("gslb_dns_sent_bytes", "Octets of replies.", value=counters.sent_bytes)
+
+
+def _connections(counters: Counters) -> Iterator[Metric]:
+    yield GaugeMetricFamily("gslb_dns_tcp_connections", "TCP connections open now.", value=counters.connections)
+    yield CounterMetricFamily("gslb_dns_tcp_accepted_connections", "TCP connections opened.", value=counters.accepted)
+    yield _counted("gslb_dns_tcp_closed_connections", "TCP connections this side ended.", "reason", counters.closed)
+
+
+def _feed(sources: Sources) -> Iterator[Metric]:
+    replica = sources.replica
+    yield _order(replica.order)
+    silence = GaugeMetricFamily(
+        "gslb_dns_coordinator_silence_seconds", "Since a coordinator was heard.", labels=("coordinator",)
+    )
+    for coordinator, last_s in sources.beat_s.items():
+        silence.add_metric((coordinator,), sources.now_s() - last_s)
+    yield silence
+    yield _counted(
+        "gslb_dns_feed_refused",
+        "Snapshots, directives and other messages not taken.",
+        "reason",
+        replica.progress.refused,
+    )
+    yield _counted("gslb_dns_reports", "Agents' reports by what became of them.", "outcome", replica.progress.reports)
+    yield GaugeMetricFamily("gslb_dns_silent_agents", "Agents nobody hears.", value=len(replica.premises.silent))
+
+
+def _order(order: Order) -> Metric:
+    family = GaugeMetricFamily("gslb_dns_order", "What serves: incarnation, config, directive.", labels=("part",))
+    for part, value in (("incarnation", order.incarnation), ("config", order.config), ("directive", order.directive)):
+        family.add_metric((part,), value)
+    return family
+
+
+def _decisions(replica: Replica) -> Iterator[Metric]:
+    progress = replica.progress
+    yield SummaryMetricFamily(
+        "gslb_dns_decision_seconds",
+        "From changed facts or directives to a decision.",
+        count_value=progress.decisions,
+        sum_value=progress.decisions_s,
+    )
+    yield GaugeMetricFamily(
+        "gslb_dns_decision_longest_seconds", "The longest so far.", value=progress.longest_decision_s
+    )
+
+
+def _saved(files: Files) -> Iterator[Metric]:
+    yield _counted("gslb_dns_saved_files", "Last-known-good files written.", "kind", files.written)
+    yield _counted("gslb_dns_unwritten_files", "Last-known-good files the disk refused.", "kind", files.unwritten)
+    yield _counted("gslb_dns_unreadable_files", "Last-known-good files found unusable.", "kind", files.unreadable)
+
+
+def _counted(name: str, text: str, label: str, counts: Mapping[str, int]) -> Metric:
+    family = CounterMetricFamily(name, text, labels=(label,))
+    for value, count in counts.items():
+        family.add_metric((value,), count)
+    return family

@@ -1,0 +1,108 @@
+"""What came from a coordinator, kept with the very bytes it came in, so that it can be saved and read again.
+
+A saved snapshot is its envelope and its chunks, each with its length in front.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Protocol, TypeVar
+
+from google.protobuf.message import DecodeError
+
+from gslb.api.v1.discovery_pb2 import FactsUpdate
+from gslb.api.v1.facts_pb2 import Directives as DirectivesMessage
+from gslb.api.v1.facts_pb2 import Envelope
+from gslb.codec.facts import dump_report, load_directives, load_order, load_report
+from gslb.core.directives import Directives
+from gslb.core.errors import InvalidSnapshot
+from gslb.core.facts import NO_FACTS, Facts, merge
+from gslb.core.order import Order
+
+_LENGTH_BYTES = 4
+
+M_co = TypeVar("M_co", covariant=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Received:
+    """A snapshot: the manifest's envelope, and all chunks by digest."""
+
+    envelope: Envelope
+    chunks: Mapping[bytes, bytes]
+
+    @property
+    def order(self) -> Order:
+        return load_order(self.envelope.order)
+
+    def dump(self) -> bytes:
+        parts = (self.envelope.SerializeToString(deterministic=True), *self.chunks.values())
+        return b"".join(len(part).to_bytes(_LENGTH_BYTES) + part for part in parts)
+
+    @classmethod
+    def load(cls, saved: bytes) -> Received:
+        """Raises InvalidSnapshot."""
+        parts = _parts(saved)
+        envelope = _decode(Envelope, next(parts, b""))
+        return cls(envelope=envelope, chunks={sha256(part).digest(): part for part in parts})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Directions:
+    """Directives, and the order they stand at."""
+
+    envelope: Envelope
+    directives: Directives
+
+    @property
+    def order(self) -> Order:
+        return load_order(self.envelope.order)
+
+    def dump(self) -> bytes:
+        return self.envelope.SerializeToString(deterministic=True)
+
+    @classmethod
+    def load(cls, saved: bytes) -> Directions:
+        """Raises InvalidSnapshot."""
+        return cls.unpack(_decode(Envelope, saved))
+
+    @classmethod
+    def unpack(cls, envelope: Envelope) -> Directions:
+        """Raises InvalidSnapshot."""
+        return cls(envelope=envelope, directives=load_directives(_decode(DirectivesMessage, envelope.payload)))
+
+
+def dump_facts(facts: Facts) -> bytes:
+    reports = [dump_report(facts.reports[agent]) for agent in sorted(facts.reports)]
+    return FactsUpdate(reports=reports).SerializeToString(deterministic=True)
+
+
+def load_facts(saved: bytes) -> Facts:
+    """Raises InvalidSnapshot."""
+    facts = NO_FACTS
+    for message in _decode(FactsUpdate, saved).reports:
+        facts = merge(facts, load_report(message))
+    return facts
+
+
+class _Message(Protocol[M_co]):
+    def FromString(self, s: bytes) -> M_co: ...  # noqa: N802 - protobuf's name
+
+
+def _decode(kind: _Message[M_co], content: bytes) -> M_co:
+    try:
+        return kind.FromString(content)
+    except DecodeError:
+        raise InvalidSnapshot("a message cannot be read") from None
+
+
+def _parts(saved: bytes) -> Iterator[bytes]:
+    at = 0
+    while at < len(saved):
+        end = at + _LENGTH_BYTES + int.from_bytes(saved[at : at + _LENGTH_BYTES])
+        if end > len(saved):
+            raise InvalidSnapshot("a saved snapshot is cut off")
+        yield saved[at + _LENGTH_BYTES : end]
+        at = end

@@ -1,0 +1,202 @@
+"""What this dns server knows, and what it concludes: the one owner of snapshot, directives, facts and decision.
+
+Whatever arrives, from whichever coordinator, ends here: older than what serves is refused and counted, newer leads to a
+new decision, and that to a new view in the same turn of the event loop. Slow work is done elsewhere (`trial`).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+
+from dns_server.files import Kind
+from dns_server.received import Directions, Received, dump_facts
+from dns_server.saver import Dump
+from dns_server.trial import NO_PREMISES, Passed, Premises
+from gslb.core.decide import changed_endpoints, decide
+from gslb.core.decision import Decision
+from gslb.core.facts import AgentId, Facts, Report, merge, merge_all
+from gslb.core.order import Order
+from gslb.core.view import Index, View
+from gslb.runtime.clock import monotonic_s
+
+MAX_AGENTS = 10_000
+
+Publish = Callable[[View], None]
+Save = Callable[[Kind, Dump], None]
+
+
+@dataclass(slots=True)
+class Progress:
+    """Counters. `refused`: snapshots and directives by reason. `reports`: by what became of them."""
+
+    refused: Counter[str] = field(default_factory=Counter)
+    reports: Counter[str] = field(default_factory=Counter)
+    decisions: int = 0
+    decisions_s: float = 0.0
+    longest_decision_s: float = 0.0
+
+
+class Replica:
+    """`publish` gets every new view, `save` what a restart should find."""
+
+    def __init__(self, publish: Publish, save: Save) -> None:
+        self._publish = publish
+        self._save = save
+        self._received: Received | None = None
+        self._directions: Directions | None = None
+        self._premises = NO_PREMISES
+        self._held: dict[AgentId, Report] = {}
+        self._index: Index | None = None
+        self._layouts: frozenset[bytes] = frozenset()
+        self._decision: Decision | None = None
+        self.progress = Progress()
+
+    @property
+    def has_snapshot(self) -> bool:
+        return self._index is not None
+
+    @property
+    def chunks_held(self) -> Mapping[bytes, bytes]:
+        """Chunks that need not be fetched again."""
+        return self._received.chunks if self._received else {}
+
+    @property
+    def order(self) -> Order:
+        """Of what serves. What is of an earlier incarnation of the store than the rest counts as 0."""
+        snapshot = self._received.order if self._received else Order()
+        directions = self._directions.order if self._directions else Order()
+        incarnation = max(snapshot.incarnation, directions.incarnation)
+        return Order(
+            incarnation,
+            snapshot.config if snapshot.incarnation == incarnation else 0,
+            directions.directive if directions.incarnation == incarnation else 0,
+        )
+
+    @property
+    def decision_digest(self) -> bytes:
+        return self._decision.digest if self._decision else b""
+
+    @property
+    def facts(self) -> Facts:
+        """All registers, also those that wait for their layout."""
+        return merge_all(self._premises.facts, Facts(self._held))
+
+    @property
+    def premises(self) -> Premises:
+        """For a snapshot on trial, which may bring the layouts that reports wait for."""
+        return replace(self._premises, facts=self.facts)
+
+    def is_older(self, order: Order) -> bool:
+        """Whether a snapshot of this order would be a step back."""
+        return (order.incarnation, order.config) < (self.order.incarnation, self.order.config)
+
+    def serves(self, order: Order) -> bool:
+        """Whether it is this snapshot that serves."""
+        known = self._received
+        return known is not None and (known.order.incarnation, known.order.config) == (order.incarnation, order.config)
+
+    def take_snapshot(self, passed: Passed) -> bool:
+        """Serve it; False if something newer has come meanwhile."""
+        if self.is_older(passed.received.order):
+            self.progress.refused["older snapshot"] += 1
+            return False
+        self._received = passed.received
+        self._layouts = frozenset(layout.digest for layout in passed.index.snapshot.layouts)
+        self._release_held(frozenset(site.name for site in passed.index.snapshot.model.sites))
+        self._serve(passed.index, self._decide(passed.index, passed.premises, passed.decision))
+        self._save(Kind.SNAPSHOT, passed.received.dump)
+        return True
+
+    def take_directions(self, directions: Directions) -> bool:
+        """Serve by these directives; False if newer ones do already."""
+        order, mine = directions.order, self.order
+        if (order.incarnation, order.directive) < (mine.incarnation, mine.directive):
+            self.progress.refused["older directives"] += 1
+            return False
+        known = self._directions
+        self._directions = directions
+        if known is None or known.directives != directions.directives:
+            self._turn(replace(self._premises, directives=directions.directives))
+            self._save(Kind.DIRECTIVES, directions.dump)
+        return True
+
+    def take_reports(self, reports: Iterable[Report]) -> None:
+        """Merge; one decision for all of them. A report of an unknown layout waits, the newest of each agent."""
+        facts = self._premises.facts
+        for report in reports:
+            facts = self._merge(facts, report)
+        self._turn(replace(self._premises, facts=facts))
+
+    def take_silent(self, silent: frozenset[AgentId]) -> None:
+        """Agents that nobody hears any more."""
+        self._turn(replace(self._premises, silent=silent))
+
+    def _merge(self, facts: Facts, report: Report) -> Facts:
+        known = self._held.get(report.agent) or facts.reports.get(report.agent)
+        if known is not None and not report.newer_than(known):
+            self.progress.reports["late"] += 1
+            return facts
+        if known is None and len(facts.reports) + len(self._held) >= MAX_AGENTS:
+            self.progress.reports["too many agents"] += 1
+            return facts
+        if report.layout in self._layouts:
+            self.progress.reports["merged"] += 1
+            self._held.pop(report.agent, None)
+            return merge(facts, report)
+        self.progress.reports["held"] += 1
+        self._held[report.agent] = report
+        return facts
+
+    def _release_held(self, sites: frozenset[str]) -> None:
+        """With a new snapshot: merge what waited for it, forget agents of sites that are no more."""
+        waiting, self._held = self._held, {}
+        facts = Facts({agent: held for agent, held in self._premises.facts.reports.items() if held.site in sites})
+        for report in waiting.values():
+            if report.layout in self._layouts:
+                facts = merge(facts, report)
+            else:
+                self._held[report.agent] = report
+        self._premises = replace(self._premises, facts=facts)
+
+    def _turn(self, premises: Premises) -> None:
+        """Decide anew by other premises, and serve that if it is different."""
+        before, self._premises = self._premises, premises
+        if not _says_same(before.facts, premises.facts):
+            self._save(Kind.FACTS, lambda: dump_facts(premises.facts))
+        if self._index is not None and self._decision is not None:
+            decision = self._decide(self._index, before, self._decision)
+            if decision is not self._decision:
+                self._serve(self._index, decision)
+
+    def _serve(self, index: Index, decision: Decision) -> None:
+        self._index, self._decision = index, decision
+        self._publish(index.with_decision(decision))
+
+    def _decide(self, index: Index, before: Premises, previous: Decision) -> Decision:
+        """Move on from a decision that was made by the premises `before`."""
+        snapshot, now = index.snapshot, self._premises
+        started = monotonic_s()
+        if before.directives != now.directives:
+            decision = decide(snapshot, now.directives, now.facts, now.silent)
+        else:
+            dirty = changed_endpoints(snapshot, before.facts, now.facts, before.silent, now.silent)
+            if not dirty:
+                return previous
+            decision = decide(snapshot, now.directives, now.facts, now.silent, previous, dirty)
+        self._count(monotonic_s() - started)
+        return decision
+
+    def _count(self, duration_s: float) -> None:
+        self.progress.decisions += 1
+        self.progress.decisions_s += duration_s
+        self.progress.longest_decision_s = max(self.progress.longest_decision_s, duration_s)
+
+
+def _says_same(before: Facts, after: Facts) -> bool:
+    """Whether only sequences have risen."""
+    if before.reports.keys() != after.reports.keys():
+        return False
+    pairs = ((report, after.reports[agent]) for agent, report in before.reports.items())
+    return all(one is other or one.content == other.content for one, other in pairs)

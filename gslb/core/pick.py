@@ -1,0 +1,74 @@
+"""From a service and a client to the records that client gets: class -> row -> cohort -> pool -> members -> RDATA.
+
+Everything here is a look-up in what `decide` and the snapshot laid ready.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import assert_never
+
+from gslb.core.cohorts import Draw, draw, tabulate
+from gslb.core.decision import Addresses, NoData, Pools, ServFail
+from gslb.core.model import Family
+from gslb.core.outline import pool_key
+from gslb.core.records import TYPE_FAMILIES
+from gslb.core.source import Source, locate
+from gslb.core.view import Steered, View
+
+
+@dataclass(frozen=True, slots=True)
+class Picked:
+    """Steered RDATA, first choice first; `scope` is the ECS scope prefix-length."""
+
+    rdatas: tuple[bytes, ...]
+    scope: int
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """`all_down: servfail` is in force."""
+
+
+def family_of(view: View, steered: Steered, rrtype: int) -> Family | None:
+    """The family in which a query of this type is answered at a service; None = plain records or NODATA.
+
+    A service of host members is a CNAME, so it answers every type.
+    """
+    if (steered.service.name, Family.CNAME) in view.decision.rows:
+        return Family.CNAME
+    family = TYPE_FAMILIES.get(rrtype)
+    return family if family is not None and (steered.service.name, family) in view.decision.rows else None
+
+
+def pick(view: View, steered: Steered, family: Family, source: Source, entropy: int) -> Picked | Failed | None:
+    """None = NODATA. `entropy`: a counter or random number, for services that draw per answer."""
+    cls, scope = locate(source, steered.classes, steered.shared[family])
+    outcome = view.decision.rows[steered.service.name, family][cls]
+    match outcome:
+        case Pools():
+            prefix = entropy if steered.service.by_query else source.prefix
+            rdatas = _members(view, steered, family, outcome, draw(prefix, source.version, steered.salt))
+        case Addresses(addresses):
+            rdatas = tuple(address.packed for address in addresses)
+        case NoData():
+            rdatas = ()
+        case ServFail():
+            return Failed()
+        case _:
+            assert_never(outcome)
+    return Picked(rdatas, scope) if rdatas else None
+
+
+def _members(view: View, steered: Steered, family: Family, row: Pools, cohort: Draw) -> tuple[bytes, ...]:
+    """Distinct members of the pool that the cohort falls to; with `answers: all` every serving one, its own first."""
+    pool = row.shares[tabulate(row.shares)[cohort.pool][0]][0]
+    key = pool_key(steered.pools[pool], steered.service.monitor, family)
+    shares = view.decision.pools[key].vectors[row.level]
+    wanted = steered.service.answers
+    ranked = tabulate(shares, wanted or 1)[cohort.member]
+    if wanted == 0:
+        ranked = (*range(ranked[0], len(shares)), *range(ranked[0]))
+    members = view.index.members[pool]
+    rdatas = (members[shares[index][0]][family] for index in ranked)
+    return tuple(dict.fromkeys(rdatas))

@@ -1,0 +1,155 @@
+"""What the engine looks things up in: an index made once per snapshot, and the decision of the moment beside it.
+
+Everything that does not depend on the packet is worked out here: nodes by name, empty non-terminals, zone cuts, the
+negative SOA, members' RDATA.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from gslb.core.cohorts import salt
+from gslb.core.compose import Records
+from gslb.core.decision import Decision
+from gslb.core.errors import InvalidSnapshot
+from gslb.core.model import Endpoint, Family, Pool, RRset, Service, Zone
+from gslb.core.records import NAMED, RRType, is_name, soa_rdata
+from gslb.core.scope import shared_classes
+from gslb.core.snapshot import ClassMap, Snapshot
+from gslb.core.source import Trust
+
+WILDCARD = b"\x01*"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Steered:
+    """A service at its owner name.
+
+    `shared[family][class]`: whether the client's prefix can matter (ECS scope). `pools`: all pools by name.
+    """
+
+    service: Service
+    salt: int
+    classes: ClassMap
+    shared: Mapping[Family, tuple[bool, ...]]
+    pools: Mapping[str, Pool]
+
+
+@dataclass(slots=True)
+class Node:
+    """A name that exists in a zone; without RRsets and service it is an empty non-terminal (RFC 4592 2.2.2)."""
+
+    rrsets: dict[int, RRset] = field(default_factory=dict)
+    steered: Steered | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ZoneIndex:
+    """`nodes` by wire name. `negative`: the SOA with the TTL it has in negative answers (RFC 2308 3)."""
+
+    apex: bytes
+    nodes: Mapping[bytes, Node]
+    negative: Records
+
+    def is_cut(self, name: bytes, node: Node) -> bool:
+        """Whether authority ends at this name (a delegation)."""
+        return RRType.NS in node.rrsets and name != self.apex and not name.startswith(WILDCARD)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Index:
+    """`deepest`: labels of the longest apex. `members[pool][member]`: what it is answered by, in each family."""
+
+    snapshot: Snapshot
+    zones: Mapping[bytes, ZoneIndex]
+    deepest: int
+    trust: Trust
+    members: Mapping[str, Mapping[str, Mapping[Family, bytes]]]
+
+    def with_decision(self, decision: Decision) -> View:
+        return View(self, decision)
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """All that an answer depends on besides the packet."""
+
+    index: Index
+    decision: Decision
+
+
+def build_view(snapshot: Snapshot) -> Index:
+    """The static part of a View; linear in the number of records, services and members.
+
+    Raises InvalidSnapshot for content that no answer can be made from.
+    """
+    model = snapshot.model
+    pools = {pool.name: pool for pool in model.pools}
+    endpoints = {endpoint.name: endpoint for endpoint in model.endpoints}
+    steered: dict[bytes, list[Steered]] = {}
+    for service in model.services:
+        steered.setdefault(service.zone.wire, []).append(_steer(snapshot, service, pools))
+    zones = {
+        zone.apex.wire: _index_zone(zone, snapshot.serials[zone.apex], steered.get(zone.apex.wire, ()))
+        for zone in model.zones
+    }
+    return Index(
+        snapshot=snapshot,
+        zones=zones,
+        deepest=max((len(zone.apex.labels) for zone in model.zones), default=0),
+        trust=Trust.of(model.ecs),
+        members={pool.name: {m.name: _rdata(endpoints[m.endpoint]) for m in pool.members} for pool in model.pools},
+    )
+
+
+def _index_zone(zone: Zone, serial: int, steered: Iterable[Steered]) -> ZoneIndex:
+    apex = zone.apex.wire
+    nodes: dict[bytes, Node] = {apex: Node()}
+    for rrset in zone.rrsets:
+        _check(zone, rrset)
+        _node(nodes, rrset.name.wire).rrsets[rrset.rrtype] = rrset
+    for one in steered:
+        _node(nodes, one.service.name.wire).steered = one
+    rdatas = (soa_rdata(zone.soa, serial),)
+    nodes[apex].rrsets[RRType.SOA] = RRset(name=zone.apex, rrtype=RRType.SOA, ttl_s=zone.soa.ttl_s, rdatas=rdatas)
+    return ZoneIndex(
+        apex=apex,
+        nodes=nodes,
+        negative=Records(apex, RRType.SOA, min(zone.soa.ttl_s, zone.soa.negative_ttl_s), rdatas),
+    )
+
+
+def _check(zone: Zone, rrset: RRset) -> None:
+    """What the engine reads in a record must hold, since a snapshot comes from outside."""
+    if not rrset.rdatas or (rrset.rrtype in NAMED and not all(map(is_name, rrset.rdatas))):
+        raise InvalidSnapshot(f"zone '{zone.apex}': the records of '{rrset.name}' of type {rrset.rrtype} are malformed")
+
+
+def _node(nodes: dict[bytes, Node], name: bytes) -> Node:
+    """The node of `name`, made if need be together with the empty non-terminals above it."""
+    found = nodes.get(name)
+    if found is not None:
+        return found
+    made = nodes[name] = Node()
+    parent = name[1 + name[0] :]
+    while parent not in nodes:
+        nodes[parent] = Node()
+        parent = parent[1 + parent[0] :]
+    return made
+
+
+def _steer(snapshot: Snapshot, service: Service, pools: Mapping[str, Pool]) -> Steered:
+    return Steered(
+        service=service,
+        salt=salt(service.name, snapshot.seed),
+        classes=snapshot.classes[service.policy],
+        shared={family: shared_classes(snapshot, service, family) for family in Family},
+        pools=pools,
+    )
+
+
+def _rdata(endpoint: Endpoint) -> Mapping[Family, bytes]:
+    if endpoint.host is not None:
+        return {Family.CNAME: endpoint.host.wire}
+    return {Family.A if a.version == 4 else Family.AAAA: a.packed for a in endpoint.addresses}
