@@ -126,8 +126,10 @@ def _read_one(path: Path, places: _Places) -> _Table:
             raise GeoError(path, "it changed while it was read: try again")
     except OSError as error:
         raise GeoError(path, f"it cannot be read ({error.strerror or error})") from None
+    except tree.BadTree as error:
+        raise GeoError(path, str(error)) from None
     except _DAMAGE as error:
-        raise GeoError(path, _first_line(error)) from None
+        raise GeoError(path, "it is not in MaxMind DB format, or it is damaged") from error
     known = {places.all()[place] for place in (*table.v4.classes, *table.v6.classes)}
     if known <= {NOWHERE}:
         raise GeoError(path, "it holds neither countries, cities, coordinates nor AS numbers")
@@ -153,7 +155,3 @@ def _version(path: Path) -> tuple[int, int, int]:
     """What changes when a file is replaced or rewritten."""
     found = path.stat()
     return found.st_ino, found.st_size, found.st_mtime_ns
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error) or type(error).__name__).splitlines()[0].rstrip(".")

@@ -10,8 +10,16 @@ import sys
 from array import array
 from collections.abc import Callable, Mapping, Sequence
 
+from gslb.core.errors import GslbError
 from gslb.core.ranges import EVERYWHERE
 from gslb.core.snapshot import CLASS_V4_BITS, CLASS_V6_BITS, RangeMap
+
+
+class BadTree(GslbError):
+    """The file has no tree that can be read; the text says why."""
+
+    code = "geo"
+
 
 _HIGH = bytes(octet >> 4 for octet in range(256))
 _LOW = bytes(octet & 15 for octet in range(256))
@@ -21,7 +29,7 @@ def cut(content: bytes, node_count: int, record_size: int, ip_version: int) -> t
     """The v4 and the v6 ranges of a file's tree. Values name data records; 0 = nothing known.
 
     IPv4 lies at ::/96 of a version 6 tree. It is read there once: aliases that lead to it (2002::/16, ::ffff:0:0/96,
-    2001::/32) are empty, as a dns server sees such clients by their own address. Raises ValueError with the reason.
+    2001::/32) are empty, as a dns server sees such clients by their own address. Raises BadTree.
     """
     words = _words(content, node_count, record_size)
     if ip_version == 4:
@@ -36,11 +44,11 @@ def _words(content: bytes, node_count: int, record_size: int) -> Sequence[int]:
     """Left and right record of every node in turn."""
     size = 2 * node_count * record_size // 8
     if node_count == 0:
-        raise ValueError("it holds no networks")
+        raise BadTree("it holds no networks")
     if record_size not in _SPREAD:
-        raise ValueError(f"its records have {record_size} bits, which the format does not know")
+        raise BadTree(f"its records have {record_size} bits, which the format does not know")
     if size > len(content):
-        raise ValueError(f"it is cut off: its tree has {size} octets, the whole file {len(content)}")
+        raise BadTree(f"it is cut off: its tree has {size} octets, the whole file {len(content)}")
     words = array("I", bytes(_SPREAD[record_size](content[:size])))
     if sys.byteorder == "little":
         words.byteswap()
@@ -81,7 +89,7 @@ def _ranges(words: Sequence[int], root: int, width: int, alias: int | None) -> R
             height -= 1
             visited += 1
             if height < 0 or visited > node_count:
-                raise ValueError("it is damaged: its tree runs in circles")
+                raise BadTree("it is damaged: its tree runs in circles")
             pending.append((words[2 * record + 1], first | 1 << height, height))
             record = words[2 * record]
         value = record - node_count if record > node_count else 0
