@@ -54,9 +54,10 @@ def _class_map(policy: Policy, table: GeoTable, sites: Mapping[str, Point | None
     full_v6 = classes.cut(table.v6, 6, CLASS_V6_BITS)
     ecs_v4 = classes.cut(table.ecs_v4, 4, ECS_V4_BITS)
     ecs_v6 = classes.cut(table.ecs_v6, 6, ECS_V6_BITS)
+    unnamed = "all other clients" if len(classes.numbers) > 1 else "all clients"
     return ClassMap(
         keys=tuple(classes.numbers),
-        labels=tuple(_label(policy, keys) for keys in classes.numbers),
+        labels=tuple(_label(policy, keys) or unnamed for keys in classes.numbers),
         ecs_v4=ecs_v4,
         ecs_v6=ecs_v6,
         full_v4=ecs_v4 if full_v4 == ecs_v4 else full_v4,
@@ -65,8 +66,9 @@ def _class_map(policy: Policy, table: GeoTable, sites: Mapping[str, Point | None
 
 
 def _label(policy: Policy, keys: tuple[Key, ...]) -> str:
+    """What the stages say of this class; '' where none of them says anything."""
     said = [stage.describe(key) for stage, key in zip(policy.stages, keys, strict=True)]
-    return "; ".join(text for text in said if text) or "all other clients"
+    return "; ".join(text for text in said if text)
 
 
 class _Classes:

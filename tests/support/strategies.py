@@ -55,6 +55,32 @@ PLACES = (
     Place(continent="AS", country="SG", latitude=1.35, longitude=103.8),
     Place(continent="EU", country="NO", latitude=60.9, longitude=10.2, tags=(("office", "oslo"),), own=True),
 )
+PROBES = (
+    TcpProbe(tls=False, verify=False, sni=None),
+    TcpProbe(tls=True, verify=True, sni="db.example.com"),
+    HttpProbe(
+        tls=False,
+        verify=False,
+        host=None,
+        sni=None,
+        method="GET",
+        path="/",
+        status=((200, 299),),
+        body=None,
+        keep=True,
+    ),
+    HttpProbe(
+        tls=True,
+        verify=True,
+        host="www.example.com",
+        sni="www.example.com",
+        method="HEAD",
+        path="/healthz",
+        status=((200, 200), (301, 302)),
+        body="ok",
+        keep=False,
+    ),
+)
 A, NS, TXT = 1, 2, 16
 TYPES = (A, TXT)
 
@@ -78,32 +104,19 @@ def monitors() -> st.SearchStrategy[tuple[Monitor, ...]]:
 
 
 def _monitor(name: str) -> st.SearchStrategy[Monitor]:
-    http = st.builds(
-        HttpProbe,
-        tls=st.booleans(),
-        verify=st.booleans(),
-        host=st.none() | st.just("www.example.com"),
-        sni=st.none() | st.just("www.example.com"),
-        method=st.sampled_from(["GET", "HEAD"]),
-        path=st.just("/healthz"),
-        status=st.sampled_from([((200, 299),), ((200, 200), (301, 302))]),
-        body=st.none() | st.just("ok"),
-        keep=st.booleans(),
-    )
-    tcp = st.builds(TcpProbe, tls=st.booleans(), verify=st.booleans(), sni=st.none() | st.just("db.example.com"))
     return st.builds(
         Monitor,
         name=st.just(name),
         port=st.integers(1, 65_535),
         interval_ms=st.integers(100, 60_000),
-        timeout_ms=st.integers(10, 10_000),
-        fall=st.integers(1, 5),
-        rise=st.integers(1, 5),
-        ok=st.integers(1, 5),
-        hold_ms=st.integers(0, 300_000),
+        timeout_ms=st.just(1000),
+        fall=st.just(2),
+        rise=st.just(3),
+        ok=st.just(3),
+        hold_ms=st.just(10_000),
         crash=st.booleans(),
         outside=st.booleans(),
-        probe=http | tcp,
+        probe=st.sampled_from(PROBES),
     )
 
 
@@ -207,15 +220,17 @@ def zones(draw: st.DrawFn, apex: Name) -> Zone:
 
 @st.composite
 def models(draw: st.DrawFn) -> Model:
-    """A valid model with up to two zones, three sites, four pools, two policies and three services."""
+    """A valid model: two zones and up to three sites, four pools, two policies and three services."""
     found_sites = draw(sites())
     site_names = [site.name for site in found_sites]
     found_endpoints = {
-        hosts: [draw(endpoints(f"{'h' if hosts else 'e'}{index}", hosts)) for index in range(4)]
+        hosts: [draw(endpoints(f"{'h' if hosts else 'e'}{index}", hosts)) for index in range(2 if hosts else 3)]
         for hosts in (False, True)
     }
     found_pools = {
-        hosts: [draw(pools(f"{'cdn' if hosts else 'web'}-{index}", found, site_names)) for index in range(2)]
+        hosts: [
+            draw(pools(f"{'cdn' if hosts else 'web'}-{index}", found, site_names)) for index in range(1 if hosts else 3)
+        ]
         for hosts, found in found_endpoints.items()
     }
     found_policies = tuple(draw(policies(name)) for name in draw(subsets(("geo", "plain"), least=1)))
