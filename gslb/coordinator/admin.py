@@ -1,0 +1,125 @@
+"""The Admin service: each call checked, handed to the part that does it, and its result put into words."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import grpc
+
+from gslb.api.v1 import admin_pb2 as pb
+from gslb.codec.facts import dump_order, load_action, load_scope
+from gslb.coordinator.alarms import raise_alarms
+from gslb.coordinator.apply import ApplyCall, Stream
+from gslb.coordinator.configuration import Configuration
+from gslb.coordinator.decider import Concluded, Decider
+from gslb.coordinator.explaining import load_question, make_explanation
+from gslb.coordinator.history import KEEP_RECORDS, Record
+from gslb.coordinator.hub import Hub
+from gslb.coordinator.metrics import Metrics
+from gslb.coordinator.overrides import Overrides
+from gslb.coordinator.refusals import RpcRefused, invalid, not_found
+from gslb.coordinator.scopes import check_scope, consequences
+from gslb.coordinator.status import add_details, make_head
+from gslb.core.directives import Override
+
+NO_CONFIGURATION = "no configuration has been applied yet: use `gslb apply FILE`"
+MAX_TEXT_CHARACTERS = 500
+MAX_DURATION_S = 366 * 24 * 3600
+
+
+class AdminService:
+    """`clock` is monotonic, `wall_clock` gives Unix seconds."""
+
+    def __init__(
+        self,
+        name: str,
+        hub: Hub,
+        decider: Decider,
+        configuration: Configuration,
+        overrides: Overrides,
+        metrics: Metrics,
+        *,
+        clock: Callable[[], float],
+        wall_clock: Callable[[], int],
+    ) -> None:
+        self._name = name
+        self._hub = hub
+        self._decider = decider
+        self._configuration = configuration
+        self._overrides = overrides
+        self._apply = ApplyCall(configuration, metrics)
+        self._clock = clock
+        self._wall_clock = wall_clock
+
+    async def Apply(self, _: object, stream: Stream) -> None:  # noqa: N802 - the names in the .proto file
+        await self._apply(stream)
+
+    async def GetConfig(self, request: pb.GetConfigRequest, _: object) -> pb.GetConfigResponse:  # noqa: N802
+        record = await self._configuration.record(request.revision)
+        if record is None:
+            raise not_found(
+                f"configuration {request.revision} is not kept (the last {KEEP_RECORDS} are)"
+                if request.revision
+                else NO_CONFIGURATION
+            )
+        return _dump_record(record)
+
+    async def GetStatus(self, _: pb.GetStatusRequest, __: object) -> pb.GetStatusResponse:  # noqa: N802
+        concluded = await self._decider.conclude()
+        alarms = raise_alarms(self._hub, concluded, self._configuration.broken, self._clock())
+        status = make_head(self._name, self._hub, concluded, alarms, self._clock())
+        if concluded is not None:
+            await asyncio.to_thread(add_details, status, concluded, self._hub.agents, self._clock())
+        return status
+
+    async def Explain(self, request: pb.ExplainRequest, _: object) -> pb.ExplainResponse:  # noqa: N802
+        concluded = await self._concluded()
+        question = load_question(request, concluded.publication.snapshot.model.ecs)
+        return await asyncio.to_thread(make_explanation, question, concluded)
+
+    async def SetOverride(self, request: pb.SetOverrideRequest, _: object) -> pb.SetOverrideResponse:  # noqa: N802
+        concluded = await self._concluded()
+        override = self._load_override(request)
+        check_scope(override.scope, concluded.publication.snapshot.model)
+        await self._overrides.set(override)
+        after = await self._decider.conclude()
+        warnings = await asyncio.to_thread(consequences, concluded.decision, after.decision) if after else ()
+        return pb.SetOverrideResponse(order=dump_order(self._hub.order), warnings=warnings)
+
+    async def ClearOverride(self, request: pb.ClearOverrideRequest, _: object) -> pb.ClearOverrideResponse:  # noqa: N802
+        who, why = request.who[:MAX_TEXT_CHARACTERS], request.why[:MAX_TEXT_CHARACTERS]
+        await self._overrides.clear(load_scope(request.scope), who, why)
+        return pb.ClearOverrideResponse(order=dump_order(self._hub.order))
+
+    async def _concluded(self) -> Concluded:
+        concluded = await self._decider.conclude()
+        if concluded is None:
+            raise RpcRefused(grpc.StatusCode.FAILED_PRECONDITION, NO_CONFIGURATION)
+        return concluded
+
+    def _load_override(self, request: pb.SetOverrideRequest) -> Override:
+        if request.duration_s > MAX_DURATION_S:
+            raise invalid(f"{request.duration_s} s are too long: at most a year, or none to last until it is cleared")
+        now = self._wall_clock()
+        return Override(
+            scope=load_scope(request.scope),
+            action=load_action(request.action),
+            who=request.who[:MAX_TEXT_CHARACTERS],
+            why=request.why[:MAX_TEXT_CHARACTERS],
+            since_unix_s=now,
+            until_unix_s=now + request.duration_s if request.duration_s else None,
+        )
+
+
+def _dump_record(record: Record) -> pb.GetConfigResponse:
+    return pb.GetConfigResponse(
+        revision=record.revision,
+        author=record.author,
+        message=record.message,
+        applied_unix_s=record.applied_unix_s,
+        files=[
+            pb.ConfigFile(path=file.path, sha256=file.sha256, size_bytes=file.size_bytes, text=file.text or "")
+            for file in record.files
+        ],
+    )

@@ -1,0 +1,113 @@
+"""What the coordinator knows about agents besides their registers: when they were heard, and the evidence they give.
+
+Evidence is for people (status); decisions never read it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from gslb.core.facts import AgentId
+
+BEAT_S = 1.0
+SILENT_AFTER_S = 3 * BEAT_S
+"""Three missed beats."""
+MAX_AGENTS_PER_SITE = 64
+MAX_DETAIL_CHARACTERS = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """What stands behind one state; ages as they were at `received_s` of this node's monotonic clock."""
+
+    detail: str
+    latency_us: int
+    verdict_age_ms: int
+    probe_age_ms: int
+    flaps: int
+    received_s: float
+
+
+@dataclass(slots=True)
+class _Agent:
+    heard_s: float
+    version: str = ""
+    layout: bytes = b""
+    evidence: tuple[Evidence | None, ...] = ()
+
+
+class Agents:
+    """Grows by `hello` only, to at most MAX_AGENTS_PER_SITE a site. `clock` is monotonic."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._agents: dict[AgentId, _Agent] = {}
+
+    def hello(self, agent: AgentId, version: str) -> bool:
+        """Take notice of an agent; where its site is full in place of the longest silent one, else False."""
+        if agent not in self._agents and not self._make_room(agent.partition("/")[0]):
+            return False
+        known = self._agents.setdefault(agent, _Agent(heard_s=self._clock()))
+        known.version = version
+        return True
+
+    def _make_room(self, site: str) -> bool:
+        present = [agent for agent in self._agents if agent.partition("/")[0] == site]
+        if len(present) < MAX_AGENTS_PER_SITE:
+            return True
+        oldest = max(present, key=self.age_s)
+        if not self.is_silent(oldest):
+            return False
+        del self._agents[oldest]
+        return True
+
+    def heard(self, agent: AgentId) -> bool:
+        """Note a sign of life; False for an agent whose site has left the configuration."""
+        known = self._agents.get(agent)
+        if known is not None:
+            known.heard_s = self._clock()
+        return known is not None
+
+    def age_s(self, agent: AgentId) -> float:
+        """Since it was last heard; endless if it never was."""
+        known = self._agents.get(agent)
+        return self._clock() - known.heard_s if known else float("inf")
+
+    def is_silent(self, agent: AgentId) -> bool:
+        return self.age_s(agent) > SILENT_AFTER_S
+
+    def version(self, agent: AgentId) -> str:
+        known = self._agents.get(agent)
+        return known.version if known else ""
+
+    def all(self) -> tuple[AgentId, ...]:
+        return tuple(sorted(self._agents))
+
+    def keep_sites(self, sites: Iterable[str]) -> None:
+        """Forget agents of sites that are no more."""
+        known = set(sites)
+        self._agents = {name: agent for name, agent in self._agents.items() if name.partition("/")[0] in known}
+
+    def witness(self, agent: AgentId, layout: bytes, targets: int, items: Iterable[tuple[int, Evidence]]) -> int:
+        """Keep evidence about the `targets` of `layout`; how many items were about none of them."""
+        known = self._agents.get(agent)
+        if known is None:
+            return 0
+        if known.layout != layout or len(known.evidence) != targets:
+            known.layout, known.evidence = layout, (None,) * targets
+        evidence, misfits = list(known.evidence), 0
+        for target, item in items:
+            if target < targets:
+                evidence[target] = item
+            else:
+                misfits += 1
+        known.evidence = tuple(evidence)
+        return misfits
+
+    def evidence(self, agent: AgentId, layout: bytes, target: int) -> Evidence | None:
+        """What stands behind that state of the agent's register, if it said so."""
+        known = self._agents.get(agent)
+        if known is None or known.layout != layout or target >= len(known.evidence):
+            return None
+        return known.evidence[target]

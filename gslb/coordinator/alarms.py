@@ -1,0 +1,53 @@
+"""What an operator should look at now, as sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from gslb.coordinator.decider import Concluded
+from gslb.coordinator.hub import Hub
+
+DIFFERS_AFTER_S = 3.0
+"""How long a dns server's decision may differ from the coordinator's while a change spreads."""
+
+
+def raise_alarms(hub: Hub, concluded: Concluded | None, broken: str, now_s: float) -> tuple[str, ...]:
+    """`broken`: why the stored configuration does not serve, or ''. `now_s`: of the monotonic clock."""
+    alarms = [broken] if broken else []
+    if concluded is not None:
+        alarms += _services(concluded)
+        alarms += _agents(hub, concluded)
+    return (*alarms, *_dns_servers(hub, now_s))
+
+
+def _services(concluded: Concluded) -> Iterator[str]:
+    for name in sorted(concluded.decision.down):
+        yield f"service {name}: nothing that serves is left for some of its clients, `all_down` is in force"
+
+
+def _agents(hub: Hub, concluded: Concluded) -> Iterator[str]:
+    reports = concluded.facts.reports
+    heard = {report.site for agent, report in reports.items() if agent not in concluded.silent}
+    known = {agent.partition("/")[0] for agent in hub.agents.all()}
+    for agent in sorted(concluded.silent):
+        alone = "" if reports[agent].site in heard else "; no agent of its site is heard, verdicts there are kept"
+        yield f"agent {agent} is silent for {hub.agents.age_s(agent):.0f} s{alone}"
+    for agent, report in sorted(reports.items()):
+        if report.sick:
+            yield f"agent {agent} doubts itself (lag {report.lag_ms} ms): the time-outs it sees count as unknown"
+    for site in concluded.snapshot.model.sites:
+        if site.name not in known:
+            yield f"site {site.name}: no agent has been heard"
+
+
+def _dns_servers(hub: Hub, now_s: float) -> Iterator[str]:
+    for server in hub.dns_servers.all():
+        if server.refused:
+            yield f"dns server {server.name} refused {server.refused}; it goes on with {server.order}"
+        if server.differs_since_s is not None and now_s - server.differs_since_s > DIFFERS_AFTER_S:
+            yield (
+                f"dns server {server.name} decides otherwise than this coordinator from the same order for"
+                f" {now_s - server.differs_since_s:.0f} s"
+            )
+        if not server.streams:
+            yield f"dns server {server.name} is away for {now_s - server.seen_s:.0f} s; it answers with what it had"

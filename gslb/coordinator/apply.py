@@ -1,0 +1,93 @@
+"""The Apply call: an offer of files by hash, the contents that are lacking, one result."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TypeAlias
+
+import grpc
+
+from gslb.api.v1 import admin_pb2 as pb
+from gslb.codec.facts import dump_order
+from gslb.config import ConfigErrors, Problem
+from gslb.coordinator.configuration import Configuration, Offer, Outcome, texts
+from gslb.coordinator.contents import Contents, offered_files
+from gslb.coordinator.metrics import Metrics
+from gslb.coordinator.refusals import RpcRefused, invalid
+from gslb.coordinator.streams import first, next_in_time, write
+
+MAX_APPLIES = 4
+PIECE_TIMEOUT_S = 30.0
+MAX_AUTHOR_CHARACTERS = 200
+MAX_MESSAGE_CHARACTERS = 2_000
+Stream: TypeAlias = "grpc.aio.ServicerContext[pb.ApplyRequest, pb.ApplyResponse]"
+
+
+class ApplyCall:
+    def __init__(self, configuration: Configuration, metrics: Metrics) -> None:
+        self._configuration = configuration
+        self._metrics = metrics
+        self._under_way = 0
+
+    async def __call__(self, stream: Stream) -> None:
+        if self._under_way >= MAX_APPLIES:
+            raise RpcRefused(
+                grpc.StatusCode.RESOURCE_EXHAUSTED, f"{MAX_APPLIES} applies are under way: try again in a moment"
+            )
+        self._under_way += 1
+        try:
+            offer = _load_offer(await first(stream, "offer"))
+            known = texts(await self._configuration.record(0))
+            with self._configuration.offered(offer.files, known) as contents:
+                await _receive(contents, stream)
+                await write(stream, await self._apply(offer, contents))
+        finally:
+            self._under_way -= 1
+
+    async def _apply(self, offer: Offer, contents: Contents) -> pb.ApplyResponse:
+        try:
+            with self._metrics.apply_seconds.time():
+                outcome = await self._configuration.apply(offer, contents)
+        except ConfigErrors as errors:
+            self._metrics.applies.labels("refused").inc()
+            return pb.ApplyResponse(refused=pb.Refused(problems=map(_dump_problem, errors.problems)))
+        except BaseException:
+            self._metrics.applies.labels("failed").inc()
+            raise
+        self._metrics.applies.labels(_label(offer, outcome)).inc()
+        applied = pb.Applied(
+            order=dump_order(outcome.order), unchanged=outcome.unchanged, warnings=map(str, outcome.warnings)
+        )
+        return pb.ApplyResponse(applied=applied)
+
+
+async def _receive(contents: Contents, stream: Stream) -> None:
+    """Ask for what is lacking and take it in."""
+    missing = contents.wanted()
+    await write(stream, pb.ApplyResponse(wanted=pb.Wanted(sha256=missing)))
+    left = len(missing)
+    while left:
+        message = await next_in_time(stream, PIECE_TIMEOUT_S, "content")
+        if message is None or not message.HasField("data"):
+            raise invalid("contents that were asked for are missing: send every one, then wait for the result")
+        left -= await asyncio.to_thread(contents.add, message.data)
+
+
+def _load_offer(message: pb.ApplyRequest) -> Offer:
+    if not message.HasField("offer"):
+        raise invalid("the first message must be an `offer` of files")
+    return Offer(
+        files=offered_files(message.offer),
+        author=message.offer.author[:MAX_AUTHOR_CHARACTERS],
+        message=message.offer.message[:MAX_MESSAGE_CHARACTERS],
+        expected_revision=message.offer.expected_revision,
+        dry_run=message.offer.dry_run,
+    )
+
+
+def _label(offer: Offer, outcome: Outcome) -> str:
+    return "dry_run" if offer.dry_run else "unchanged" if outcome.unchanged else "applied"
+
+
+def _dump_problem(problem: Problem) -> pb.ConfigProblem:
+    return pb.ConfigProblem(file=problem.file, line=problem.line, column=problem.column, text=problem.text)

@@ -1,0 +1,133 @@
+"""From offered files to a publication and its record: everything an apply works out, before anything is written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from gslb import __version__
+from gslb.codec.snapshot import Bundle, dump_snapshot, load_snapshot, refs
+from gslb.config import BundleSource, ConfigErrors, Loaded, Problem, load
+from gslb.coordinator.contents import Contents, Files
+from gslb.coordinator.geography import Geography
+from gslb.coordinator.history import File, Record, store_files
+from gslb.coordinator.publication import Publication, SiteTooLarge, make_publication
+from gslb.core.compile import compile_snapshot
+from gslb.core.errors import InvalidSnapshot
+from gslb.core.model import Model, Zone
+from gslb.core.names import Name
+from gslb.core.order import Order
+from gslb.core.snapshot import ClassMap, Snapshot
+from gslb.store.blobs import Blobs, MissingBlob
+
+_SERIALS = 2**32
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """What is to become a configuration, by whom, after which one. `seed` counts only for the very first."""
+
+    files: tuple[File, ...]
+    author: str
+    message: str
+    incarnation: int
+    now_unix_s: int
+    seed: int
+    record: Record | None
+    previous: Snapshot | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Built:
+    publication: Publication
+    record: Record
+    warnings: tuple[Problem, ...]
+
+
+def build(change: Change, contents: Contents, geography: Geography) -> Built:
+    """Blocking. Raises ConfigErrors with every reason, MissingBlob, StoreUnavailable."""
+    loaded = _load(change.files, contents)
+    order = Order(change.incarnation, change.record.revision + 1 if change.record else 1, 0)
+    serials = next_serials(loaded.model.zones, change)
+    seed = change.record.seed if change.record else change.seed
+    earlier = change.previous.layouts if change.previous else ()
+    classes = _class_maps(loaded.model, change.files, contents, geography)
+    snapshot = compile_snapshot(loaded.model, classes, order=order, serials=serials, earlier=earlier, seed=seed)
+    publication = _publication(snapshot, change.files[0])
+    record = Record(
+        revision=order.config,
+        author=change.author,
+        message=change.message,
+        applied_unix_s=change.now_unix_s,
+        program=__version__,
+        seed=seed,
+        serials=tuple((str(apex), serial) for apex, serial in sorted(serials.items())),
+        manifest=publication.bundle.manifest,
+        files=store_files(change.files, contents.read),
+    )
+    return Built(publication=publication, record=record, warnings=loaded.warnings)
+
+
+def rebuild(record: Record, incarnation: int, contents: Contents, geography: Geography) -> Publication:
+    """The publication of a configuration that was applied before, from its files. Blocking; raises as `build`."""
+    model = _load(record.files, contents).model
+    snapshot = compile_snapshot(
+        model,
+        _class_maps(model, record.files, contents, geography),
+        order=Order(incarnation, record.revision, 0),
+        serials=_serials(record),
+        earlier=(),
+        seed=record.seed,
+    )
+    return _publication(snapshot, record.files[0])
+
+
+def recall(record: Record, incarnation: int, compiled: Blobs) -> Publication | None:
+    """The publication from what was compiled when it was applied, if all of that is still there. Blocking."""
+    try:
+        chunks = {ref.digest: compiled.read(ref.digest) for ref in refs(record.manifest)}
+        snapshot = load_snapshot(record.manifest, chunks)
+        if snapshot.order != Order(incarnation, record.revision, 0):
+            return None
+        return make_publication(snapshot, Bundle(manifest=record.manifest, chunks=chunks))
+    except (MissingBlob, InvalidSnapshot):
+        return None
+
+
+def _load(files: Sequence[File], contents: Contents) -> Loaded:
+    return load(BundleSource(Files(files, contents)), files[0].path)
+
+
+def _class_maps(
+    model: Model, files: Iterable[File], contents: Contents, geography: Geography
+) -> Mapping[str, ClassMap]:
+    return geography.class_maps(model, {file.path: file.sha256 for file in files}, contents)
+
+
+def _publication(snapshot: Snapshot, main: File) -> Publication:
+    try:
+        return make_publication(snapshot, dump_snapshot(snapshot))
+    except (SiteTooLarge, InvalidSnapshot) as error:
+        raise ConfigErrors([Problem(main.path, 0, 0, str(error))]) from error
+
+
+def next_serials(zones: Iterable[Zone], change: Change) -> Mapping[Name, int]:
+    """SOA serials: as they were where a zone's plain content is the same, else one higher (RFC 1982).
+
+    A new zone begins with the time, so that one that comes back is above what it was.
+    """
+    before = {zone.apex: zone for zone in change.previous.model.zones} if change.previous else {}
+    known = _serials(change.record) if change.record else {}
+    serials = {}
+    for zone in zones:
+        if zone.apex not in known:
+            serials[zone.apex] = change.now_unix_s % _SERIALS
+        elif before.get(zone.apex) == zone:
+            serials[zone.apex] = known[zone.apex]
+        else:
+            serials[zone.apex] = (known[zone.apex] + 1) % _SERIALS
+    return serials
+
+
+def _serials(record: Record) -> Mapping[Name, int]:
+    return {Name.from_text(apex): serial for apex, serial in record.serials}

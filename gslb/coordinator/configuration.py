@@ -1,0 +1,209 @@
+"""The configuration in force and the only way to another: build, commit by compare-and-swap, then publish.
+
+One apply at a time. Once begun it runs to its end even if the caller is gone, so that whatever the store acknowledged
+is published; nothing is published that it has not.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import grpc
+
+from gslb import __version__
+from gslb.config import ConfigErrors, Problem
+from gslb.coordinator.build import Built, Change, build, rebuild, recall
+from gslb.coordinator.contents import Contents
+from gslb.coordinator.geography import Geography
+from gslb.coordinator.history import Current, File, History, Record
+from gslb.coordinator.hub import Hub
+from gslb.coordinator.publication import Publication
+from gslb.coordinator.refusals import RpcRefused
+from gslb.core.errors import GslbError
+from gslb.core.order import Order
+from gslb.runtime.logs import get_logger
+from gslb.store.base import Store
+from gslb.store.blobs import Blobs, MissingBlob
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offer:
+    """`expected_revision` 0: whatever is in force. `dry_run`: only say what would be."""
+
+    files: tuple[File, ...]
+    author: str
+    message: str
+    expected_revision: int = 0
+    dry_run: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """`unchanged`: the same content was in force already."""
+
+    order: Order
+    unchanged: bool
+    warnings: tuple[Problem, ...]
+
+
+class Configuration:
+    """`inputs`: large ones, as durable as the store. `compiled`: what can be made again. `wall_clock`: Unix seconds."""
+
+    def __init__(self, store: Store, inputs: Blobs, compiled: Blobs, hub: Hub, wall_clock: Callable[[], int]) -> None:
+        self._incarnation = store.incarnation
+        self._history = History(store)
+        self._inputs = inputs
+        self._compiled = compiled
+        self._hub = hub
+        self._wall_clock = wall_clock
+        self._geography = Geography()
+        self._one_at_a_time = asyncio.Lock()
+        self._applying: set[asyncio.Task[Outcome]] = set()
+        self._offered: list[frozenset[bytes]] = []
+        self._broken = ""
+        self._log = get_logger("coordinator")
+
+    async def restore(self) -> None:
+        """Publish what the store holds. Raises StoreUnavailable."""
+        current = await self._history.current()
+        await self._catch_up(current)
+        await self._collect()
+
+    @property
+    def broken(self) -> str:
+        """Why the configuration in the store does not serve; '' when it does."""
+        return self._broken
+
+    async def record(self, revision: int) -> Record | None:
+        """A configuration that is still kept; 0 = the one in force."""
+        return await self._history.get(revision) if revision else (await self._history.current()).record
+
+    @contextmanager
+    def offered(self, files: tuple[File, ...], known: Mapping[bytes, bytes]) -> Iterator[Contents]:
+        """Where the files' contents come together, while the context lasts; those in `known` need not be sent."""
+        digests = frozenset(file.sha256 for file in files)
+        contents = Contents(files, known, self._inputs)
+        self._offered.append(digests)
+        try:
+            yield contents
+        finally:
+            self._offered.remove(digests)
+            contents.discard()
+
+    async def apply(self, offer: Offer, contents: Contents) -> Outcome:
+        """Raises ConfigErrors, RpcRefused, Conflict, StoreUnavailable, MissingBlob, and then nothing has changed."""
+        task = asyncio.create_task(self._apply(offer, contents))
+        self._applying.add(task)
+        task.add_done_callback(self._applying.discard)
+        return await asyncio.shield(task)
+
+    async def _apply(self, offer: Offer, contents: Contents) -> Outcome:
+        async with self._one_at_a_time:
+            current = await self._history.current()
+            _check_expected(offer, current)
+            await self._catch_up(current)
+            if current.record is not None and _is_same(current.record, offer.files):
+                return Outcome(order=self._hub.order, unchanged=True, warnings=())
+            built = await asyncio.to_thread(self._build, offer, contents, current)
+            if not offer.dry_run:
+                await self._commit(built, contents, current)
+        order = Order(self._incarnation, built.record.revision, self._hub.directives.revision)
+        return Outcome(order=order, unchanged=False, warnings=built.warnings)
+
+    async def _catch_up(self, current: Current) -> None:
+        """Publish what the store has in force: after a start, or a commit whose outcome was not known."""
+        record = current.record
+        if record is None or record.revision <= self._hub.order.config:
+            return
+        try:
+            publication = await asyncio.to_thread(self._recalled, record)
+        except (ConfigErrors, MissingBlob) as error:
+            self._broken = f"configuration {record.revision} in the store cannot be used, apply another: {error}"
+            self._log.error("stored configuration cannot be used", revision=record.revision, reason=str(error))
+            return
+        self._publish(publication)
+
+    def _recalled(self, record: Record) -> Publication:
+        """As compiled when it was applied; compiled again where that is gone, or of another version."""
+        publication = recall(record, self._incarnation, self._compiled)
+        if publication is None:
+            contents = Contents(record.files, texts(record), self._inputs)
+            publication = rebuild(record, self._incarnation, contents, self._geography)
+            self._write_compiled(publication)
+        return publication
+
+    def _build(self, offer: Offer, contents: Contents, current: Current) -> Built:
+        publication = self._hub.publication
+        change = Change(
+            files=offer.files,
+            author=offer.author,
+            message=offer.message,
+            incarnation=self._incarnation,
+            now_unix_s=self._wall_clock(),
+            seed=secrets.randbits(64),
+            record=current.record,
+            previous=publication.snapshot if publication else None,
+        )
+        return build(change, contents, self._geography)
+
+    async def _commit(self, built: Built, contents: Contents, current: Current) -> None:
+        await asyncio.to_thread(self._write_blobs, built, contents)
+        await self._history.append(built.record, current.pointer)
+        self._publish(built.publication)
+        self._log.info("configuration applied", revision=built.record.revision, author=built.record.author)
+        if current.record is None or blobs_of(current.record) != blobs_of(built.record):
+            await self._collect()
+
+    def _publish(self, publication: Publication) -> None:
+        self._hub.publish(publication)
+        self._broken = ""
+
+    def _write_blobs(self, built: Built, contents: Contents) -> None:
+        for digest in blobs_of(built.record):
+            contents.keep(digest)
+        self._write_compiled(built.publication)
+
+    def _write_compiled(self, publication: Publication) -> None:
+        for content in publication.bundle.chunks.values():
+            self._compiled.put(content)
+        present = self._hub.publication
+        self._compiled.keep_only({*publication.bundle.chunks, *(present.bundle.chunks if present else ())})
+
+    async def _collect(self) -> None:
+        """Delete inputs that neither a kept record nor an offer under way names; what fails is tried another time."""
+        try:
+            named = await self._history.blobs()
+            await asyncio.to_thread(self._inputs.keep_only, named.union(*self._offered))
+        except (GslbError, OSError) as error:
+            self._log.warning("old inputs stay", reason=str(error))
+
+
+def texts(record: Record | None) -> Mapping[bytes, bytes]:
+    """Contents that a record holds itself, by digest."""
+    files = record.files if record else ()
+    return {file.sha256: file.text.encode() for file in files if file.text is not None}
+
+
+def blobs_of(record: Record) -> frozenset[bytes]:
+    """Digests of contents that a record has as blobs."""
+    return frozenset(file.sha256 for file in record.files if file.text is None)
+
+
+def _check_expected(offer: Offer, current: Current) -> None:
+    revision = current.record.revision if current.record else 0
+    if offer.expected_revision and offer.expected_revision != revision:
+        raise RpcRefused(
+            grpc.StatusCode.ABORTED,
+            f"configuration {revision} is in force, not {offer.expected_revision}: see what changed, then apply again",
+        )
+
+
+def _is_same(record: Record, files: tuple[File, ...]) -> bool:
+    """Compiled by this version from the same main file and the same contents."""
+    before = [(file.path, file.sha256) for file in record.files]
+    now = [(file.path, file.sha256) for file in files]
+    return record.program == __version__ and before[0] == now[0] and set(before) == set(now)

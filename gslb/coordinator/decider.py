@@ -1,0 +1,79 @@
+"""The coordinator's own decision, for status, explain and the comparison with dns servers'; never in a report's way."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+
+from gslb.coordinator.hub import Hub
+from gslb.coordinator.publication import Publication
+from gslb.core.decide import changed_endpoints, decide
+from gslb.core.decision import Decision
+from gslb.core.directives import Directives
+from gslb.core.facts import AgentId, Facts
+from gslb.core.order import Order
+from gslb.core.snapshot import Snapshot
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Concluded:
+    """A decision with all that it follows from."""
+
+    order: Order
+    publication: Publication
+    directives: Directives
+    facts: Facts
+    silent: frozenset[AgentId]
+    decision: Decision
+
+    @property
+    def snapshot(self) -> Snapshot:
+        return self.publication.snapshot
+
+
+class Decider:
+    """Computed when asked for, by one at a time, and only as far as something changed since."""
+
+    def __init__(self, hub: Hub) -> None:
+        self._hub = hub
+        self._last: Concluded | None = None
+        self._one_at_a_time = asyncio.Lock()
+
+    async def conclude(self) -> Concluded | None:
+        """The decision that follows from what the hub knows now; None before any configuration."""
+        async with self._one_at_a_time:
+            publication = self._hub.publication
+            if publication is None:
+                return None
+            self._last = await asyncio.to_thread(
+                _conclude,
+                self._hub.order,
+                publication,
+                self._hub.directives,
+                self._hub.facts,
+                self._hub.silent(),
+                self._last,
+            )
+            return self._last
+
+
+def _conclude(
+    order: Order,
+    publication: Publication,
+    directives: Directives,
+    facts: Facts,
+    silent: frozenset[AgentId],
+    last: Concluded | None,
+) -> Concluded:
+    previous, dirty, snapshot = None, None, publication.snapshot
+    if last is not None and last.snapshot is snapshot and last.directives == directives:
+        previous = last.decision
+        dirty = changed_endpoints(snapshot, last.facts, facts, last.silent, silent)
+    return Concluded(
+        order=order,
+        publication=publication,
+        directives=directives,
+        facts=facts,
+        silent=silent,
+        decision=decide(snapshot, directives, facts, silent, previous, dirty),
+    )

@@ -1,0 +1,84 @@
+"""The Discovery service: what each dns server is told, at once and in order of urgency, and what it tells of itself."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+import grpc
+
+from gslb.api.v1 import discovery_pb2 as pb
+from gslb.codec.facts import load_order
+from gslb.coordinator.dns_servers import MAX_DNS_SERVERS, DnsServer
+from gslb.coordinator.hub import Hub
+from gslb.coordinator.metrics import Metrics
+from gslb.coordinator.outbox import Outbox
+from gslb.coordinator.refusals import RpcRefused, invalid
+from gslb.coordinator.streams import both_ways, first, messages, write
+
+MAX_NAME_CHARACTERS = 128
+MAX_REASON_CHARACTERS = 500
+MAX_CHUNKS_PER_REQUEST = 64
+Stream: TypeAlias = "grpc.aio.ServicerContext[pb.SubscribeRequest, pb.SubscribeResponse]"
+
+
+class DiscoveryService:
+    def __init__(self, hub: Hub, metrics: Metrics) -> None:
+        self._hub = hub
+        self._metrics = metrics
+
+    async def Subscribe(self, _: object, stream: Stream) -> None:  # noqa: N802 - the name in the .proto file
+        server = self._connect(await first(stream, "hello"))
+        try:
+            with self._metrics.streams.labels("Discovery").track_inprogress(), self._hub.subscribed() as outbox:
+                await both_ways(self._listen(server, outbox, stream), _tell(outbox, stream))
+        finally:
+            self._hub.dns_servers.disconnect(server)
+
+    def _connect(self, message: pb.SubscribeRequest) -> DnsServer:
+        hello = message.hello
+        if not 0 < len(hello.name) <= MAX_NAME_CHARACTERS:
+            raise invalid(
+                f"the first message must be a `hello` with the dns server's name, of at most {MAX_NAME_CHARACTERS}"
+                " characters"
+            )
+        engine, version = hello.engine[:MAX_NAME_CHARACTERS], hello.version[:MAX_NAME_CHARACTERS]
+        server = self._hub.dns_servers.connect(hello.name, engine, version, load_order(hello.order))
+        if server is None:
+            raise RpcRefused(
+                grpc.StatusCode.RESOURCE_EXHAUSTED, f"there are {MAX_DNS_SERVERS} dns servers already: stop some first"
+            )
+        return server
+
+    async def _listen(self, server: DnsServer, outbox: Outbox, stream: Stream) -> None:
+        async for message in messages(stream):
+            match message.WhichOneof("message"):
+                case "chunks":
+                    self._fetch(message.chunks, outbox)
+                case "facts":
+                    outbox.reports(self._hub.facts.reports.values())
+                case "ack":
+                    server.order, server.refused = load_order(message.ack.order), ""
+                case "nack":
+                    order, reason = load_order(message.nack.order), message.nack.reason[:MAX_REASON_CHARACTERS]
+                    server.refused = f"{order}: {reason}"
+                case "status":
+                    status = message.status
+                    self._hub.dns_servers.status(
+                        server, load_order(status.order), status.decision, status.queries_total
+                    )
+                case _:
+                    raise invalid(
+                        f"dns server '{server.name}' sent a message this version does not know: upgrade me first"
+                    )
+
+    def _fetch(self, request: pb.ChunkRequest, outbox: Outbox) -> None:
+        if len(request.digests) > MAX_CHUNKS_PER_REQUEST:
+            raise invalid(f"{len(request.digests)} chunks asked for at once: ask for at most {MAX_CHUNKS_PER_REQUEST}")
+        found = {digest: content for digest in request.digests if (content := self._hub.chunk(digest)) is not None}
+        self._metrics.chunks_unknown.inc(len(set(request.digests)) - len(found))
+        outbox.chunks(found)
+
+
+async def _tell(outbox: Outbox, stream: Stream) -> None:
+    while True:
+        await write(stream, await outbox.next())

@@ -1,0 +1,74 @@
+"""Geo tables and class maps, kept between applies: a change that touches neither need not wait for them again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from gslb.config.problems import ConfigErrors, Problem
+from gslb.coordinator.contents import Contents
+from gslb.core.classes import GeoTable, class_maps
+from gslb.core.model import Location, Model, OwnPrefix, Policy
+from gslb.core.snapshot import ClassMap
+from gslb.geo import database
+
+
+@dataclass(frozen=True, slots=True)
+class _TableKey:
+    databases: tuple[bytes, ...]
+    own: tuple[OwnPrefix, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _MapKey:
+    """All that one policy's class map depends on."""
+
+    policy: Policy
+    sites: frozenset[tuple[str, Location | None]]
+    table: _TableKey
+
+
+class Geography:
+    """Remembers what the last configuration needed. Blocking, and for one caller at a time."""
+
+    def __init__(self) -> None:
+        self._table: tuple[_TableKey, GeoTable] | None = None
+        self._maps: dict[_MapKey, ClassMap] = {}
+
+    def class_maps(self, model: Model, digests: Mapping[str, bytes], contents: Contents) -> Mapping[str, ClassMap]:
+        """The class map of every policy. `digests`: of the files sent along, by path. Raises ConfigErrors."""
+        table_key = _TableKey(_databases(model, digests), model.geo.prefixes)
+        keys = {policy.name: _MapKey(policy, _bound_sites(model, policy), table_key) for policy in model.policies}
+        missing = [policy for policy in model.policies if keys[policy.name] not in self._maps]
+        if missing:
+            table = self._read(model, table_key, contents)
+            made = class_maps(replace(model, policies=tuple(missing)), table)
+            self._maps |= {keys[name]: made[name] for name in made}
+        self._maps = {key: self._maps[key] for key in keys.values()}
+        return {name: self._maps[key] for name, key in keys.items()}
+
+    def _read(self, model: Model, key: _TableKey, contents: Contents) -> GeoTable:
+        if self._table is None or self._table[0] != key:
+            paths = [contents.path(digest) for digest in key.databases]
+            names = dict(zip(paths, model.geo.databases, strict=True))
+            try:
+                self._table = key, database.read(paths, model.geo.prefixes)
+            except database.GeoError as error:
+                name = names.get(error.path, str(error.path))
+                raise ConfigErrors([Problem(name, 0, 0, f"geo database: {error.reason}")]) from error
+        return self._table[1]
+
+
+def _databases(model: Model, digests: Mapping[str, bytes]) -> tuple[bytes, ...]:
+    missing = [path for path in model.geo.databases if path not in digests]
+    if missing:
+        raise ConfigErrors(Problem(path, 0, 0, "geo database: it was not sent along: offer it too") for path in missing)
+    return tuple(digests[path] for path in model.geo.databases)
+
+
+def _bound_sites(model: Model, policy: Policy) -> frozenset[tuple[str, Location | None]]:
+    """Sites of pools that services of this policy bind; nearness is measured to them."""
+    locations = {site.name: site.location for site in model.sites}
+    pools = {pool.name: pool.site for pool in model.pools}
+    bound = {pools[pool] for service in model.services if service.policy == policy.name for _, pool in service.bindings}
+    return frozenset((site, locations[site]) for site in bound if site is not None)

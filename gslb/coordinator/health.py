@@ -1,0 +1,113 @@
+"""The Health service: agents say hello, learn what to probe and report; the hub passes that on to dns servers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeAlias
+
+import grpc
+
+from gslb.api.v1 import health_pb2 as pb
+from gslb.codec.facts import dump_order, load_report
+from gslb.config.problems import did_you_mean
+from gslb.coordinator.agents import MAX_AGENTS_PER_SITE, MAX_DETAIL_CHARACTERS, Evidence
+from gslb.coordinator.hub import Hub
+from gslb.coordinator.metrics import Metrics
+from gslb.coordinator.refusals import RpcRefused, invalid, not_found
+from gslb.coordinator.streams import both_ways, first, messages, write
+from gslb.core.facts import AgentId
+
+MAX_NAME_CHARACTERS = 128
+Stream: TypeAlias = "grpc.aio.ServicerContext[pb.ExchangeRequest, pb.ExchangeResponse]"
+
+
+class HealthService:
+    """`clock` is monotonic."""
+
+    def __init__(self, hub: Hub, metrics: Metrics, clock: Callable[[], float]) -> None:
+        self._hub = hub
+        self._metrics = metrics
+        self._clock = clock
+
+    async def Exchange(self, _: object, stream: Stream) -> None:  # noqa: N802 - the name in the .proto file
+        agent, version = _hello(await first(stream, "hello"))
+        await self._first_assignment(agent)
+        if not self._hub.hello(agent, version):
+            raise RpcRefused(
+                grpc.StatusCode.RESOURCE_EXHAUSTED,
+                f"{agent}: its site has {MAX_AGENTS_PER_SITE} agents: stop some first",
+            )
+        with self._metrics.streams.labels("Health").track_inprogress():
+            await both_ways(self._take_reports(agent, stream), self._assign(agent, stream))
+
+    async def _first_assignment(self, agent: AgentId) -> None:
+        """Returns once the agent's site is known to exist; before any configuration it waits for one."""
+        while (changed := self._hub.next_publication) and self._assignment(agent) is None:
+            await changed.wait()
+
+    def _assignment(self, agent: AgentId) -> pb.Assignment | None:
+        """What it has to probe; None before any configuration. NOT_FOUND for a site that does not exist."""
+        publication = self._hub.publication
+        if publication is None:
+            return None
+        site = agent.partition("/")[0]
+        if site not in publication.assignments:
+            raise not_found(f"no site '{site}' in the configuration{did_you_mean(site, publication.assignments)}")
+        return publication.assignments[site]
+
+    async def _take_reports(self, agent: AgentId, stream: Stream) -> None:
+        async for message in messages(stream):
+            match message.WhichOneof("message"):
+                case "report":
+                    report = load_report(message.report)
+                    if report.agent != agent:
+                        raise invalid(
+                            f"a report of '{report.agent}' on the stream of '{agent}': each agent needs its own"
+                        )
+                    self._hub.report(report)
+                case "evidence":
+                    self._witness(agent, message.evidence)
+                case _:
+                    raise invalid(f"'{agent}' sent neither a report nor evidence; `hello` comes once, at first")
+
+    def _witness(self, agent: AgentId, message: pb.Evidence) -> None:
+        assignment, now = self._assignment(agent), self._clock()
+        if assignment is None or assignment.layout != message.layout:
+            return  # about targets of an earlier configuration: of no use to anyone
+        items = [(item.target, _load_evidence(item, now)) for item in message.items]
+        misfits = self._hub.agents.witness(agent, message.layout, len(assignment.targets), items)
+        self._metrics.evidence_dropped.inc(misfits)
+
+    async def _assign(self, agent: AgentId, stream: Stream) -> None:
+        """Send the assignment now, and again whenever it has become another one."""
+        sent: pb.Assignment | None = None
+        while True:
+            changed, assignment = self._hub.next_publication, self._assignment(agent)
+            if assignment is not None and assignment != sent:
+                sent = assignment
+                numbered = pb.Assignment(order=dump_order(self._hub.order))
+                numbered.MergeFrom(assignment)
+                await write(stream, pb.ExchangeResponse(assignment=numbered))
+            await changed.wait()
+
+
+def _hello(message: pb.ExchangeRequest) -> tuple[AgentId, str]:
+    hello = message.hello
+    site, _, name = hello.agent.partition("/")
+    if not (message.HasField("hello") and site and name) or len(hello.agent) > MAX_NAME_CHARACTERS:
+        raise invalid(
+            f"the first message must be a `hello` with the agent's name as SITE/NAME, of at most {MAX_NAME_CHARACTERS}"
+            " characters"
+        )
+    return AgentId(hello.agent), hello.version[:MAX_NAME_CHARACTERS]
+
+
+def _load_evidence(item: pb.EvidenceItem, now_s: float) -> Evidence:
+    return Evidence(
+        detail=item.detail[:MAX_DETAIL_CHARACTERS],
+        latency_us=item.latency_us,
+        verdict_age_ms=item.verdict_age_ms,
+        probe_age_ms=item.probe_age_ms,
+        flaps=item.flaps,
+        received_s=now_s,
+    )

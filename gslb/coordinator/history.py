@@ -1,0 +1,143 @@
+"""Configurations in the store: one record a revision, and the pointer to the one in force.
+
+A record names every file by hash and holds the text of the small ones; the rest are blobs. The last 100 are kept.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Annotated, ClassVar, TypeAlias
+
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+
+from gslb.core.errors import StoreUnavailable
+from gslb.store.base import ABSENT, Store
+
+KEEP_RECORDS = 100
+MAX_TEXT_BYTES = 1_000_000
+"""Of all texts in one record, as JSON; what does not fit is kept as blobs."""
+
+_CURRENT = "config/current"
+_RECORDS = "config/revisions/"
+Digest: TypeAlias = Annotated[bytes, Field(min_length=32, max_length=32)]
+_JSON = ConfigDict(ser_json_bytes="hex", val_json_bytes="hex", extra="forbid")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class File:
+    """One file of a configuration: its path as seen from the main file's folder, and what it contains."""
+
+    path: str
+    sha256: Digest
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredFile(File):
+    """`text` None: the content is a blob."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = _JSON
+
+    text: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """A configuration as applied. `files`: the main one first. `serials`: SOA serials by apex, as text.
+
+    `manifest`: of the bundle it compiled to; `program`: the version that did it.
+    """
+
+    __pydantic_config__: ClassVar[ConfigDict] = _JSON
+
+    revision: int
+    author: str
+    message: str
+    applied_unix_s: int
+    program: str
+    seed: int
+    serials: tuple[tuple[str, int], ...]
+    manifest: bytes
+    files: tuple[StoredFile, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Current:
+    """The record in force, and the store's revision of the pointer to it (ABSENT before the first)."""
+
+    record: Record | None
+    pointer: int
+
+
+_RECORD = TypeAdapter(Record)
+
+
+class History:
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def current(self) -> Current:
+        entry = await self._store.get(_CURRENT)
+        if entry is None:
+            return Current(record=None, pointer=ABSENT)
+        record = await self.get(int(entry.value))
+        if record is None:
+            raise StoreUnavailable(f"the store names configuration {int(entry.value)} and does not hold it: restore it")
+        return Current(record=record, pointer=entry.revision)
+
+    async def get(self, revision: int) -> Record | None:
+        entry = await self._store.get(_key(revision))
+        return None if entry is None else load_record(entry.value)
+
+    async def append(self, record: Record, pointer: int) -> None:
+        """Put `record` in force. Conflict when `pointer` is no longer the one in the store."""
+        oldest = record.revision - KEEP_RECORDS
+        await self._store.commit(
+            compares={_CURRENT: pointer, _key(record.revision): ABSENT},
+            puts={_CURRENT: str(record.revision).encode(), _key(record.revision): dump_record(record)},
+            deletes=[_key(oldest)] if oldest > 0 else [],
+        )
+
+    async def blobs(self) -> frozenset[bytes]:
+        """Digests of all contents that kept records have as blobs."""
+        entries = (await self._store.list(_RECORDS)).entries
+        records = [load_record(entry.value) for entry in entries]
+        return frozenset(file.sha256 for record in records for file in record.files if file.text is None)
+
+
+def dump_record(record: Record) -> bytes:
+    return _RECORD.dump_json(record)
+
+
+def load_record(value: bytes) -> Record:
+    try:
+        return _RECORD.validate_json(value)
+    except ValidationError as error:
+        raise StoreUnavailable(f"a configuration in the store cannot be read: {error.errors()[0]['msg']}") from None
+
+
+def store_files(files: Sequence[File], read: Callable[[bytes], bytes]) -> tuple[StoredFile, ...]:
+    """Files as stored: texts stay in the record, in order, as long as they fit. `read`: content by digest."""
+    room, stored = MAX_TEXT_BYTES, []
+    for file in files:
+        text = _text(read(file.sha256)) if file.size_bytes <= room else None
+        size = 0 if text is None else len(json.dumps(text, ensure_ascii=False).encode())
+        if size > room:
+            text = None
+        else:
+            room -= size
+        stored.append(StoredFile(path=file.path, sha256=file.sha256, size_bytes=file.size_bytes, text=text))
+    return tuple(stored)
+
+
+def _text(content: bytes) -> str | None:
+    try:
+        return content.decode()
+    except UnicodeDecodeError:
+        return None
+
+
+def _key(revision: int) -> str:
+    return f"{_RECORDS}{revision:012d}"

@@ -1,0 +1,160 @@
+"""The one owner of what the coordinator knows now, and the one place from which it spreads.
+
+A report is merged and handed to every dns server's outbox within the same turn of the event loop; nothing slow stands
+between. Publications and directives come here only after the store has acknowledged them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from gslb.api.v1 import discovery_pb2 as pb
+from gslb.api.v1.facts_pb2 import Envelope
+from gslb.codec.facts import dump_directives, dump_order
+from gslb.coordinator.agents import Agents
+from gslb.coordinator.dns_servers import DnsServers
+from gslb.coordinator.metrics import Metrics
+from gslb.coordinator.outbox import Outbox
+from gslb.coordinator.publication import Publication
+from gslb.core.directives import NO_DIRECTIVES, Directives
+from gslb.core.facts import NO_FACTS, AgentId, Facts, Report, digest, merge
+from gslb.core.order import Order
+
+
+class Hub:
+    """`clock` is monotonic."""
+
+    def __init__(self, *, incarnation: int, clock: Callable[[], float], metrics: Metrics) -> None:
+        self._incarnation = incarnation
+        self._metrics = metrics
+        self._publication: Publication | None = None
+        self._before: Publication | None = None
+        self._published = asyncio.Event()
+        self._directives = NO_DIRECTIVES
+        self._facts = NO_FACTS
+        self._outboxes: set[Outbox] = set()
+        self.agents = Agents(clock)
+        self.dns_servers = DnsServers(clock)
+
+    @property
+    def order(self) -> Order:
+        config = self._publication.snapshot.order.config if self._publication else 0
+        return Order(self._incarnation, config, self._directives.revision)
+
+    @property
+    def publication(self) -> Publication | None:
+        return self._publication
+
+    @property
+    def next_publication(self) -> asyncio.Event:
+        """Set when a publication replaces the present one; take it before looking, then wait on it."""
+        return self._published
+
+    @property
+    def directives(self) -> Directives:
+        return self._directives
+
+    @property
+    def facts(self) -> Facts:
+        return self._facts
+
+    def silent(self) -> frozenset[AgentId]:
+        """Agents whose register is known and who were not heard for three beats."""
+        return frozenset(agent for agent in self._facts.reports if self.agents.is_silent(agent))
+
+    def publish(self, publication: Publication) -> None:
+        """Let a configuration take force everywhere; it must be newer than the present one."""
+        if self._publication is not None and publication.snapshot.order <= self._publication.snapshot.order:
+            raise ValueError(f"{publication.snapshot.order} is not above {self._publication.snapshot.order}")
+        self._before, self._publication = self._publication, publication
+        self.agents.keep_sites(publication.assignments)
+        self._keep_registers()
+        for outbox in self._outboxes:
+            outbox.manifest(self._manifest(publication))
+        self._metrics.show_order(self.order)
+        published, self._published = self._published, asyncio.Event()
+        published.set()
+
+    def direct(self, directives: Directives) -> None:
+        """Let directives take force everywhere; their revision must be above the present one, or both empty."""
+        if directives.revision <= self._directives.revision and directives != self._directives:
+            raise ValueError(f"directives {directives.revision} are not above {self._directives.revision}")
+        self._directives = directives
+        for outbox in self._outboxes:
+            outbox.directives(self._directions())
+        self._metrics.show_order(self.order)
+
+    def hello(self, agent: AgentId, version: str) -> bool:
+        """Take notice of an agent; False when its site has too many."""
+        known = self.agents.hello(agent, version)
+        self._keep_registers()
+        return known
+
+    def report(self, report: Report) -> None:
+        """Merge a register, and relay it at once if it says something new. Only agents that said hello count."""
+        if not self.agents.heard(report.agent):
+            return
+        known, merged = self._facts.reports.get(report.agent), merge(self._facts, report)
+        outcome = "late" if merged is self._facts else "merged"
+        self._metrics.reports.labels(report.agent, outcome).inc()
+        self._facts = merged
+        if outcome == "merged" and (known is None or says_other(known, report)):
+            for outbox in self._outboxes:
+                outbox.reports((report,))
+            self._metrics.relays.labels(report.agent).inc(len(self._outboxes))
+
+    def beat(self) -> None:
+        """Tell every dns server how it should look; the same bytes when all is well and when all is failing."""
+        beat = pb.Beat(order=dump_order(self.order), facts=digest(self._facts), heard=self._heard())
+        for outbox in self._outboxes:
+            outbox.beat(beat)
+        self._metrics.silent_agents.set(len(self.silent()))
+
+    def chunk(self, wanted: bytes) -> bytes | None:
+        """A chunk of the present bundle, or of the one before, which a dns server may still be fetching."""
+        for publication in (self._publication, self._before):
+            if publication is not None and wanted in publication.bundle.chunks:
+                return publication.bundle.chunks[wanted]
+        return None
+
+    @contextmanager
+    def subscribed(self) -> Iterator[Outbox]:
+        """An outbox that holds everything to begin with, and gets every change while the context lasts."""
+        outbox = Outbox()
+        outbox.reports(self._facts.reports.values())
+        outbox.directives(self._directions())
+        if self._publication is not None:
+            outbox.manifest(self._manifest(self._publication))
+        self._outboxes.add(outbox)
+        try:
+            yield outbox
+        finally:
+            self._outboxes.discard(outbox)
+
+    def _heard(self) -> list[AgentId]:
+        return [agent for agent in self.agents.all() if not self.agents.is_silent(agent)]
+
+    def _manifest(self, publication: Publication) -> Envelope:
+        return Envelope(payload=publication.bundle.manifest, order=dump_order(publication.snapshot.order))
+
+    def _directions(self) -> Envelope:
+        payload = dump_directives(self._directives).SerializeToString(deterministic=True)
+        return Envelope(payload=payload, order=dump_order(self.order))
+
+    def _keep_registers(self) -> None:
+        """Registers live as long as their agents are known."""
+        known = frozenset(self.agents.all())
+        if not known.issuperset(self._facts.reports):
+            self._facts = Facts({agent: report for agent, report in self._facts.reports.items() if agent in known})
+
+
+def says_other(known: Report, report: Report) -> bool:
+    """Whether a newer register says anything that decisions or digests depend on."""
+    return (known.boot, known.layout, known.states, known.sick) != (
+        report.boot,
+        report.layout,
+        report.states,
+        report.sick,
+    )

@@ -1,0 +1,105 @@
+"""One coordinator, put together: store, hub, services and the beat, from start to end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from prometheus_client import CollectorRegistry
+
+from gslb.coordinator.admin import AdminService
+from gslb.coordinator.configuration import Configuration
+from gslb.coordinator.decider import Decider
+from gslb.coordinator.discovery import DiscoveryService
+from gslb.coordinator.health import HealthService
+from gslb.coordinator.hub import Hub
+from gslb.coordinator.initial import apply_file
+from gslb.coordinator.metrics import Metrics
+from gslb.coordinator.overrides import Overrides
+from gslb.coordinator.refusals import Refusals
+from gslb.coordinator.server import Services, serve
+from gslb.coordinator.ticker import Ticker
+from gslb.runtime import http
+from gslb.runtime.addresses import SocketAddress
+from gslb.runtime.clock import monotonic_s, wall_unix_s
+from gslb.runtime.logs import get_logger
+from gslb.store.blobs import Blobs
+from gslb.store.embedded import EmbeddedStore
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """`listen`: for agents, dns servers and operators. `data`: folder for the store and its blobs.
+
+    `metrics`: where /metrics, /livez and /readyz are served, None = nowhere. `config`: applied if the store is empty.
+    """
+
+    name: str
+    listen: SocketAddress
+    data: Path
+    metrics: SocketAddress | None = None
+    config: Path | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bound:
+    """Ports as bound, for those who asked for port 0."""
+
+    port: int
+    metrics_port: int | None
+
+
+async def run(
+    options: Options,
+    *,
+    on_ready: Callable[[Bound], None] | None = None,
+    registry: CollectorRegistry | None = None,
+) -> None:
+    """Serve until cancelled. `on_ready` is called once, when what the store holds is published and calls are taken.
+
+    Raises StoreUnavailable, CannotListen; OSError when the metrics address is taken; ConfigErrors for `config`.
+    """
+    registry = registry if registry is not None else CollectorRegistry()
+    metrics, log = Metrics(registry), get_logger("coordinator")
+    folder = options.data / "coordinator"
+    async with AsyncExitStack() as stack:
+        store = await EmbeddedStore.open(folder / "store.db", new_incarnation=wall_unix_s())
+        stack.push_async_callback(store.close)
+        inputs, compiled = Blobs(folder / "inputs", sync=True), Blobs(folder / "compiled", sync=False)
+        hub = Hub(incarnation=store.incarnation, clock=monotonic_s, metrics=metrics)
+        configuration = Configuration(store, inputs, compiled, hub, wall_unix_s)
+        overrides = Overrides(store, hub, metrics, wall_unix_s)
+        decider = Decider(hub)
+        await overrides.restore()
+        await configuration.restore()
+        if options.config is not None:
+            await apply_file(configuration, options.config)
+        services = Services(
+            admin=AdminService(
+                options.name,
+                hub,
+                decider,
+                configuration,
+                overrides,
+                metrics,
+                clock=monotonic_s,
+                wall_clock=wall_unix_s,
+            ),
+            discovery=DiscoveryService(hub, metrics),
+            health=HealthService(hub, metrics, monotonic_s),
+        )
+        port = await stack.enter_async_context(serve(services, options.listen, Refusals(metrics)))
+        metrics_port = None
+        if options.metrics is not None:
+            page = http.serve(options.metrics.host, options.metrics.port, registry, lambda: _missing(hub))
+            metrics_port = await stack.enter_async_context(page)
+        log.info("coordinator serves", port=port, order=str(hub.order))
+        if on_ready is not None:
+            on_ready(Bound(port=port, metrics_port=metrics_port))
+        await Ticker(hub, decider, configuration, overrides, metrics, monotonic_s).run()
+
+
+def _missing(hub: Hub) -> str | None:
+    return None if hub.publication is not None else "no configuration has been applied yet"

@@ -1,0 +1,41 @@
+"""What the coordinator counts. Everything late, dropped or refused has a counter."""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from gslb.core.order import Order
+
+
+class Metrics:
+    """One instance a coordinator, registered in its own registry."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        def counter(name: str, text: str, *labels: str) -> Counter:
+            return Counter(f"gslb_coordinator_{name}", text, labels, registry=registry)
+
+        def gauge(name: str, text: str, *labels: str) -> Gauge:
+            return Gauge(f"gslb_coordinator_{name}", text, labels, registry=registry)
+
+        self.reports = counter("reports", "Reports of agents; late ones lost to a newer register", "agent", "outcome")
+        self.relays = counter("relays", "Registers handed to the streams of dns servers", "agent")
+        self.evidence_dropped = counter("evidence_dropped", "Evidence items that fit no target of the layout")
+        self.chunks_unknown = counter("chunks_unknown", "Chunks that dns servers asked for and no manifest names")
+        self.refused = counter("refused", "Calls ended with an error", "method", "code")
+        self.applies = counter("applies", "Applied configurations", "outcome")
+        self.overrides = counter("overrides", "Overrides set, cleared and ended by time", "change")
+        self.streams = gauge("streams", "Open streams", "service")
+        self.order = gauge("order", "The order in force, part by part", "part")
+        self.silent_agents = gauge("silent_agents", "Agents with a register that were not heard for three beats")
+        self.alarms = gauge("alarms", "Alarms in force")
+        self.apply_seconds = Histogram(
+            "gslb_coordinator_apply_seconds",
+            "From the last byte of an apply to its acknowledgement",
+            registry=registry,
+            buckets=(0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30),
+        )
+
+    def show_order(self, order: Order) -> None:
+        self.order.labels("incarnation").set(order.incarnation)
+        self.order.labels("config").set(order.config)
+        self.order.labels("directive").set(order.directive)

@@ -1,0 +1,107 @@
+"""How an error leaves the coordinator: a gRPC status and a sentence that says what to do, counted."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Awaitable, Callable
+from types import MappingProxyType
+from typing import TypeVar
+
+import grpc
+
+from gslb.coordinator.metrics import Metrics
+from gslb.core.errors import GslbError
+from gslb.runtime.logs import get_logger
+
+Request = TypeVar("Request")
+Response = TypeVar("Response")
+Behaviour = Callable[[object, "Context"], Awaitable[object]]
+Context = grpc.aio.ServicerContext[object, object]
+
+_KINDS = ("unary_unary", "unary_stream", "stream_unary", "stream_stream")
+_STATUS = MappingProxyType(
+    {
+        "conflict": grpc.StatusCode.ABORTED,
+        "store-unavailable": grpc.StatusCode.UNAVAILABLE,
+        "invalid-name": grpc.StatusCode.INVALID_ARGUMENT,
+        "invalid-snapshot": grpc.StatusCode.INVALID_ARGUMENT,
+    }
+)
+
+
+class RpcRefused(GslbError):
+    """A call that ends with `status` and this text."""
+
+    code = "rpc-refused"
+
+    def __init__(self, status: grpc.StatusCode, text: str) -> None:
+        super().__init__(text)
+        self.status = status
+
+
+def invalid(text: str) -> RpcRefused:
+    return RpcRefused(grpc.StatusCode.INVALID_ARGUMENT, text)
+
+
+def not_found(text: str) -> RpcRefused:
+    return RpcRefused(grpc.StatusCode.NOT_FOUND, text)
+
+
+def status_of(error: BaseException) -> tuple[grpc.StatusCode, str]:
+    """What a caller is told; an error nobody foresaw keeps its details in the log."""
+    if isinstance(error, RpcRefused):
+        return error.status, str(error)
+    if isinstance(error, GslbError):
+        return _STATUS.get(error.code, grpc.StatusCode.FAILED_PRECONDITION), str(error)
+    return grpc.StatusCode.INTERNAL, "the coordinator failed at this call: its log says why"
+
+
+class Refusals(grpc.aio.ServerInterceptor):
+    """Ends every call that raises, unary or streaming, with its status, and counts it.
+
+    Handlers here are coroutine functions; the generators of the reflection service pass as they are.
+    """
+
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = metrics
+        self._log = get_logger("coordinator")
+
+    async def intercept_service(
+        self,
+        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[grpc.RpcMethodHandler[Request, Response] | None]],
+        handler_call_details: grpc.HandlerCallDetails,
+    ) -> grpc.RpcMethodHandler[Request, Response] | None:
+        handler = await continuation(handler_call_details)
+        if handler is None:
+            return None
+        for kind in _KINDS:
+            behaviour = getattr(handler, kind)
+            if inspect.iscoroutinefunction(behaviour):
+                make: Callable[..., grpc.RpcMethodHandler[Request, Response]]
+                make = getattr(grpc, f"{kind}_rpc_method_handler")
+                guarded = self._guarded(behaviour, handler_call_details.method)
+                return make(guarded, handler.request_deserializer, handler.response_serializer)
+        return handler
+
+    def _guarded(self, behaviour: Behaviour, method: str) -> Behaviour:
+        async def guarded(request: object, context: Context) -> object:
+            try:
+                return await behaviour(request, context)
+            except grpc.aio.AbortError:
+                raise
+            except Exception as error:  # noqa: BLE001 - a handler is a supervised task: it may end its own call only
+                return await context.abort(*self._refuse(error, method))
+
+        return guarded
+
+    def _refuse(self, error: Exception, method: str) -> tuple[grpc.StatusCode, str]:
+        cause: BaseException = error
+        while isinstance(cause, BaseExceptionGroup):
+            cause = cause.exceptions[0]
+        status, text = status_of(cause)
+        self._metrics.refused.labels(method.rpartition("/")[2], status.name).inc()
+        if status is grpc.StatusCode.INTERNAL:
+            self._log.error("call failed", method=method, exc_info=cause)
+        else:
+            self._log.info("call refused", method=method, status=status.name, reason=text)
+        return status, text

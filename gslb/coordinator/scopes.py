@@ -1,0 +1,111 @@
+"""What an override can be about, and what would come of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import assert_never
+
+from gslb.config.problems import did_you_mean
+from gslb.coordinator.refusals import not_found
+from gslb.core.decision import Addresses, Decision, Level, NoData, Outcome, PoolKey, Pools, PoolState, ServFail
+from gslb.core.directives import Scope, ScopeKind
+from gslb.core.model import Family, Model
+from gslb.core.names import Name
+
+MAX_WARNINGS = 50
+MAX_NAMES = 5
+
+
+def check_scope(scope: Scope, model: Model) -> None:
+    """NOT_FOUND, with the nearest known one, for what is not in the configuration."""
+    known = tuple(_known(scope.kind, model))
+    if scope.name not in known:
+        raise not_found(f"no {scope.kind} '{scope.name}' in the configuration{did_you_mean(scope.name, known)}")
+
+
+def _known(kind: ScopeKind, model: Model) -> Iterable[str]:
+    match kind:
+        case ScopeKind.SITE:
+            return (site.name for site in model.sites)
+        case ScopeKind.POOL:
+            return (pool.name for pool in model.pools)
+        case ScopeKind.MEMBER:
+            return (f"{pool.name}/{member.name}" for pool in model.pools for member in pool.members)
+
+
+def consequences(before: Decision, after: Decision) -> tuple[str, ...]:
+    """Sentences for people: pools left without a serving member, who used them and uses what now, services all down."""
+    moves = _moves(before, after)
+    emptied = {
+        (key.pool, key.family): None
+        for key, state in after.pools.items()
+        if _serves(before, key) and not _serving(state)
+    }
+    said = [_emptied(pool, family, moves) for pool, family in emptied]
+    said += [
+        f"nothing that serves is left for service {name}: its `all_down` takes force"
+        for name in sorted(after.down - before.down)
+    ]
+    return tuple(said[:MAX_WARNINGS])
+
+
+@dataclass(frozen=True, slots=True)
+class _Move:
+    """What some clients of these services got before, and get after."""
+
+    services: list[Name]
+    family: Family
+    pairs: frozenset[tuple[Outcome, Outcome]]
+
+
+def _moves(before: Decision, after: Decision) -> list[_Move]:
+    """Rows that change; services with the same rows are one."""
+    alike: dict[tuple[int, int], _Move] = {}
+    for (name, family), row in after.rows.items():
+        was = before.rows.get((name, family))
+        if was is None or was is row:
+            continue
+        move = alike.get((id(was), id(row)))
+        if move is None:
+            move = alike[id(was), id(row)] = _Move([], family, frozenset(zip(was, row, strict=True)))
+        move.services.append(name)
+    return list(alike.values())
+
+
+def _emptied(pool: str, family: Family, moves: list[_Move]) -> str:
+    uses: dict[str, list[Name]] = {}
+    for move in moves:
+        then = {after for was, after in move.pairs if isinstance(was, Pools) and pool in dict(was.shares)}
+        if move.family is family and then:
+            uses.setdefault(" or ".join(sorted(map(_describe, then))), []).extend(move.services)
+    said = [f"{_list(names)} will use {then}" for then, names in uses.items()]
+    return f"this leaves pool {pool} without a serving member ({family}): {'; '.join(said) or 'no service uses it'}"
+
+
+def _describe(outcome: Outcome) -> str:
+    match outcome:
+        case Pools(shares=shares):
+            return " and ".join(name for name, _ in shares)
+        case Addresses(addresses=addresses):
+            return " and ".join(map(str, addresses))
+        case NoData():
+            return "nothing (NODATA)"
+        case ServFail():
+            return "nothing (SERVFAIL)"
+        case _:
+            assert_never(outcome)
+
+
+def _list(names: list[Name]) -> str:
+    shown = ", ".join(str(name) for name in sorted(names)[:MAX_NAMES])
+    return f"{shown} and {len(names) - MAX_NAMES} more services" if len(names) > MAX_NAMES else shown
+
+
+def _serves(decision: Decision, key: PoolKey) -> bool:
+    return key in decision.pools and _serving(decision.pools[key])
+
+
+def _serving(state: PoolState) -> bool:
+    """Whether anything is left short of `all_down`."""
+    return min(state.vectors, default=Level.ALL) < Level.ALL

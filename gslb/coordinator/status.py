@@ -1,0 +1,150 @@
+"""GetStatus: who serves what and why, from one decision and what the hub knows beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import assert_never
+
+from gslb import __version__
+from gslb.api.v1 import admin_pb2 as pb
+from gslb.codec.facts import dump_order, dump_override
+from gslb.coordinator.agents import Agents
+from gslb.coordinator.decider import Concluded
+from gslb.coordinator.dns_servers import DnsServer
+from gslb.coordinator.hub import Hub
+from gslb.coordinator.members import PoolStatuses
+from gslb.core.decision import Addresses, Decision, Level, NoData, Outcome, Pools, ServFail
+from gslb.core.facts import AgentId
+from gslb.core.model import Family, layouts
+from gslb.core.snapshot import Snapshot
+from gslb.runtime.rpc import MAX_MESSAGE_BYTES
+
+MAX_LABELS = 20
+"""Of the classes that get the same; there can be thousands."""
+MAX_STATUS_BYTES = MAX_MESSAGE_BYTES - 64 * 1024
+
+
+def make_head(
+    name: str, hub: Hub, concluded: Concluded | None, alarms: Sequence[str], now_s: float
+) -> pb.GetStatusResponse:
+    """All but services and pools. `now_s`: of the monotonic clock."""
+    return pb.GetStatusResponse(
+        order=dump_order(hub.order),
+        decision=concluded.decision.digest if concluded else b"",
+        sites=_sites(concluded, hub) if concluded else (),
+        dns_servers=[_dns_server(server, now_s) for server in hub.dns_servers.all()],
+        overrides=map(dump_override, hub.directives.overrides),
+        alarms=alarms,
+        coordinator=name,
+        version=__version__,
+    )
+
+
+def add_details(status: pb.GetStatusResponse, concluded: Concluded, agents: Agents, now_s: float) -> None:
+    """Services and pools; blocking, for there can be thousands. What is too much is cut to what is not healthy."""
+    status.services.extend(_services(concluded.snapshot, concluded.decision))
+    status.pools.extend(PoolStatuses(concluded, agents, now_s).all())
+    if status.ByteSize() > MAX_STATUS_BYTES:
+        _keep_unhealthy(status)
+    while status.ByteSize() > MAX_STATUS_BYTES and (status.services or status.pools):
+        del status.services[len(status.services) // 2 :]
+        del status.pools[len(status.pools) // 2 :]
+
+
+def _keep_unhealthy(status: pb.GetStatusResponse) -> None:
+    services = [one for one in status.services if not all(map(_is_healthy, one.families))]
+    pools = [one for one in status.pools if not all(member.serving for member in one.members)]
+    status.alarms.append(
+        f"too much to show: {len(services)} of {len(status.services)} services and {len(pools)} of {len(status.pools)}"
+        " pools are not wholly healthy, only they are listed"
+    )
+    del status.services[:], status.pools[:]
+    status.services.extend(services)
+    status.pools.extend(pools)
+
+
+def _is_healthy(family: pb.FamilyStatus) -> bool:
+    return all(part.level == Level.HEALTHY.name.lower() for part in family.classes)
+
+
+def _sites(concluded: Concluded, hub: Hub) -> Iterator[pb.SiteStatus]:
+    model = concluded.snapshot.model
+    with_pools = {pool.site for pool in model.pools}
+    current = {layout.site: layout.digest for layout in layouts(model)}
+    agents = sorted({*hub.agents.all(), *concluded.facts.reports})
+    for site in model.sites:
+        here = [agent for agent in agents if agent.partition("/")[0] == site.name]
+        yield pb.SiteStatus(
+            name=site.name,
+            witness=site.name not in with_pools,
+            agents=[_agent(agent, concluded, hub, current[site.name]) for agent in here],
+        )
+
+
+def _agent(agent: AgentId, concluded: Concluded, hub: Hub, layout: bytes) -> pb.AgentStatus:
+    status = pb.AgentStatus(
+        agent=agent,
+        age_ms=int(hub.agents.age_s(agent) * 1000),
+        silent=hub.agents.is_silent(agent),
+        version=hub.agents.version(agent),
+    )
+    report = concluded.facts.reports.get(agent)
+    if report is not None:
+        status.boot, status.sequence = report.boot, report.sequence
+        status.sick, status.lag_ms = report.sick, report.lag_ms
+        status.current = report.layout == layout
+    return status
+
+
+def _dns_server(server: DnsServer, now_s: float) -> pb.DnsServerStatus:
+    return pb.DnsServerStatus(
+        name=server.name,
+        engine=server.engine,
+        version=server.version,
+        order=dump_order(server.order),
+        decision=server.decision,
+        age_ms=int((now_s - server.seen_s) * 1000),
+        connected=server.streams > 0,
+        queries_total=server.queries_total,
+        refused=server.refused,
+    )
+
+
+def _services(snapshot: Snapshot, decision: Decision) -> Iterator[pb.ServiceStatus]:
+    for service in snapshot.model.services:
+        labels = snapshot.classes[service.policy].labels
+        families = [
+            pb.FamilyStatus(family=family, classes=_classes(labels, decision.rows[service.name, family]))
+            for family in Family
+            if (service.name, family) in decision.rows
+        ]
+        yield pb.ServiceStatus(name=str(service.name), policy=service.policy, families=families)
+
+
+def _classes(labels: Sequence[str], row: Sequence[Outcome]) -> Iterator[pb.ClassStatus]:
+    """Classes that get the same are one."""
+    alike: dict[Outcome, list[str]] = {}
+    for label, outcome in zip(labels, row, strict=True):
+        alike.setdefault(outcome, []).append(label)
+    for outcome, those in alike.items():
+        status = _outcome(outcome)
+        shown = list(dict.fromkeys(those))
+        status.labels.extend(shown[:MAX_LABELS])
+        if len(shown) > MAX_LABELS:
+            status.labels.append(f"and {len(shown) - MAX_LABELS} more")
+        yield status
+
+
+def _outcome(outcome: Outcome) -> pb.ClassStatus:
+    match outcome:
+        case Pools(level=level, shares=shares):
+            pools = [pb.NamedShare(name=name, share=share) for name, share in shares]
+            return pb.ClassStatus(level=level.name.lower(), pools=pools)
+        case Addresses(addresses=addresses):
+            return pb.ClassStatus(instead=", ".join(map(str, addresses)))
+        case NoData():
+            return pb.ClassStatus(instead="NODATA")
+        case ServFail():
+            return pb.ClassStatus(instead="SERVFAIL")
+        case _:
+            assert_never(outcome)

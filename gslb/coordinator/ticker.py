@@ -1,0 +1,64 @@
+"""What happens every second, whatever else does: the beat to dns servers, and a look at what time has changed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from gslb.coordinator.agents import BEAT_S
+from gslb.coordinator.alarms import raise_alarms
+from gslb.coordinator.configuration import Configuration
+from gslb.coordinator.decider import Decider
+from gslb.coordinator.hub import Hub
+from gslb.coordinator.metrics import Metrics
+from gslb.coordinator.overrides import Overrides
+from gslb.core.errors import GslbError
+from gslb.runtime.logs import get_logger
+
+
+class Ticker:
+    """`clock` is monotonic."""
+
+    def __init__(
+        self,
+        hub: Hub,
+        decider: Decider,
+        configuration: Configuration,
+        overrides: Overrides,
+        metrics: Metrics,
+        clock: Callable[[], float],
+    ) -> None:
+        self._hub = hub
+        self._decider = decider
+        self._configuration = configuration
+        self._overrides = overrides
+        self._metrics = metrics
+        self._clock = clock
+        self._log = get_logger("coordinator")
+
+    async def run(self) -> None:
+        """Until cancelled. Beats wait for nothing, so what may be slow goes beside them."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._every_beat(self._beat))
+            tasks.create_task(self._every_beat(self._look))
+
+    async def _every_beat(self, act: Callable[[], Awaitable[None]]) -> None:
+        while True:
+            due = self._clock() + BEAT_S
+            await act()
+            await asyncio.sleep(max(0.0, due - self._clock()))
+
+    async def _beat(self) -> None:
+        self._hub.beat()
+
+    async def _look(self) -> None:
+        try:
+            await self._overrides.end_expired()
+        except GslbError as error:
+            self._log.warning("overrides whose time is over stay", reason=str(error))
+        concluded = await self._decider.conclude()
+        if concluded is not None:
+            self._hub.dns_servers.compare(concluded.order, concluded.decision.digest)
+        self._hub.dns_servers.forget_lost()
+        alarms = raise_alarms(self._hub, concluded, self._configuration.broken, self._clock())
+        self._metrics.alarms.set(len(alarms))
