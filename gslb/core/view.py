@@ -6,7 +6,7 @@ negative SOA, members' RDATA.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from gslb.core.cohorts import salt
@@ -14,6 +14,7 @@ from gslb.core.compose import Records
 from gslb.core.decision import Decision
 from gslb.core.errors import InvalidSnapshot
 from gslb.core.model import Endpoint, Family, Pool, RRset, Service, Zone
+from gslb.core.names import Name
 from gslb.core.records import NAMED, RRType, is_name, soa_rdata
 from gslb.core.scope import shared_classes
 from gslb.core.snapshot import ClassMap, Snapshot
@@ -90,8 +91,14 @@ def build_view(snapshot: Snapshot) -> Index:
     steered: dict[bytes, list[Steered]] = {}
     for service in model.services:
         steered.setdefault(service.zone.wire, []).append(_steer(snapshot, service, pools))
+    children = _children(model.zones)
     zones = {
-        zone.apex.wire: _index_zone(zone, snapshot.serials[zone.apex], steered.get(zone.apex.wire, ()))
+        zone.apex.wire: _index_zone(
+            zone,
+            snapshot.serials[zone.apex],
+            steered.get(zone.apex.wire, ()),
+            children.get(zone.apex, ()),
+        )
         for zone in model.zones
     }
     return Index(
@@ -103,7 +110,19 @@ def build_view(snapshot: Snapshot) -> Index:
     )
 
 
-def _index_zone(zone: Zone, serial: int, steered: Iterable[Steered]) -> ZoneIndex:
+def _children(zones: Iterable[Zone]) -> Mapping[Name, Sequence[Name]]:
+    """Apex -> apexes of our zones right below it."""
+    apexes = {zone.apex for zone in zones}
+    found: dict[Name, list[Name]] = {}
+    for apex in apexes:
+        above = next((name for name in apex.ancestors() if name != apex and name in apexes), None)
+        if above is not None:
+            found.setdefault(above, []).append(apex)
+    return found
+
+
+def _index_zone(zone: Zone, serial: int, steered: Iterable[Steered], children: Iterable[Name]) -> ZoneIndex:
+    """`children`: apexes of our zones right below; they exist here too, so that nobody takes them for NXDOMAIN."""
     apex = zone.apex.wire
     nodes: dict[bytes, Node] = {apex: Node()}
     for rrset in zone.rrsets:
@@ -111,6 +130,8 @@ def _index_zone(zone: Zone, serial: int, steered: Iterable[Steered]) -> ZoneInde
         _node(nodes, rrset.name.wire).rrsets[rrset.rrtype] = rrset
     for one in steered:
         _node(nodes, one.service.name.wire).steered = one
+    for child in children:
+        _node(nodes, child.wire)
     rdatas = (soa_rdata(zone.soa, serial),)
     nodes[apex].rrsets[RRType.SOA] = RRset(name=zone.apex, rrtype=RRType.SOA, ttl_s=zone.soa.ttl_s, rdatas=rdatas)
     return ZoneIndex(
