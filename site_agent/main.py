@@ -7,7 +7,7 @@ import random
 import resource
 from collections.abc import Callable
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from prometheus_client import CollectorRegistry
@@ -15,6 +15,7 @@ from prometheus_client import CollectorRegistry
 from gslb.api.v1 import health_pb2 as pb
 from gslb.core.errors import GslbError, InvalidSnapshot
 from gslb.core.facts import AgentId
+from gslb.core.model import IPNetwork
 from gslb.core.order import Order
 from gslb.runtime import http
 from gslb.runtime.addresses import SocketAddress
@@ -28,10 +29,8 @@ from site_agent.publisher import Publisher
 from site_agent.resolve import Resolver
 from site_agent.selfcheck import LoopLag
 from site_agent.target import Means
+from site_agent.turnstile import Turnstile
 from site_agent.uplink import Shared, Uplink
-
-MOST_AT_ONCE = 4096
-"""Probes in flight. Far above what a healthy site needs; reached when thousands of targets hang together."""
 
 
 class InvalidOptions(GslbError):
@@ -44,7 +43,7 @@ class InvalidOptions(GslbError):
 class Options:
     """`name` tells the agents of one site apart. `data`: folder for the boot counter, None = the wall clock stands in.
 
-    `metrics`: where /metrics, /livez and /readyz are served, None = nowhere.
+    `metrics`: where /metrics, /livez and /readyz are served, None = nowhere. `probe_allow`: besides the site's own.
     """
 
     site: str
@@ -52,6 +51,7 @@ class Options:
     coordinators: tuple[SocketAddress, ...]
     data: Path | None = None
     metrics: SocketAddress | None = None
+    probe_allow: tuple[IPNetwork, ...] = ()
 
 
 async def run(
@@ -104,7 +104,7 @@ class Agent:
         async with asyncio.TaskGroup() as tasks:
             means = Means(
                 resolver=Resolver(),
-                slots=asyncio.Semaphore(MOST_AT_ONCE),
+                turnstile=Turnstile(),
                 metrics=self._metrics,
                 chance=random.random,
             )
@@ -130,7 +130,7 @@ class Agent:
             if self._order is not None and assignment.order <= self._order:
                 self._metrics.assignments.labels("old").inc()
                 return
-            prober.assign(assignment)
+            prober.assign(replace(assignment, probe_allow=(*assignment.probe_allow, *self._options.probe_allow)))
         except InvalidSnapshot as error:
             self._metrics.assignments.labels("refused").inc()
             self._log.error("assignment refused", reason=str(error))

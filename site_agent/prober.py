@@ -9,7 +9,7 @@ from gslb.core.facts import Cause
 from gslb.core.model import Target
 from gslb.runtime.clock import monotonic_ms
 from site_agent import probe as kinds
-from site_agent import report, schedule
+from site_agent import schedule
 from site_agent.assignment import Assignment
 from site_agent.probe.tls import TlsContexts
 from site_agent.report import Seen
@@ -62,7 +62,7 @@ class Prober:
             interval_ms = orders[target].monitor.interval_ms
             self._start(target, orders[target], schedule.first_due_ms(place, len(fresh), interval_ms, now_ms))
         self._index = {target: index for index, target in enumerate(assignment.layout.targets)}
-        self._states = bytearray(report.states([self._probers[target].health for target in self._index]))
+        self._states = bytearray(self._probers[target].state.octet for target in self._index)
         self._awaited = set(fresh) if is_first else self._awaited & orders.keys()
         self.layout = assignment.layout.digest
 
@@ -99,7 +99,7 @@ class Prober:
         self._awaited.discard(target)
         index = self._index.get(target)
         if index is not None:
-            self._states[index] = self._probers[target].health.state.octet
+            self._states[index] = self._probers[target].state.octet
             self._on_change(target)
 
     def _seen(self, target: Target) -> Seen:

@@ -24,11 +24,6 @@ class Seen:
     probed_ms: int
 
 
-def states(healths: Sequence[Health]) -> bytes:
-    """One octet a target, in the order of the layout."""
-    return bytes(health.state.octet for health in healths)
-
-
 def evidence(layout: bytes, seen: Sequence[Seen], now_ms: int) -> Iterator[pb.Evidence]:
     """Evidence about these targets, in messages of a size that does not hold up the event loop."""
     for start in range(0, len(seen), ITEMS_PER_MESSAGE):

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import assert_never
 
 from gslb.core import health as machine
-from gslb.core.facts import Cause, Verdict
+from gslb.core.facts import Cause, State, Verdict
 from gslb.core.health import Health
 from gslb.core.model import IPNetwork, Monitor, Target
 from gslb.runtime.clock import monotonic_ms
@@ -20,16 +19,17 @@ from site_agent.metrics import AgentMetrics
 from site_agent.probe.base import Probe
 from site_agent.probe.connection import Connection
 from site_agent.resolve import Resolver
+from site_agent.turnstile import Turnstile
 
 AFTER_ABANDONED_MS = 250
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Means:
-    """What all targets of an agent share. `slots` bounds how many probe at once; `chance` yields dice in [0, 1)."""
+    """What all targets of an agent share. `chance` yields dice in [0, 1)."""
 
     resolver: Resolver
-    slots: asyncio.Semaphore
+    turnstile: Turnstile
     metrics: AgentMetrics
     chance: Callable[[], float]
 
@@ -62,6 +62,7 @@ class TargetProber:
         self.latency_us = 0
         self.probed_ms = monotonic_ms()
         self.has_result = False
+        self._has_been_up = False
         self._means = means
         self._on_change = on_change
         self._phase = phase
@@ -73,12 +74,19 @@ class TargetProber:
     def monitor(self) -> Monitor:
         return self.orders.monitor
 
+    @property
+    def state(self) -> State:
+        """What the report says. Who looks from another site has lost only what it has seen up before."""
+        if self.target.outside and not self._has_been_up and self.health.verdict is Verdict.DOWN:
+            return State(Verdict.UNKNOWN, self.health.cause)
+        return self.health.state
+
     async def run(self) -> None:
         """Probe when due, until cancelled."""
         try:
             while True:
                 await self._alarm.sleep_until(self._due_ms)
-                async with self._means.slots:
+                async with self._means.turnstile:
                     await self._probe()
         finally:
             self._keep(None)
@@ -141,9 +149,10 @@ class TargetProber:
             self._due_ms = self.health.soon_ms
 
     def _become(self, health: Health) -> None:
-        before, self.health = self.health, health
+        before, self.health = self.state, health
+        self._has_been_up |= health.verdict is Verdict.UP
         is_first, self.has_result = not self.has_result, True
-        if is_first or health.state != before.state:
+        if is_first or self.state != before:
             self._on_change(self.target)
 
     def _keep(self, connection: Connection | None) -> None:
