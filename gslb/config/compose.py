@@ -92,11 +92,10 @@ class _Composer:
 
     def _value(self, event: yaml.ScalarEvent | yaml.CollectionStartEvent, mark: Mark, depth: int) -> Node:
         if event.tag is not None:
-            self.problems.error(
-                mark, f"the tag `{event.tag}` has no meaning here: remove it, the schema knows the type"
-            )
+            tag = event.tag.replace("tag:yaml.org,2002:", "!!")
+            self.problems.error(mark, f"the tag `{tag}` has no meaning here: remove it, the schema knows the type")
         if isinstance(event, yaml.ScalarEvent):
-            return Scalar(event.value, mark, event.value == "" and event.style is None)
+            return Scalar(event.value, mark, event.value == "" and event.implicit[0])
         if isinstance(event, yaml.SequenceStartEvent):
             return Items(tuple(self._items(depth + 1)), mark)
         return self._table(mark, depth + 1)

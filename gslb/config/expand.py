@@ -53,15 +53,19 @@ def _values(service: Table, problems: Problems) -> Mapping[str, tuple[str, ...]]
 
 def _expanded(service: Table, values: Mapping[str, tuple[str, ...]], problems: Problems) -> Iterator[Node]:
     for combination in product(*values.values()):
-        yield _Filler(dict(zip(values, combination, strict=True)), problems).table(service, _TEMPLATES | {"for_each"})
+        filler = _Filler(dict(zip(values, combination, strict=True)), problems)
+        yield filler.table(service, _TEMPLATES | {"for_each"})
+        if filler.failed:
+            return
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Filler:
-    """Replaces the placeholders in one copy of a service."""
+    """Replaces the placeholders in one copy of a service. `failed`: one was unknown, so more copies say nothing new."""
 
     values: Mapping[str, str]
     problems: Problems
+    failed: bool = False
 
     def table(self, table: Table, untouched: frozenset[str] = frozenset()) -> Table:
         entries: dict[str, Entry] = {}
@@ -87,6 +91,7 @@ class _Filler:
     def _fill(self, scalar: Scalar) -> str:
         for match in _PLACEHOLDER.finditer(scalar.text):
             if match[1] not in self.values:
+                self.failed = True
                 hint = did_you_mean(match[1], self.values) or ": add it under `for_each`"
                 self.problems.error(scalar.mark, f"`{match[0]}` is no key of `for_each`{hint}")
         return _PLACEHOLDER.sub(lambda match: self.values.get(match[1], match[0]), scalar.text)

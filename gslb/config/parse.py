@@ -161,7 +161,8 @@ def _report(root: Table, block: type[Block], detail: ErrorDetails, problems: Pro
         holder = locate(root, path[:-1]).node
         problems.error(holder.mark, f"`{path[-1]}` is missing: add `{path[-1]}: ...` here")
     elif isinstance(found.node, Scalar) and found.node.empty:
-        problems.error(found.key_mark, f"{subject}has no value: write one, or remove the key".replace(": has", " has"))
+        what = f"`{found.key}`" if found.key is not None else "this item"
+        problems.error(found.key_mark, f"{what} has no value: write one, or remove it")
     elif kind == "extra_forbidden":
         at = found.key_mark if found.key == path[-1] else found.node.mark
         problems.error(at, _unknown(str(path[-1]), _block_at(block, path[:-1]) or block))

@@ -56,14 +56,17 @@ class Problems:
 
     def error(self, mark: Mark, text: str) -> None:
         if len(self._errors) < MAX_PROBLEMS:
-            self._errors.add(Problem(*mark, text))
+            self._errors.add(Problem(*mark, _one_line(text)))
 
     def warn(self, mark: Mark, text: str) -> None:
         if len(self._warnings) < MAX_PROBLEMS:
-            self._warnings.add(Problem(*mark, text))
+            self._warnings.add(Problem(*mark, _one_line(text)))
 
     def warnings(self) -> tuple[Problem, ...]:
         return tuple(sorted(self._warnings))
+
+    def has_errors(self) -> bool:
+        return bool(self._errors)
 
     def raise_errors(self) -> None:
         """Raise ConfigErrors if anything was wrong."""
@@ -71,10 +74,15 @@ class Problems:
             raise ConfigErrors(self._errors)
 
 
-def nearest(name: str, known: Iterable[str]) -> str | None:
-    """The known name that `name` most probably meant."""
+def _one_line(text: str) -> str:
+    """What users wrote may hold line breaks and control characters; what is said about it does not."""
+    return text if text.isprintable() else "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
+
+
+def nearest(name: str, known: Iterable[str], likeness: float = 0.6) -> str | None:
+    """The known name that `name` most probably meant, if one is at least that alike (0 to 1)."""
     folded = {candidate.lower(): candidate for candidate in sorted(known, reverse=True)}
-    found = get_close_matches(name.lower()[:100], folded, n=1, cutoff=0.6)
+    found = get_close_matches(name.lower()[:100], folded, n=1, cutoff=likeness)
     return folded[found[0]] if found else None
 
 

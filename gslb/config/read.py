@@ -131,4 +131,5 @@ class _Joined:
                 self._clash(name, entry, earlier.value)
 
     def _clash(self, name: str, entry: Entry, earlier: Node) -> None:
-        self.problems.error(entry.mark, f"`{name}` stands in {earlier.mark.file} too: keep one, or make both lists")
+        advice = "make both lists" if isinstance(earlier, Items) or isinstance(entry.value, Items) else "keep one"
+        self.problems.error(entry.mark, f"`{name}` stands in {earlier.mark.file} too: {advice}")

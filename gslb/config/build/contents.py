@@ -189,7 +189,7 @@ class _Contents:
             self.problems.error(
                 mark, f"`{name}` is below the DNAME at {self.dnames[dname]}, which hides it: remove one"
             )
-        types = self.sets.get(name, {})
+        types = self.sets.get(name, {}) if name != self.draft.apex or not service.host else {}
         clashing = types.keys() if service.host else types.keys() & {A, AAAA, CNAME}
         for rrtype in sorted(clashing):
             record = types[rrtype][0]

@@ -31,7 +31,7 @@ def build_model(config: Config, files: Files, problems: Problems) -> Model:
     ).build()
     geo = build_geo(config, problems)
     chains = policies.registry.values()
-    if not config.zones and "zones" not in config.broken:
+    if not config.zones and not problems.has_errors():
         problems.error(config.start, "there is no zone to answer for: add `zones`")
     steered = (_steered(service, servers, services) for service in services.values())
     model = Model(

@@ -34,6 +34,7 @@ def _build(monitor: Monitor, failback: Failback) -> Built:
         ok=monitor.ok,
         hold_ms=(monitor.failback or failback).after,
         crash=http if monitor.crash is None else monitor.crash,
+        outside=monitor.outside,
         probe=_http(monitor) if http else TcpProbe(tls=monitor.tls, verify=monitor.verify, sni=monitor.sni),
     )
 

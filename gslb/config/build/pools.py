@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from gslb.config.build.registry import Registry
@@ -54,7 +55,8 @@ def _endpoint(name: str, block: EndpointBlock | MemberBlock, node: Node, problem
             )
     if block.address is not None and not addresses:
         problems.error(place(node, "address"), f"`{name}` has an empty list of addresses: write one")
-    return Endpoint(name=name, addresses=addresses, host=block.host, probe=block.probe)
+    host = block.host if block.address is None else None
+    return Endpoint(name=name, addresses=addresses, host=host, probe=block.probe)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +75,12 @@ class _PoolBuilder:
         pool = Pool(
             name=block.name,
             site=block.site,
-            members=members,
+            members=tuple(member for member, _ in members),
             monitor=self._monitor(block, node),
             min_healthy=block.min_healthy,
         )
         self._check(pool, node)
+        self._check_kinds(pool, [at for _, at in members])
         return pool
 
     def _monitor(self, block: PoolBlock, node: Node) -> str | None:
@@ -91,21 +94,25 @@ class _PoolBuilder:
             return block.monitor
         return self.config.defaults.value.monitor if block.site is not None else None
 
-    def _members(self, block: PoolBlock, node: Node) -> tuple[Member, ...]:
-        names: Registry[Member] = Registry(f"member of pool `{block.name}`", self.problems)
+    def _members(self, block: PoolBlock, node: Node) -> tuple[tuple[Member, Node], ...]:
+        """Members, each with where it is written."""
+        found: Registry[tuple[Member, Node]] = Registry(f"in pool `{block.name}`, member", self.problems)
         for number, member in enumerate(block.members):
             at = locate(node, ["members", number]).node
             if member.endpoint is not None:
                 self._reference(member, at)
+                name = endpoint = member.endpoint
+            elif member.name is not None:
+                name, endpoint = member.name, f"{block.name}/{member.name}"
+                self._inline(endpoint, member, at)
             else:
-                self._inline(block.name, member, at)
-            name = member.endpoint or member.name
-            if name is None:
+                self.problems.error(
+                    at.mark, "a member needs a `name` with `address` or `host`, or an `endpoint`: add one"
+                )
                 continue
-            endpoint = member.endpoint or f"{block.name}/{member.name}"
             built = Member(name=name, endpoint=endpoint, weight=member.weight, standby=member.standby)
-            names.add(name, built, place(at, "endpoint" if member.endpoint else "name"))
-        return names.values()
+            found.add(name, (built, at), place(at, "endpoint" if member.endpoint else "name"))
+        return found.values()
 
     def _reference(self, member: MemberBlock, node: Node) -> None:
         self.endpoints.find(member.endpoint or "", place(node, "endpoint"))
@@ -116,15 +123,11 @@ class _PoolBuilder:
                     found.key_mark, f"`{key}` belongs to the endpoint: write it there, or leave `endpoint` out"
                 )
 
-    def _inline(self, pool: str, member: MemberBlock, node: Node) -> None:
-        if member.name is None:
-            self.problems.error(
-                node.mark, "a member needs a `name` with `address` or `host`, or an `endpoint`: add one"
-            )
-            return
-        endpoint = _endpoint(f"{pool}/{member.name}", member, node, self.problems)
-        if self.endpoints.get(endpoint.name) is None:
-            self.endpoints.add(endpoint.name, endpoint, place(node, "name"))
+    def _inline(self, name: str, member: MemberBlock, node: Node) -> None:
+        """The endpoint of a member that is written in its pool; a second one of that name is reported as a member."""
+        endpoint = _endpoint(name, member, node, self.problems)
+        if self.endpoints.get(name) is None:
+            self.endpoints.add(name, endpoint, place(node, "name"))
 
     def _check(self, pool: Pool, node: Node) -> None:
         discovers = locate(node, ["discover"]).key is not None
@@ -132,29 +135,46 @@ class _PoolBuilder:
             self.problems.error(node.mark, f"pool `{pool.name}` has no members: add `members: [...]`")
         elif not pool.members and not discovers:
             self.problems.error(place(node, "members"), f"pool `{pool.name}` has no members: write some, or remove it")
-        self._check_families(pool, node)
         serving = [member for member in pool.members if member.weight and not member.standby]
         if pool.members and not any(member.weight for member in pool.members):
             self.problems.warn(
                 place(node, "members"), f"all members of pool `{pool.name}` have weight 0: none is ever answered"
             )
-        elif serving and not pool.min_healthy.percent and pool.min_healthy.value > len(serving):
-            self.problems.error(
-                place(node, "min_healthy"),
-                f"pool `{pool.name}` can never be healthy: only {len(serving)} members have weight and are not standby",
-            )
+        self._check_minimum(pool, serving, node)
 
-    def _check_families(self, pool: Pool, node: Node) -> None:
-        kinds = {member.name: self._kind(member) for member in pool.members}
-        first = next((kind for kind in kinds.values() if kind is not None), None)
-        for number, kind in enumerate(kinds.values()):
-            if kind not in (None, first):
+    def _check_kinds(self, pool: Pool, places: Sequence[Node]) -> None:
+        """A pool is answered either with addresses or as host names."""
+        first: bool | None = None
+        for member, node in zip(pool.members, places, strict=True):
+            endpoint = self.endpoints.get(member.endpoint)
+            if endpoint is None or not endpoint.families():
+                continue
+            is_host = endpoint.host is not None
+            if first is not None and is_host != first:
                 self.problems.error(
-                    place(node, "members", number),
-                    f"pool `{pool.name}` mixes addresses and host names: make two pools of it",
+                    node.mark, f"pool `{pool.name}` mixes addresses and host names: make two pools of it"
                 )
+            first = is_host if first is None else first
 
-    def _kind(self, member: Member) -> bool | None:
-        """Whether a member is answered as a host name; None where that is broken."""
-        endpoint = self.endpoints.get(member.endpoint)
-        return endpoint.host is not None if endpoint is not None else None
+    def _check_minimum(self, pool: Pool, serving: Sequence[Member], node: Node) -> None:
+        """More members are asked for than can ever serve: in all is an error, in one family probably not meant."""
+        wanted = pool.min_healthy
+        if wanted.percent or not serving:
+            return
+        mark = place(node, "min_healthy")
+        if wanted.value > len(serving):
+            self.problems.error(
+                mark,
+                f"pool `{pool.name}` can never be healthy: it wants {wanted.value} members, and {len(serving)} with "
+                "weight that are not standby are there: lower `min_healthy`",
+            )
+            return
+        endpoints = [self.endpoints.get(member.endpoint) for member in serving]
+        for family in (Family.A, Family.AAAA):
+            count = sum(endpoint is not None and family in endpoint.families() for endpoint in endpoints)
+            if 0 < count < wanted.value:
+                self.problems.warn(
+                    mark,
+                    f"pool `{pool.name}` can never be healthy for {family}: it wants {wanted.value} members, and "
+                    f"{count} can answer it: lower `min_healthy`, or write it in percent",
+                )

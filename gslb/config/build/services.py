@@ -13,9 +13,10 @@ from gslb.config.build.steering import excluding
 from gslb.config.build.zones import Draft, Drafts
 from gslb.config.nodes import Node, locate, place
 from gslb.config.parse import Config, Located
-from gslb.config.problems import Mark, Problems, did_you_mean, nearest
+from gslb.config.problems import Mark, Problems, nearest
 from gslb.config.schema.services import AllDown as AllDownBlock
 from gslb.config.schema.services import Service as ServiceBlock
+from gslb.core.errors import InvalidName
 from gslb.core.model import AllDown, AllDownKind, Family, Monitor, Policy, Service
 from gslb.core.names import Name
 from gslb.core.stages.round_robin import RoundRobin
@@ -74,7 +75,10 @@ class ServiceBuilder:
             all_down=all_down,
         )
         for apex in draft.aliases:
-            yield replace(service, name=_moved(block.name, draft.apex, apex), zone=apex)
+            try:
+                yield replace(service, name=_moved(block.name, draft.apex, apex), zone=apex)
+            except InvalidName as error:
+                self.problems.error(place(node, "name"), f"it does not fit into the zone `{apex}`: {error}")
 
     def _answers(self, block: ServiceBlock) -> int:
         return block.answers if block.answers is not None else self.config.defaults.value.answers
@@ -115,10 +119,11 @@ class ServiceBuilder:
             stage = excluding(policy.stages, binding.slot)
             near = nearest(binding.slot, set(policy.slots) - taken)
             if stage is not None:
+                advice = f"did you mean `{near}`?" if near is not None else "add it there, or bind another slot"
                 self.problems.error(
                     binding.slot_mark,
                     f"unreachable pool `{binding.pool}`: `{stage}` of policy `{policy.name}` never gives slot "
-                    f"`{binding.slot}`{did_you_mean(binding.slot, set(policy.slots) - taken) or ': add it there'}",
+                    f"`{binding.slot}`: {advice}",
                 )
             elif near is not None and binding.slot not in policy.slots:
                 self.problems.warn(
@@ -152,7 +157,7 @@ class ServiceBuilder:
         if not hosts:
             self._check_fallback(block, node, all_down, hosts=False)
             return False
-        others = next((binding for binding, found in families.items() if found - {Family.CNAME}), None)
+        others = next((binding for binding, found in families.items() if found and Family.CNAME not in found), None)
         if others is not None:
             self.problems.error(
                 hosts[0].mark,

@@ -89,7 +89,7 @@ class _ZoneBuilder:
             at = place(node, "file")
             content = read_zone_file(self.files, beside(block.file, at.file), at, apex)
         draft = Draft(apex=apex, mark=mark, aliases=names, soa=self._soa(item, apex, content), records=content.records)
-        for number, record in enumerate(block.records):
+        for number, record in enumerate(block.records if block.file is None else ()):
             draft.records.extend(self._records(record, locate(node, ["records", number]).node, apex))
         self._nameservers(item, draft)
         self.count += len(draft.records)
@@ -102,7 +102,7 @@ class _ZoneBuilder:
         """From `nameservers` and `contact`; a zone file's own SOA fills what they leave open."""
         block, own = item.value, content.soa
         primary = block.nameservers[0] if block.nameservers else own.mname if own else None
-        contact = _mailbox(block.contact) if block.contact is not None else own.rname if own else None
+        contact = block.contact if block.contact is not None else own.rname if own else None
         broken_file = block.file is not None and own is None and not content.records
         if contact is None and not broken_file:
             self.problems.error(
@@ -170,9 +170,3 @@ class _ZoneBuilder:
         except ValueError as error:
             self.problems.error(mark, str(error))
             return None
-
-
-def _mailbox(mail: str) -> Name:
-    """RFC 1035 8: the local part is one label, its dots escaped."""
-    local, _, domain = mail.partition("@")
-    return Name.from_labels((local.encode(), *Name.from_text(domain).labels))

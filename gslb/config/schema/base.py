@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from types import EllipsisType
 from typing import Any, ClassVar, cast
 
 from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
+from gslb.config.nodes import Plain
 from gslb.config.problems import did_you_mean
 
 LATER = "is not built yet: remove it, or use a later version"
@@ -26,8 +28,10 @@ class Block(BaseModel):
     noun: ClassVar[str] = "key"
 
 
-def key(description: str, default: object = ..., *, alias: str | None = None) -> Any:  # Any: pydantic's own convention
-    """A field. `default` is written as users write it, and validated as if they had."""
+def key(
+    description: str, default: Plain | EllipsisType | None = ..., *, alias: str | None = None
+) -> Any:  # Any: as pydantic's own Field, which stands for a value of any type
+    """A field. `default` is text, list or mapping as users write it, and validated as if they had."""
     return Field(default, description=description, alias=alias)
 
 

@@ -29,7 +29,7 @@ class Failback(Block):
 
 def _no_down_after(value: object) -> object:
     if isinstance(value, Mapping):
-        raise ValueError(f"a mapping such as `down_after` {LATER}; write `keep`")
+        raise ValueError(f"`{next(iter(value), 'down_after')}` {LATER}")
     return value
 
 
@@ -61,7 +61,12 @@ class Monitor(Block):
         "`http`: on; `tcp`: off unless set.",
         None,
     )
+    outside: Flag = key(
+        "Let agents of all other sites probe the members' public addresses too. What at least two of them have lost, "
+        "and none still sees, is down once the site's own agents are silent.",
+        "false",
+    )
     failback: Failback | None = key("How a member comes back: `defaults.failback` if absent.", None)
-    unknown: Annotated[str, Shorthand(_no_down_after, lambda _: []), words("keep")] = key(
+    unknown: Annotated[str, words("keep"), Shorthand(_no_down_after, lambda _: [])] = key(
         "What a member's verdict becomes while nobody reports on it: it stays.", "keep"
     )

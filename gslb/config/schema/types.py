@@ -6,7 +6,7 @@ import re
 from ipaddress import IPv4Network, IPv6Address, ip_address, ip_network
 from typing import Annotated
 
-from gslb.config.problems import did_you_mean
+from gslb.config.problems import nearest
 from gslb.config.schema.base import Text, words
 from gslb.core.errors import InvalidName
 from gslb.core.model import IPAddress, IPNetwork, MinHealthy
@@ -154,10 +154,15 @@ def _status(text: str) -> tuple[int, int]:
     return int(match[1]), int(match[2] or match[1])
 
 
-def _contact(text: str) -> str:
-    if not _MAIL.fullmatch(text):
-        raise ValueError(f"'{text[:100]}' is not a mail address: write one as hostmaster@example.com")
-    return text
+def _contact(text: str) -> Name:
+    """RFC 1035 8: the local part becomes one label, its dots with it."""
+    local, _, domain = text.partition("@")
+    try:
+        if not _MAIL.fullmatch(text):
+            raise InvalidName("it must look like local@domain")
+        return Name.from_labels((local.encode(), *Name.from_text(domain).labels))
+    except InvalidName:
+        raise ValueError(f"'{text[:100]}' is not a mail address: write one as hostmaster@example.com") from None
 
 
 def _answers(text: str) -> int:
@@ -188,9 +193,9 @@ def _country(text: str) -> str:
     if code in COUNTRIES:
         return code
     codes = {country.name.lower(): found for found, country in COUNTRIES.items()} | {"uk": "GB"}
-    if text.lower() in codes:
-        raise ValueError(f"'{text}' is not a country's code: write {codes[text.lower()]}")
-    raise ValueError(f"'{text[:100]}' is no country{did_you_mean(text, COUNTRIES if len(text) < 4 else codes)}")
+    near = nearest(text, codes, 0.8)
+    meant = f"write {codes[near]} for {COUNTRIES[codes[near]].name}" if near else "write a code such as DE"
+    raise ValueError(f"'{text[:100]}' is not a country's ISO 3166-1 code: {meant}")
 
 
 def _subdivision(text: str) -> str:
@@ -229,7 +234,7 @@ Header = Annotated[str, Text("text without blanks", _header, _STRING)]
 UrlPath = Annotated[str, Text("a path such as /healthz", _path, _STRING | {"pattern": "^/"})]
 Method = Annotated[str, Text("an HTTP method", _method, _STRING)]
 Status = Annotated[tuple[int, int], Text("a status or range such as 200-299", _status, {"type": ["string", "integer"]})]
-Contact = Annotated[str, Text("a mail address", _contact, _STRING)]
+Contact = Annotated[Name, Text("a mail address", _contact, _STRING)]
 Port = Annotated[int, whole(1, 65_535)]
 Weight = Annotated[int, whole(0, 65_535)]
 Answers = Annotated[int, Text("a number from 1 to 64, or `all`", _answers, {"type": ["integer", "string"]})]

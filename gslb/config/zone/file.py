@@ -120,20 +120,20 @@ class _Reader:
         else:
             raise _Wrong(mark, "this record has no type: write it as in `www 300 IN A 192.0.2.1`")
         rrtype = _at(token, type_number)
-        data = " ".join(part.text for part in tokens)
+        parts = list(tokens)
+        data = Token(" ".join(part.text for part in parts), parts[0].mark if parts else token.mark)
         self._keep(owner, rrtype, self._ttl_s(ttl_s), data, mark)
 
-    def _keep(self, owner: Name, rrtype: int, ttl_s: int, data: str, mark: Mark) -> None:
-        where = Token(data, mark)
+    def _keep(self, owner: Name, rrtype: int, ttl_s: int, data: Token, mark: Mark) -> None:
         if rrtype != SOA:
-            rdata = _at(where, lambda text: rdata_bytes(rrtype, text, self.origin))
+            rdata = _at(data, lambda text: rdata_bytes(rrtype, text, self.origin))
             self.content.records.append(Record(owner, rrtype, ttl_s, rdata, mark))
         elif owner != self.apex:
             raise _Wrong(mark, f"the SOA must stand at the zone's name {self.apex}, not at {owner}")
         elif self.content.soa is not None:
             raise _Wrong(mark, "this is a second SOA record: keep one")
         else:
-            self.content.soa = _at(where, lambda text: soa_values(text, self.origin, ttl_s))
+            self.content.soa = _at(data, lambda text: soa_values(text, self.origin, ttl_s))
 
     def _ttl_s(self, given: int | None) -> int:
         """RFC 2308 4: the record's own, else $TTL, else the last one written, else our default."""

@@ -36,6 +36,20 @@ _COMMON = (
     "TLSA",
     "TXT",
 )
+_EXAMPLES = {
+    "A": "192.0.2.1",
+    "AAAA": "2001:db8::1",
+    "CAA": '0 issue "ca.example"',
+    "CNAME": "www.example.com.",
+    "DNAME": "example.com.",
+    "HTTPS": '1 . alpn="h2,h3"',
+    "MX": "10 mail.example.com.",
+    "NS": "ns1.example.com.",
+    "PTR": "www.example.com.",
+    "SOA": "ns1.example.com. hostmaster.example.com. 1 7200 900 1209600 10",
+    "SRV": "10 20 443 www.example.com.",
+    "TXT": '"v=spf1 -all"',
+}
 _SIGNED = frozenset({46, 47, 48, 50, 51})
 _META = range(128, 256)
 _OPT = 41
@@ -93,7 +107,7 @@ def rdata_bytes(rrtype: int, text: str, origin: Name) -> bytes:
     try:
         wire = _rdata(rrtype, text, origin).to_wire()
     except (dns.exception.DNSException, ValueError, OverflowError, struct.error) as error:
-        raise ValueError(f"this is not the data of a record of type {type_name(rrtype)}: {_why(error)}") from None
+        raise ValueError(f"this is not {type_name(rrtype)} data ({_why(error)}): {_advice(rrtype)}") from None
     if wire is None or len(wire) > _MAX_RDATA_BYTES:
         raise ValueError(f"the data has more than {_MAX_RDATA_BYTES} octets: split it")
     return wire
@@ -107,7 +121,7 @@ def soa_values(text: str, origin: Name, ttl_s: int) -> SoaValues:
             raise ValueError("write it without \\#")
         mname, rname = soa.mname.to_wire(), soa.rname.to_wire()
     except (dns.exception.DNSException, ValueError, OverflowError) as error:
-        raise ValueError(f"this is not the data of an SOA record: {_why(error)}") from None
+        raise ValueError(f"this is not SOA data ({_why(error)}): {_advice(SOA)}") from None
     return SoaValues(
         mname=Name((mname or b"\0").lower()),
         rname=Name((rname or b"\0").lower()),
@@ -137,4 +151,9 @@ def _rdata(rrtype: int, text: str, origin: Name) -> dns.rdata.Rdata:
 
 def _why(error: Exception) -> str:
     text = " ".join(str(error).split()) or type(error).__name__
-    return f"{text[:200].rstrip('.')}; compare it with the type's RFC"
+    return text[:200].rstrip(".")
+
+
+def _advice(rrtype: int) -> str:
+    example = _EXAMPLES.get(type_name(rrtype))
+    return f"write it as in `{example}`" if example else "write it as the RFC of that type says"
