@@ -11,7 +11,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from gslb.core.model import IPAddress, IPNetwork, Model, Policy
+from gslb.core.model import IPAddress, IPNetwork, Model, Policy, Site
 from gslb.core.place import Place
 from gslb.core.ranges import EVERYWHERE, find, longest_match, overlay
 from gslb.core.snapshot import CLASS_V4_BITS, CLASS_V6_BITS, ECS_V4_BITS, ECS_V6_BITS, ClassMap, RangeMap
@@ -46,6 +46,13 @@ def place_of(table: GeoTable, address: IPAddress) -> Place:
 def class_maps(model: Model, table: GeoTable) -> Mapping[str, ClassMap]:
     """The class map of every policy, by its name, in the model's order."""
     return {policy.name: _class_map(policy, table, _site_points(model, policy)) for policy in model.policies}
+
+
+def bound_sites(model: Model, policy: Policy) -> tuple[Site, ...]:
+    """Sites of pools that services of this policy bind, by name: distances are measured to these."""
+    pools = {pool.name: pool.site for pool in model.pools}
+    bound = {pools[pool] for service in model.services if service.policy == policy.name for _, pool in service.bindings}
+    return tuple(sorted((site for site in model.sites if site.name in bound), key=lambda site: site.name))
 
 
 def _class_map(policy: Policy, table: GeoTable, sites: Mapping[str, Point | None]) -> ClassMap:
@@ -138,13 +145,10 @@ def _matched_too(
 
 
 def _site_points(model: Model, policy: Policy) -> Mapping[str, Point | None]:
-    """The sites of pools that services of this policy bind, by name, with their points on the globe."""
-    pools = {pool.name: pool.site for pool in model.pools}
-    bound = {pools[pool] for service in model.services if service.policy == policy.name for _, pool in service.bindings}
+    """The points on the globe of `bound_sites`, by name."""
     return {
         site.name: _point(site.location.latitude, site.location.longitude) if site.location is not None else None
-        for site in sorted(model.sites, key=lambda site: site.name)
-        if site.name in bound
+        for site in bound_sites(model, policy)
     }
 
 
