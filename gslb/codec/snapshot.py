@@ -49,9 +49,14 @@ class ChunkRef:
     size_bytes: int
 
 
-def dump_snapshot(snapshot: Snapshot) -> Bundle:
-    """Raises InvalidSnapshot where one item alone is larger than a chunk."""
-    contents = [content for messages, mean in _kinds(snapshot) for content in packed(messages, mean)]
+def dump_snapshot(snapshot: Snapshot, maps: Mapping[str, tuple[bytes, ...]] | None = None) -> Bundle:
+    """Raises InvalidSnapshot where one item alone is larger than a chunk.
+
+    `maps`: `dump_class_map` of every policy, if known already; it is by far the most of the work.
+    """
+    if maps is None:
+        maps = {name: dump_class_map(name, classes) for name, classes in snapshot.classes.items()}
+    contents = list(_contents(snapshot, maps))
     digests = [sha256(content).digest() for content in contents]
     manifest = pb.Manifest(
         order=dump_order(snapshot.order),
@@ -62,6 +67,11 @@ def dump_snapshot(snapshot: Snapshot) -> Bundle:
         ],
     )
     return Bundle(dump(manifest), dict(zip(digests, contents, strict=True)))
+
+
+def dump_class_map(policy: str, classes: ClassMap) -> tuple[bytes, ...]:
+    """The chunks of one policy's class map."""
+    return tuple(packed((pb.Chunk(ranges=[piece]) for piece in _dump_maps(policy, classes)), PIECES_A_CHUNK))
 
 
 def refs(manifest: bytes) -> tuple[ChunkRef, ...]:
@@ -82,28 +92,31 @@ def load_snapshot(manifest: bytes, chunks: Mapping[bytes, bytes]) -> Snapshot:
     return snapshot
 
 
-def _kinds(snapshot: Snapshot) -> Iterator[tuple[Iterable[pb.Chunk], int]]:
-    """Messages of one item each, by kind, with how many share a chunk on average: no chunk holds two kinds."""
+def _contents(snapshot: Snapshot, maps: Mapping[str, tuple[bytes, ...]]) -> Iterator[bytes]:
+    """Chunks kind by kind: none holds two kinds."""
+    for messages in _kinds(snapshot):
+        yield from packed(messages, ITEMS_A_CHUNK)
+    for policy in snapshot.model.policies:
+        yield from maps[policy.name]
+
+
+def _kinds(snapshot: Snapshot) -> Iterator[Iterable[pb.Chunk]]:
+    """Messages of one item each, by kind; all but class maps."""
     model = snapshot.model
     zone_parts = (part for zone in model.zones for part in zones.dump_zone(zone, snapshot.serials[zone.apex]))
     policy_parts = (
         part for policy in model.policies for part in services.dump_policy(policy, snapshot.classes[policy.name])
     )
     layout_parts = (part for layout in snapshot.layouts for part in members.dump_layout(layout))
-    yield (pb.Chunk(zones=[part]) for part in zone_parts), ITEMS_A_CHUNK
-    yield (pb.Chunk(sites=[members.dump_site(site)]) for site in model.sites), ITEMS_A_CHUNK
-    yield (pb.Chunk(monitors=[dump_monitor(monitor)]) for monitor in model.monitors), ITEMS_A_CHUNK
-    yield (pb.Chunk(endpoints=[members.dump_endpoint(endpoint)]) for endpoint in model.endpoints), ITEMS_A_CHUNK
-    yield (pb.Chunk(pools=[members.dump_pool(pool)]) for pool in model.pools), ITEMS_A_CHUNK
-    yield (pb.Chunk(policies=[part]) for part in policy_parts), ITEMS_A_CHUNK
-    yield (pb.Chunk(services=[services.dump_service(service)]) for service in model.services), ITEMS_A_CHUNK
-    for policy in model.policies:
-        yield (
-            (pb.Chunk(ranges=[piece]) for piece in _dump_maps(policy.name, snapshot.classes[policy.name])),
-            PIECES_A_CHUNK,
-        )
-    yield (pb.Chunk(layouts=[part]) for part in layout_parts), ITEMS_A_CHUNK
-    yield [pb.Chunk(ecs=_dump_ecs(model.ecs))], ITEMS_A_CHUNK
+    yield (pb.Chunk(zones=[part]) for part in zone_parts)
+    yield (pb.Chunk(sites=[members.dump_site(site)]) for site in model.sites)
+    yield (pb.Chunk(monitors=[dump_monitor(monitor)]) for monitor in model.monitors)
+    yield (pb.Chunk(endpoints=[members.dump_endpoint(endpoint)]) for endpoint in model.endpoints)
+    yield (pb.Chunk(pools=[members.dump_pool(pool)]) for pool in model.pools)
+    yield (pb.Chunk(policies=[part]) for part in policy_parts)
+    yield (pb.Chunk(services=[services.dump_service(service)]) for service in model.services)
+    yield (pb.Chunk(layouts=[part]) for part in layout_parts)
+    yield [pb.Chunk(ecs=_dump_ecs(model.ecs))]
 
 
 def _dump_maps(policy: str, classes: ClassMap) -> Iterator[pb.RangePiece]:

@@ -35,9 +35,9 @@ def _agents(hub: Hub, concluded: Concluded) -> Iterator[str]:
     for agent, report in sorted(reports.items()):
         if report.sick:
             yield f"agent {agent} doubts itself (lag {report.lag_ms} ms): the time-outs it sees count as unknown"
-    for site in concluded.snapshot.model.sites:
-        if site.name not in known:
-            yield f"site {site.name}: no agent has been heard"
+    for site, assignment in concluded.publication.assignments.items():
+        if assignment.targets and site not in known:
+            yield f"site {site}: no agent has been heard"
 
 
 def _dns_servers(hub: Hub, now_s: float) -> Iterator[str]:

@@ -14,10 +14,10 @@ from gslb.coordinator.history import File, Record, store_files
 from gslb.coordinator.publication import Publication, SiteTooLarge, make_publication
 from gslb.core.compile import compile_snapshot
 from gslb.core.errors import InvalidSnapshot
-from gslb.core.model import Model, Zone
+from gslb.core.model import Layout, Model, Zone
 from gslb.core.names import Name
 from gslb.core.order import Order
-from gslb.core.snapshot import ClassMap, Snapshot
+from gslb.core.snapshot import Snapshot
 from gslb.store.blobs import Blobs, MissingBlob
 
 _SERIALS = 2**32
@@ -47,15 +47,20 @@ class Built:
 def build(change: Change, contents: Contents, geography: Geography) -> Built:
     """Blocking. Raises ConfigErrors with every reason, MissingBlob, StoreUnavailable."""
     loaded = _load(change.files, contents)
-    order = Order(change.incarnation, change.record.revision + 1 if change.record else 1, 0)
-    serials = next_serials(loaded.model.zones, change)
     seed = change.record.seed if change.record else change.seed
-    earlier = change.previous.layouts if change.previous else ()
-    classes = _class_maps(loaded.model, change.files, contents, geography)
-    snapshot = compile_snapshot(loaded.model, classes, order=order, serials=serials, earlier=earlier, seed=seed)
-    publication = _publication(snapshot, change.files[0])
+    serials = next_serials(loaded.model.zones, change)
+    publication = _compile(
+        loaded.model,
+        change.files,
+        contents,
+        geography,
+        order=Order(change.incarnation, change.record.revision + 1 if change.record else 1, 0),
+        serials=serials,
+        earlier=change.previous.layouts if change.previous else (),
+        seed=seed,
+    )
     record = Record(
-        revision=order.config,
+        revision=publication.snapshot.order.config,
         author=change.author,
         message=change.message,
         applied_unix_s=change.now_unix_s,
@@ -70,16 +75,16 @@ def build(change: Change, contents: Contents, geography: Geography) -> Built:
 
 def rebuild(record: Record, incarnation: int, contents: Contents, geography: Geography) -> Publication:
     """The publication of a configuration that was applied before, from its files. Blocking; raises as `build`."""
-    model = _load(record.files, contents).model
-    snapshot = compile_snapshot(
-        model,
-        _class_maps(model, record.files, contents, geography),
+    return _compile(
+        _load(record.files, contents).model,
+        record.files,
+        contents,
+        geography,
         order=Order(incarnation, record.revision, 0),
         serials=_serials(record),
         earlier=(),
         seed=record.seed,
     )
-    return _publication(snapshot, record.files[0])
 
 
 def recall(record: Record, incarnation: int, compiled: Blobs) -> Publication | None:
@@ -98,17 +103,25 @@ def _load(files: Sequence[File], contents: Contents) -> Loaded:
     return load(BundleSource(Files(files, contents)), files[0].path)
 
 
-def _class_maps(
-    model: Model, files: Iterable[File], contents: Contents, geography: Geography
-) -> Mapping[str, ClassMap]:
-    return geography.class_maps(model, {file.path: file.sha256 for file in files}, contents)
-
-
-def _publication(snapshot: Snapshot, main: File) -> Publication:
+def _compile(
+    model: Model,
+    files: Sequence[File],
+    contents: Contents,
+    geography: Geography,
+    *,
+    order: Order,
+    serials: Mapping[Name, int],
+    earlier: tuple[Layout, ...],
+    seed: int,
+) -> Publication:
     try:
-        return make_publication(snapshot, dump_snapshot(snapshot))
+        cuts = geography.cut(model, {file.path: file.sha256 for file in files}, contents)
+        classes = {name: cut.classes for name, cut in cuts.items()}
+        snapshot = compile_snapshot(model, classes, order=order, serials=serials, earlier=earlier, seed=seed)
+        bundle = dump_snapshot(snapshot, {name: cut.chunks for name, cut in cuts.items()})
+        return make_publication(snapshot, bundle)
     except (SiteTooLarge, InvalidSnapshot) as error:
-        raise ConfigErrors([Problem(main.path, 0, 0, str(error))]) from error
+        raise ConfigErrors([Problem(files[0].path, 0, 0, str(error))]) from error
 
 
 def next_serials(zones: Iterable[Zone], change: Change) -> Mapping[Name, int]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from gslb.codec.snapshot import dump_class_map
 from gslb.config.problems import ConfigErrors, Problem
 from gslb.coordinator.contents import Contents
 from gslb.core.classes import GeoTable, class_maps
@@ -28,24 +29,35 @@ class _MapKey:
     table: _TableKey
 
 
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """One policy's class map, and the chunks it makes in a bundle."""
+
+    classes: ClassMap
+    chunks: tuple[bytes, ...]
+
+
 class Geography:
     """Remembers what the last configuration needed. Blocking, and for one caller at a time."""
 
     def __init__(self) -> None:
         self._table: tuple[_TableKey, GeoTable] | None = None
-        self._maps: dict[_MapKey, ClassMap] = {}
+        self._cuts: dict[_MapKey, Cut] = {}
 
-    def class_maps(self, model: Model, digests: Mapping[str, bytes], contents: Contents) -> Mapping[str, ClassMap]:
-        """The class map of every policy. `digests`: of the files sent along, by path. Raises ConfigErrors."""
+    def cut(self, model: Model, digests: Mapping[str, bytes], contents: Contents) -> Mapping[str, Cut]:
+        """The class map of every policy. `digests`: of the files sent along, by path.
+
+        Raises ConfigErrors; InvalidSnapshot where a map cannot be put into chunks.
+        """
         table_key = _TableKey(_databases(model, digests), model.geo.prefixes)
         keys = {policy.name: _MapKey(policy, _bound_sites(model, policy), table_key) for policy in model.policies}
-        missing = [policy for policy in model.policies if keys[policy.name] not in self._maps]
+        missing = [policy for policy in model.policies if keys[policy.name] not in self._cuts]
         if missing:
             table = self._read(model, table_key, contents)
-            made = class_maps(replace(model, policies=tuple(missing)), table)
-            self._maps |= {keys[name]: made[name] for name in made}
-        self._maps = {key: self._maps[key] for key in keys.values()}
-        return {name: self._maps[key] for name, key in keys.items()}
+            for name, classes in class_maps(replace(model, policies=tuple(missing)), table).items():
+                self._cuts[keys[name]] = Cut(classes, dump_class_map(name, classes))
+        self._cuts = {key: self._cuts[key] for key in keys.values()}
+        return {name: self._cuts[key] for name, key in keys.items()}
 
     def _read(self, model: Model, key: _TableKey, contents: Contents) -> GeoTable:
         if self._table is None or self._table[0] != key:
