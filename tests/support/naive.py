@@ -1,0 +1,234 @@
+"""A slow twin of `decide` for one class of one service, written from the rules alone: no sharing, nothing remembered.
+
+It uses the values of the core but none of its steering functions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+
+from gslb.core.decision import WHOLE, Addresses, Level, NoData, Outcome, Pools, ServFail, Shares
+from gslb.core.directives import Action, Directives, Override, Scope, ScopeKind
+from gslb.core.facts import AgentId, Cause, Facts, State, Verdict
+from gslb.core.model import AllDownKind, Endpoint, Family, Member, Pool, Service, Target
+from gslb.core.snapshot import Snapshot
+from gslb.core.stages.base import Stage
+from gslb.core.stages.geo import Entry, Geo
+from gslb.core.stages.nearest import Nearest
+from gslb.core.stages.priority import Priority
+from gslb.core.stages.weighted import Weighted
+
+Weights = dict[str, int]
+
+
+@dataclass(frozen=True)
+class Naive:
+    snapshot: Snapshot
+    directives: Directives
+    facts: Facts
+    silent: frozenset[AgentId]
+
+    def outcome(self, service: Service, family: Family, cls: int) -> Outcome:
+        level, row = self.row(service, family, cls)
+        if row and level < Level.ALL:
+            return Pools(level, self.by_pool(service, row))
+        others = (self.row(service, other, cls) for other in Family if other is not family)
+        if any(found and other_level < Level.ALL for other_level, found in others):
+            return NoData()
+        return self.all_down(service, family, row)
+
+    def all_down(self, service: Service, family: Family, row: Weights) -> Outcome:
+        rule = service.all_down
+        if rule.kind is AllDownKind.SERVE_ALL and row:
+            return Pools(Level.ALL, self.by_pool(service, row))
+        if rule.kind is AllDownKind.POOL:
+            pool = self.pool(rule.pool or "")
+            for level in Level:
+                if self.serving(pool, service, family, level):
+                    return Pools(level, ((pool.name, WHOLE),))
+        if rule.kind is AllDownKind.ADDRESSES:
+            version = 4 if family is Family.A else 6
+            addresses = tuple(address for address in rule.addresses if address.version == version)
+            return Addresses(addresses) if addresses else NoData()
+        return ServFail() if rule.kind is AllDownKind.SERVFAIL else NoData()
+
+    def row(self, service: Service, family: Family, cls: int) -> tuple[Level, Weights]:
+        """The first pass that leaves something."""
+        keys = self.snapshot.classes[service.policy].keys[cls]
+        stages = next(policy.stages for policy in self.snapshot.model.policies if policy.name == service.policy)
+        pools = {slot: self.pool(name) for slot, name in service.bindings}
+        sites = {slot: pool.site or "" for slot, pool in pools.items()}
+        allowed = self.eligible(service, cls)
+        for level in Level:
+            row = {slot: 1 for slot in sorted(allowed) if self.serving(pools[slot], service, family, level)}
+            for stage, key in zip(stages, keys, strict=True):
+                row = _apply(stage, key, row, sites)
+            if row:
+                return level, row
+        return Level.ALL, {}
+
+    def eligible(self, service: Service, cls: int) -> set[str]:
+        """Slots that fences and weights of 0 leave to the class."""
+        keys = self.snapshot.classes[service.policy].keys[cls]
+        stages = next(policy.stages for policy in self.snapshot.model.policies if policy.name == service.policy)
+        allowed = {slot for slot, _ in service.bindings}
+        for stage, key in zip(stages, keys, strict=True):
+            if isinstance(stage, Geo) and key.startswith("r"):
+                rule = stage.rules[int(key[1:]) - 1]
+                if rule.fence:
+                    allowed &= {slot for entry in rule.entries for slot, share in entry if share > 0}
+            if isinstance(stage, Weighted):
+                allowed -= {slot for slot, weight in stage.weights if weight == 0}
+        return allowed
+
+    def by_pool(self, service: Service, row: Weights) -> Shares:
+        pools = dict(service.bindings)
+        weights: Weights = {}
+        for slot, weight in row.items():
+            weights[pools[slot]] = weights.get(pools[slot], 0) + weight
+        return scaled(weights)
+
+    def members(self, pool: Pool, service: Service, family: Family, level: Level) -> Shares:
+        return scaled({member.name: member.weight for member in self.serving(pool, service, family, level)})
+
+    def serving(self, pool: Pool, service: Service, family: Family, level: Level) -> list[Member]:
+        """Who serves at a level; HEALTHY only with enough of them."""
+        weighted = [m for m in pool.members if m.weight and family in self.endpoint(m).families()]
+        usable = [m for m in weighted if not self.is_out(pool, m)]
+        verdicts = {m.name: self.verdict(pool, m, service, family) for m in usable}
+        up = [m for m in usable if verdicts[m.name] is Verdict.UP]
+        if not up:
+            up = [m for m in usable if verdicts[m.name] is Verdict.UNKNOWN]
+        regular = [m for m in up if not m.standby]
+        match level:
+            case Level.HEALTHY:
+                asked, total = pool.min_healthy, sum(not m.standby for m in weighted)
+                enough = Fraction(len(regular) * 100, total or 1) if asked.percent else Fraction(len(regular))
+                return regular if enough >= asked.value else []
+            case Level.DEGRADED:
+                return regular
+            case Level.STANDBY:
+                return up
+            case Level.RECOVERING:
+                return [m for m in usable if m in up or verdicts[m.name] is Verdict.RECOVERING]
+            case Level.ALL:
+                return [m for m in usable if not m.standby] or usable
+
+    def is_out(self, pool: Pool, member: Member) -> bool:
+        override = self.override(pool, member)
+        return override is not None and override.action in (Action.DRAIN, Action.FORCE_DOWN)
+
+    def verdict(self, pool: Pool, member: Member, service: Service, family: Family) -> Verdict:
+        override = self.override(pool, member)
+        monitor = service.monitor or pool.monitor
+        if (override is not None and override.action is Action.FORCE_UP) or monitor is None or pool.site is None:
+            return Verdict.UP
+        endpoint = self.endpoint(member)
+        inside = Target(endpoint=endpoint.name, monitor=monitor, address=endpoint.probe_address(family))
+        outside = Target(
+            endpoint=endpoint.name, monitor=monitor, address=endpoint.outside_address(family), outside=True
+        )
+        heard = [state for site, live, state in self.states(inside) if site == pool.site and live]
+        views = [state for site, live, state in self.states(outside) if site != pool.site and live]
+        views = [state for state in views if state.verdict is not Verdict.UNKNOWN]
+        if not heard and views and all(state.verdict is Verdict.DOWN for state in views):
+            return Verdict.DOWN
+        kept = [state for site, live, state in self.states(inside) if site == pool.site and not live]
+        return together(heard or kept)
+
+    def states(self, target: Target) -> Iterator[tuple[str, bool, State]]:
+        """(site, whether the agent is heard, what it says) of all who know the target."""
+        layouts = {layout.digest: layout for layout in self.snapshot.layouts}
+        for agent, report in self.facts.reports.items():
+            layout = layouts.get(report.layout)
+            if layout is None or layout.site != report.site or target not in layout.targets:
+                continue
+            state = State.from_octet(report.states[layout.targets.index(target)])
+            if report.sick and state == State(Verdict.DOWN, Cause.TIMEOUT):
+                state = State(Verdict.UNKNOWN, Cause.TIMEOUT)
+            yield report.site, agent not in self.silent, state
+
+    def override(self, pool: Pool, member: Member) -> Override | None:
+        found = {override.scope: override for override in self.directives.overrides}
+        for scope in (
+            Scope(ScopeKind.MEMBER, f"{pool.name}/{member.name}"),
+            Scope(ScopeKind.POOL, pool.name),
+            Scope(ScopeKind.SITE, pool.site or ""),
+        ):
+            if scope in found:
+                return found[scope]
+        return None
+
+    def pool(self, name: str) -> Pool:
+        return next(pool for pool in self.snapshot.model.pools if pool.name == name)
+
+    def endpoint(self, member: Member) -> Endpoint:
+        return next(endpoint for endpoint in self.snapshot.model.endpoints if endpoint.name == member.endpoint)
+
+
+def together(states: Iterable[State]) -> Verdict:
+    """Several agents of a site."""
+    known = [state for state in states if state.verdict is not Verdict.UNKNOWN]
+    verdicts = {state.verdict for state in known}
+    if any(state.verdict is Verdict.DOWN and state.cause is not Cause.TIMEOUT for state in known):
+        return Verdict.DOWN
+    if verdicts == {Verdict.DOWN}:
+        return Verdict.DOWN
+    return next((verdict for verdict in (Verdict.UP, Verdict.RECOVERING) if verdict in verdicts), Verdict.UNKNOWN)
+
+
+def scaled(weights: Weights) -> Shares:
+    """Largest remainder: everyone the floor, then one each by remainder, ties by name."""
+    total = sum(weights.values())
+    exact = {name: Fraction(weight * WHOLE, total) for name, weight in weights.items()}
+    shares = {name: int(share) for name, share in exact.items()}
+    for name in sorted(exact, key=lambda name: (shares[name] - exact[name], name)):
+        if sum(shares.values()) < WHOLE:
+            shares[name] += 1
+    return tuple(sorted((name, share) for name, share in shares.items() if share))
+
+
+def _apply(stage: Stage, key: str, row: Weights, sites: dict[str, str]) -> Weights:
+    if isinstance(stage, Geo):
+        return _geo(stage, key, row, sites)
+    if isinstance(stage, Nearest):
+        return _nearest(key, row, sites)
+    if isinstance(stage, Priority):
+        return next((kept for tier in stage.tiers if (kept := {s: row[s] for s in row if s in tier})), row)
+    if isinstance(stage, Weighted):
+        own = dict(stage.weights)
+        return {slot: weight * own.get(slot, 1) for slot, weight in row.items() if own.get(slot, 1)}
+    return dict.fromkeys(row, 1)
+
+
+def _geo(stage: Geo, key: str, row: Weights, sites: dict[str, str]) -> Weights:
+    fence = False
+    entries: tuple[Entry, ...]
+    if key.startswith("r"):
+        rule = stage.rules[int(key[1:]) - 1]
+        entries, fence = rule.entries, rule.fence
+    elif stage.otherwise == "nearest":
+        return _nearest(key.removeprefix("near:"), row, sites)
+    elif stage.otherwise == "all":
+        return row
+    else:
+        entries = stage.otherwise
+    for entry in entries:
+        kept = {slot: row[slot] * share for slot, share in entry if slot in row and share}
+        if kept:
+            return kept
+    return {} if fence else row
+
+
+def _nearest(key: str, row: Weights, sites: dict[str, str]) -> Weights:
+    if not key:
+        return row
+    groups = [set(group.split("=")) for group in key.split("<")]
+    known = set().union(*groups)
+    for group in groups:
+        kept = {slot: weight for slot, weight in row.items() if sites[slot] in group}
+        if kept:
+            return kept
+    return {slot: weight for slot, weight in row.items() if sites[slot] not in known}
