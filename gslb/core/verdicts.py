@@ -14,6 +14,9 @@ from gslb.core.memo import by_identity
 from gslb.core.model import Layout, Target
 from gslb.core.snapshot import Snapshot
 
+SITES_TO_LOSE = 2
+"""How many other sites must agree: no single one takes out another site's members."""
+
 _STATES = tuple(State.from_octet(octet) for octet in range(256))
 
 
@@ -57,10 +60,12 @@ class Voice:
 
 
 class Judge:
-    """All readable reports at one moment, asked target by target."""
+    """All reports at one moment, asked target by target."""
 
     def __init__(self, snapshot: Snapshot, facts: Facts, silent: frozenset[AgentId]) -> None:
         positions = _positions(snapshot)
+        sites = {report.site for report in facts.reports.values()}
+        self._silenced = sites - {report.site for agent, report in facts.reports.items() if agent not in silent}
         self._by_site: dict[str, list[Voice]] = {}
         for agent, report in sorted(facts.reports.items()):
             found = _read(positions, report)
@@ -73,20 +78,21 @@ class Judge:
         heard = [state for voice in own if voice.heard and (state := voice.state(inside)) is not None]
         if heard:
             return combine(heard)
-        if lost := self._lost_from_outside(site, outside):
+        lost = self._loss_seen_from_outside(outside) if site in self._silenced else None
+        if lost is not None:
             return Judgement(Verdict.DOWN, lost)
         return combine(state for voice in own if (state := voice.state(inside)) is not None)
 
-    def _lost_from_outside(self, site: str, outside: Target) -> State | None:
-        """Evidence of the loss when all agents elsewhere that have a verdict say DOWN."""
+    def _loss_seen_from_outside(self, outside: Target) -> State | None:
+        """Evidence, where at least two other sites have a verdict and all their agents say DOWN."""
         views = [
-            state
-            for other, voices in self._by_site.items()
+            (site, state)
+            for site, voices in self._by_site.items()
             for voice in voices
-            if other != site and voice.heard and (state := voice.state(outside)) is not None
+            if voice.heard and (state := voice.state(outside)) is not None and state.verdict is not Verdict.UNKNOWN
         ]
-        known = [state for state in views if state.verdict is not Verdict.UNKNOWN]
-        return known[0] if known and all(state.verdict is Verdict.DOWN for state in known) else None
+        agreed = all(state.verdict is Verdict.DOWN for _, state in views)
+        return views[0][1] if agreed and len({site for site, _ in views}) >= SITES_TO_LOSE else None
 
 
 def combine(states: Iterable[State]) -> Judgement:

@@ -131,12 +131,17 @@ class Naive:
             endpoint=endpoint.name, monitor=monitor, address=endpoint.outside_address(family), outside=True
         )
         heard = [state for site, live, state in self.states(inside) if site == pool.site and live]
-        views = [state for site, live, state in self.states(outside) if site != pool.site and live]
-        views = [state for state in views if state.verdict is not Verdict.UNKNOWN]
-        if not heard and views and all(state.verdict is Verdict.DOWN for state in views):
-            return Verdict.DOWN
         kept = [state for site, live, state in self.states(inside) if site == pool.site and not live]
+        agents = [agent for agent, report in self.facts.reports.items() if report.site == pool.site]
+        if agents and self.silent.issuperset(agents) and self.is_lost(outside):
+            return Verdict.DOWN
         return together(heard or kept)
+
+    def is_lost(self, outside: Target) -> bool:
+        """Whether agents of two sites or more see a target from outside, and all that have a verdict say DOWN."""
+        views = [(site, state.verdict) for site, live, state in self.states(outside) if live]
+        views = [(site, verdict) for site, verdict in views if verdict is not Verdict.UNKNOWN]
+        return len({site for site, _ in views}) >= 2 and {verdict for _, verdict in views} == {Verdict.DOWN}
 
     def states(self, target: Target) -> Iterator[tuple[str, bool, State]]:
         """(site, whether the agent is heard, what it says) of all who know the target."""
