@@ -131,10 +131,12 @@ def changed_endpoints(
 def _differing(
     positions: Mapping[bytes, tuple[str, Positions]], old: Report | None, new: Report | None, turned: bool
 ) -> Iterator[Target]:
+    """Targets whose states differ; all that the agent's site knows where it is not only the states that changed."""
     one, other = _read(positions, old), _read(positions, new)
     if old is None or new is None or one is None or one is not other or old.sick != new.sick or turned:
-        for known in (one, other):
-            yield from known.targets if known is not None else ()
+        sites = {report.site for report in (old, new) if report is not None}
+        for site, known in positions.values():
+            yield from known.targets if site in sites else ()
     elif old.states != new.states:
         states = zip(old.states, new.states, one.targets, strict=True)
         yield from (target for was, now, target in states if was != now)
