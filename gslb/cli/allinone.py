@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine, MutableMapping
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import partial
 from ipaddress import ip_network
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import grpc
 from prometheus_client import CollectorRegistry
@@ -17,10 +18,10 @@ from watchfiles import awatch
 import dns_server.main as dns
 import gslb.coordinator.main as coordinator
 import site_agent.main as agent
-from gslb.api.v1.admin_pb2 import GetConfigRequest
+from gslb.api.v1.admin_pb2 import GetConfigRequest, GetStatusRequest
 from gslb.api.v1.admin_pb2_grpc import AdminStub
-from gslb.cli import applying
-from gslb.config import ConfigErrors, Loaded, Problem
+from gslb.cli import applying, client
+from gslb.config import ConfigErrors, Problem
 from gslb.core.errors import GslbError
 from gslb.runtime import http, rpc
 from gslb.runtime.addresses import SocketAddress
@@ -32,6 +33,12 @@ if TYPE_CHECKING:
     from gslb.api.v1.admin_pb2_grpc import AdminAsyncStub
 
 LOOPBACK = (ip_network("127.0.0.0/8"), ip_network("::1/128"))
+LOOK_S = 2.0
+"""How often to look whether somebody else has applied a configuration with other sites."""
+
+Bound = TypeVar("Bound")
+Part = Callable[..., Coroutine[object, object, None]]
+"""A part's `run` with its options bound; takes `on_ready` and `registry`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,23 +54,173 @@ class Options:
     engine: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Up:
+    """What is up, with ports as bound. `problems`: of the file, when an earlier configuration serves in its place."""
+
+    listen: tuple[SocketAddress, ...]
+    admin: SocketAddress
+    metrics: SocketAddress | None
+    problems: tuple[Problem, ...]
+
+
 class CannotStart(GslbError):
     """There is no right configuration: neither the file nor an earlier one in the store."""
 
     code = "cannot-start"
 
     def __init__(self, problems: tuple[Problem, ...]) -> None:
-        super().__init__("the configuration is wrong and there is no earlier one to serve")
+        lines = (f"\n  {problem}" for problem in problems)
+        super().__init__(f"the configuration is wrong, and there is no earlier one to serve:{''.join(lines)}")
         self.problems = problems
 
 
-@dataclass(slots=True)
-class _Parts:
-    """The running parts; every one is started again if it ends, and shows its metrics on the common page."""
+async def run(options: Options, on_ready: Callable[[Up], None]) -> None:
+    """Until cancelled. Raises CannotStart, CannotListen and OSError when it cannot start as asked."""
+    async with AsyncExitStack() as stack:
+        registries: dict[str, CollectorRegistry] = {}
+        together = Together(options, await stack.enter_async_context(asyncio.TaskGroup()), registries)
+        metrics = None
+        if options.metrics is not None:
+            host, port = options.metrics.host, options.metrics.port
+            page = http.serve(host, port, merged_registry(registries), together.missing)
+            metrics = SocketAddress(host, await stack.enter_async_context(page))
+        admin = await together.start_coordinator()
+        stub = AdminStub(await stack.enter_async_context(rpc.channel(str(admin))))
+        problems = await _apply(stub, options.config)
+        if problems and await _revision(stub) == 0:
+            raise CannotStart(problems)
+        listen = await together.start_dns(admin)
+        on_ready(Up(listen=listen, admin=admin, metrics=metrics, problems=problems))
+        if options.watch:
+            together.group.create_task(_watch(stub, options.config))
+        await together.follow_sites(stub, admin)
 
-    options: Options
-    group: asyncio.TaskGroup
-    registries: dict[str, CollectorRegistry] = field(default_factory=dict)
-    waiting_for: set[str] = field(default_factory=set)
 
-    def add(self, name: str, start: Callable[[CollectorRegistry, Callable[..., None]], object]) -> None: ...
+class Together:
+    """The running parts. Each shows its metrics under its own name, and is started again if it fails."""
+
+    def __init__(
+        self, options: Options, group: asyncio.TaskGroup, registries: MutableMapping[str, CollectorRegistry]
+    ) -> None:
+        self.group = group
+        self._options = options
+        self._registries = registries
+        self._starting: set[str] = set()
+
+    def missing(self) -> str | None:
+        """What is not up yet."""
+        return f"starting: {', '.join(sorted(self._starting))}" if self._starting else None
+
+    async def start_coordinator(self) -> SocketAddress:
+        """Where it listens."""
+        listen = self._options.admin
+        settings = coordinator.Options(name="coordinator", listen=listen, data=self._options.data)
+        ready: asyncio.Future[coordinator.Bound] = asyncio.Future()
+        await self._start("coordinator", partial(coordinator.run, settings), ready)
+        return SocketAddress(listen.host, ready.result().port)
+
+    async def start_dns(self, admin: SocketAddress) -> tuple[SocketAddress, ...]:
+        """Where it answers."""
+        options = self._options
+        settings = dns.Options(
+            name="dns", listen=options.listen, coordinators=(admin,), data=options.data, engine=options.engine
+        )
+        ready: asyncio.Future[dns.Bound] = asyncio.Future()
+        await self._start("dns", partial(dns.run, settings), ready)
+        return ready.result().listen
+
+    async def follow_sites(self, stub: AdminAsyncStub, admin: SocketAddress) -> None:
+        """An agent for every site of the configuration in force, also of one that others apply; until cancelled."""
+        running: set[str] = set()
+        revision = 0
+        while True:
+            if (now := await _revision(stub)) != revision:
+                revision = now
+                for site in await _sites(stub):
+                    if site not in running:
+                        running.add(site)
+                        self.group.create_task(self._keep(f"agent {site}", self._agent(site, admin)))
+            await asyncio.sleep(LOOK_S)
+
+    def _agent(self, site: str, admin: SocketAddress) -> Part:
+        settings = agent.Options(
+            site=site, name="agent", coordinators=(admin,), data=self._options.data, probe_allow=LOOPBACK
+        )
+        return partial(agent.run, settings)
+
+    async def _start(self, name: str, part: Part, ready: asyncio.Future[Bound]) -> None:
+        """Start a part and wait until it is ready; raises what its first start raised."""
+        self._starting.add(name)
+        self.group.create_task(self._keep(name, part, ready))
+        await ready
+        self._starting.discard(name)
+
+    async def _keep(self, name: str, part: Part, ready: asyncio.Future[Bound] | None = None) -> None:
+        """Run a part again and again; what ends its first start before it was ready goes to `ready` and is the end."""
+
+        def is_ready(bound: Bound | None = None) -> None:
+            if ready is not None and bound is not None and not ready.done():
+                ready.set_result(bound)
+
+        def is_fatal(error: Exception) -> bool:
+            if ready is None or ready.done():
+                return False
+            ready.set_exception(error)
+            return True
+
+        async def once() -> None:
+            registry = self._registries[name] = CollectorRegistry()
+            await part(on_ready=is_ready, registry=registry)
+
+        await keep_running(name, once, is_fatal)
+
+
+async def _apply(stub: AdminAsyncStub, config: Path) -> tuple[Problem, ...]:
+    """Put the file in force; its problems, if it was refused."""
+    try:
+        loaded = await asyncio.to_thread(applying.read, config)
+        result = await applying.apply(stub, config, loaded, applying.Change(author=client.whoami(), message="gslb up"))
+    except ConfigErrors as errors:
+        return errors.problems
+    except OSError as error:
+        return (Problem(file=config.name, line=1, column=1, text=f"cannot be read: {error}"),)
+    return result.problems if isinstance(result, applying.Refusal) else ()
+
+
+async def _watch(stub: AdminAsyncStub, config: Path) -> None:
+    """Apply again whenever the file, or what it names, changes; a bad state is logged and what runs goes on."""
+    log = get_logger("up")
+    async for _ in awatch(*_watched(config)):
+        try:
+            problems = await _apply(stub, config)
+        except grpc.aio.AioRpcError as error:
+            log.error("cannot apply", reason=error.details())
+            continue
+        for problem in problems:
+            log.error("configuration refused", problem=str(problem))
+        if not problems:
+            log.info("configuration applied", revision=await _revision(stub))
+
+
+def _watched(config: Path) -> set[Path]:
+    """Folders of the file and of all that it names: editors replace files, so the folder is what to watch."""
+    try:
+        loaded = applying.read(config)
+    except ConfigErrors:
+        return {config.parent}
+    named = (*loaded.files, *loaded.model.geo.databases)
+    return {config.parent, *((config.parent / name).parent for name in named)}
+
+
+async def _revision(stub: AdminAsyncStub) -> int:
+    """Of the configuration in force; 0 = none yet, or nobody to ask now."""
+    try:
+        return (await stub.GetConfig(GetConfigRequest(), timeout=client.CALL_TIMEOUT_S)).revision
+    except grpc.aio.AioRpcError:
+        return 0
+
+
+async def _sites(stub: AdminAsyncStub) -> list[str]:
+    status = await stub.GetStatus(GetStatusRequest(), timeout=client.CALL_TIMEOUT_S)
+    return [site.name for site in status.sites]

@@ -20,12 +20,14 @@ Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 _UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 
-class AddressType(click.ParamType):
+class AddressType(click.ParamType[SocketAddress]):
     """`ADDR:PORT`."""
 
     name = "addr:port"
 
-    def convert(self, value: str | SocketAddress, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+    def convert(
+        self, value: str | SocketAddress, param: click.Parameter | None, ctx: click.Context | None
+    ) -> SocketAddress:
         if isinstance(value, SocketAddress):
             return value
         try:
@@ -34,7 +36,7 @@ class AddressType(click.ParamType):
             self.fail(str(error), param, ctx)
 
 
-class DurationType(click.ParamType):
+class DurationType(click.ParamType[int]):
     """`90s`, `15m`, `2h`, `1d`, to whole seconds."""
 
     name = "duration"

@@ -10,7 +10,8 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-WIDTH_WITHOUT_TERMINAL = 150
+WIDTH_WITHOUT_TERMINAL = 1000
+"""Wide enough that nothing is cut off: a table only takes what it needs."""
 
 
 def console(*, errors: bool = False) -> Console:

@@ -51,23 +51,22 @@ def _check_zones(model: Model) -> None:
 
 
 def _check_services(model: Model) -> None:
-    slots = {policy.name: frozenset(policy.slots) for policy in model.policies}
+    policies = {policy.name for policy in model.policies}
     zones = {zone.apex for zone in model.zones}
     monitors = {monitor.name for monitor in model.monitors}
     pools = _distinct("pool", (pool.name for pool in model.pools))
     for service in model.services:
-        _known("policy", service.policy, slots.keys())
+        _known("policy", service.policy, policies)
         if service.zone not in zones or not service.name.is_within(service.zone):
             raise InvalidSnapshot(f"service '{service.name}' is in no zone of the snapshot")
         if service.monitor is not None:
             _known("monitor", service.monitor, monitors)
-        _check_pools_of(service, slots[service.policy], pools)
+        _check_pools_of(service, pools)
 
 
-def _check_pools_of(service: Service, slots: Set[str], pools: Set[str]) -> None:
+def _check_pools_of(service: Service, pools: Set[str]) -> None:
     _distinct(f"slot of service '{service.name}'", (slot for slot, _ in service.bindings))
-    for slot, pool in service.bindings:
-        _known("slot", slot, slots)
+    for _, pool in service.bindings:
         _known("pool", pool, pools)
     if service.all_down.pool is not None:
         _known("pool", service.all_down.pool, pools)

@@ -185,7 +185,11 @@ class AllDown:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
-    """A reusable chain: filters, then exactly one sharing stage. `slots` are what a service binds to pools."""
+    """A reusable chain: filters, then exactly one sharing stage.
+
+    `slots`: the names its stages use. A service binds them to pools, and may bind others that `otherwise` or stages
+    without names reach.
+    """
 
     name: str
     slots: tuple[str, ...]

@@ -28,13 +28,9 @@ class Reply:
 class Resolver(asyncio.DatagramProtocol):
     """Asks one dns server; many queries may be under way at once."""
 
+    transport: asyncio.DatagramTransport | None = None
     _ids: itertools.count[int] = field(default_factory=itertools.count)
     _waiting: dict[int, asyncio.Future[bytes]] = field(default_factory=dict)
-    _transport: asyncio.DatagramTransport | None = None
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.DatagramTransport)
-        self._transport = transport
 
     def datagram_received(self, data: bytes, addr: object) -> None:
         waiting = self._waiting.get(int.from_bytes(data[:2]))
@@ -46,8 +42,8 @@ class Resolver(asyncio.DatagramProtocol):
         number = next(self._ids) % 65_536
         self._waiting[number] = reply = asyncio.get_running_loop().create_future()
         try:
-            assert self._transport is not None
-            self._transport.sendto(_query(number, name, client))
+            assert self.transport is not None
+            self.transport.sendto(_query(number, name, client))
             return _parse(await asyncio.wait_for(reply, TIMEOUT_S))
         except TimeoutError:
             return None
@@ -60,6 +56,7 @@ async def resolver(host: str, port: int) -> AsyncIterator[Resolver]:
     """A resolver for one dns server, closed at the end."""
     loop = asyncio.get_running_loop()
     transport, protocol = await loop.create_datagram_endpoint(Resolver, remote_addr=(host, port))
+    protocol.transport = transport
     try:
         yield protocol
     finally:

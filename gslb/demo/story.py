@@ -90,6 +90,7 @@ class Story:
         self.say(f"Its clients are answered with {now.site} after {_ms(max(took.values()))}.")
         self.stage.start_agent(place.site)
         await self.bring_back(servers)
+        await self.stage.until_agreed()
 
     async def drain_site(self, place: world.Place) -> None:
         """An operator's word: no new clients there."""

@@ -16,25 +16,26 @@ Readiness = Callable[[], str | None]
 @asynccontextmanager
 async def serve(host: str, port: int, registry: CollectorRegistry, ready: Readiness) -> AsyncIterator[int]:
     """Serve until the context ends; yields the port (useful with port 0). Raises OSError when it cannot listen."""
+
+    async def metrics(request: web.Request) -> web.Response:
+        return _metrics(request, registry)
+
+    async def readyz(_: web.Request) -> web.Response:
+        return _ready(ready)
+
     app = web.Application()
-    app.add_routes(
-        [
-            web.get("/metrics", lambda request: _metrics(request, registry)),
-            web.get("/livez", _live),
-            web.get("/readyz", lambda request: _ready(request, ready)),
-        ]
-    )
-    runner = web.AppRunner(app, access_log=None, handle_signals=False)
+    app.add_routes([web.get("/metrics", metrics), web.get("/livez", _live), web.get("/readyz", readyz)])
+    runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=0.5)
     await runner.setup()
     try:
-        site = web.TCPSite(runner, host, port, shutdown_timeout=0.5)
+        site = web.TCPSite(runner, host, port)
         await site.start()
         yield runner.addresses[0][1]
     finally:
         await runner.cleanup()
 
 
-async def _metrics(request: web.Request, registry: CollectorRegistry) -> web.Response:
+def _metrics(request: web.Request, registry: CollectorRegistry) -> web.Response:
     encode, content_type = choose_encoder(request.headers.get("Accept", ""))
     return web.Response(body=encode(registry), headers={"Content-Type": content_type})
 
@@ -43,6 +44,6 @@ async def _live(_: web.Request) -> web.Response:
     return web.Response(text="alive\n")
 
 
-async def _ready(_: web.Request, ready: Readiness) -> web.Response:
+def _ready(ready: Readiness) -> web.Response:
     missing = ready()
     return web.Response(text="ready\n") if missing is None else web.Response(status=503, text=f"{missing}\n")

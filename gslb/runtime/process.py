@@ -11,9 +11,17 @@ from collections.abc import Coroutine
 def run(main: Coroutine[object, object, None]) -> int:
     """Run `main` until it returns or a signal asks it to end; a second signal ends the process at once.
 
-    Returns the exit code: 0 also when a signal ended it, which is the ordinary way for a server.
+    Returns the exit code: 0 also when a signal ended it, which is the ordinary way for a server. Of errors that task
+    groups have gathered the first one is raised.
     """
-    return asyncio.run(_until_signal(main))
+    try:
+        return asyncio.run(_until_signal(main))
+    except BaseExceptionGroup as group:
+        raise _first(group) from group
+
+
+def _first(error: BaseException) -> BaseException:
+    return _first(error.exceptions[0]) if isinstance(error, BaseExceptionGroup) else error
 
 
 async def _until_signal(main: Coroutine[object, object, None]) -> int:

@@ -12,8 +12,18 @@ from gslb.runtime.logs import get_logger
 STEADY_S = 30.0
 
 
-async def keep_running(name: str, start: Callable[[], Awaitable[None]]) -> None:
-    """Run `start()` again whenever it raises or returns, until cancelled. What ran for 30 s starts over at once."""
+def never(_: Exception) -> bool:
+    """No error is fatal."""
+    return False
+
+
+async def keep_running(
+    name: str, start: Callable[[], Awaitable[None]], is_fatal: Callable[[Exception], bool] = never
+) -> None:
+    """Run `start()` again whenever it raises or returns, until cancelled or an error is fatal.
+
+    What ran for 30 s starts over at once.
+    """
     log = get_logger("supervisor")
     backoff = Backoff(first_s=0.5)
     while True:
@@ -22,6 +32,8 @@ async def keep_running(name: str, start: Callable[[], Awaitable[None]]) -> None:
             await start()
             log.error("part ended", name=name)
         except Exception as error:
+            if is_fatal(error):
+                return
             log.exception("part failed", name=name, error=str(error))
         if monotonic_s() - started > STEADY_S:
             backoff.reset()

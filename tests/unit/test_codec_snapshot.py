@@ -109,7 +109,6 @@ def set_field(name: str, value: object) -> Callable[[object], None]:
 
 FORGERIES: dict[str, tuple[Callable[[pb.Chunk], object], str]] = {
     "binding to no pool": (lambda c: set_field("pool", "gone")(c.services[0].bindings[0]), "pool 'gone'"),
-    "binding to no slot": (lambda c: set_field("slot", "gone")(c.services[0].bindings[0]), "slot 'gone'"),
     "slot twice": (lambda c: c.services[0].bindings.add(slot="web", pool="web"), "is there twice"),
     "service of no policy": (lambda c: set_field("policy", "gone")(c.services[0]), "policy 'gone'"),
     "service of no zone": (lambda c: set_field("zone", b"\x03com\x00")(c.services[0]), "in no zone"),

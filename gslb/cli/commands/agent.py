@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from gslb.cli import options
-from gslb.runtime import logs, process
+from gslb.cli.serving import serve
 from gslb.runtime.addresses import SocketAddress
 
 
@@ -29,7 +29,5 @@ def agent(
     """Run a site agent: it probes the servers of its site and reports what it sees to every coordinator."""
     from site_agent.main import Options, run
 
-    logs.configure(log_level)
-    raise SystemExit(
-        process.run(run(Options(site=site, name=name, coordinators=coordinators, data=data, metrics=metrics)))
-    )
+    settings = Options(site=site, name=name, coordinators=coordinators, data=data, metrics=metrics)
+    serve(run(settings), log_level)

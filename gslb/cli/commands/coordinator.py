@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from gslb.cli import options
-from gslb.runtime import logs, process
+from gslb.cli.serving import serve
 from gslb.runtime.addresses import SocketAddress
 
 
@@ -24,5 +24,4 @@ def coordinator(name: str, admin: SocketAddress, data: Path, metrics: SocketAddr
     """
     from gslb.coordinator.main import Options, run
 
-    logs.configure(log_level)
-    raise SystemExit(process.run(run(Options(name=name, listen=admin, data=data, metrics=metrics))))
+    serve(run(Options(name=name, listen=admin, data=data, metrics=metrics)), log_level)

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from gslb.cli import options
-from gslb.runtime import logs, process
+from gslb.cli.serving import serve
 from gslb.runtime.addresses import SocketAddress
 
 
@@ -35,6 +35,5 @@ def dns(
     """
     from dns_server.main import Options, run
 
-    logs.configure(log_level)
     settings = Options(name=name, listen=listen, coordinators=coordinators, data=data, metrics=metrics, engine=engine)
-    raise SystemExit(process.run(run(settings)))
+    serve(run(settings), log_level)
