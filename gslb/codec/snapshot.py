@@ -93,11 +93,11 @@ def load_snapshot(manifest: bytes, chunks: Mapping[bytes, bytes]) -> Snapshot:
 
 
 def _contents(snapshot: Snapshot, maps: Mapping[str, tuple[bytes, ...]]) -> Iterator[bytes]:
-    """Chunks kind by kind: none holds two kinds."""
-    for messages in _kinds(snapshot):
-        yield from packed(messages, ITEMS_A_CHUNK)
+    """Chunks kind by kind: none holds two kinds. The ECS settings come last and so prove that nothing is cut off."""
     for policy in snapshot.model.policies:
         yield from maps[policy.name]
+    for messages in _kinds(snapshot):
+        yield from packed(messages, ITEMS_A_CHUNK)
 
 
 def _kinds(snapshot: Snapshot) -> Iterator[Iterable[pb.Chunk]]:
