@@ -29,8 +29,9 @@ from gslb.runtime.logs import get_logger
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """`listen`: UDP and TCP each; port 0 takes a free one. `data`: where last-known-good files are. `metrics`: None =
-    not served. `engine`: `auto` or `python`.
+    """`listen`: UDP and TCP each; port 0 takes a free one. `data`: last-known-good files stand in its folder `dns`.
+
+    `metrics`: None = not served. `engine`: `auto` or `python`.
     """
 
     name: str
@@ -59,7 +60,7 @@ async def run(
 
     `registry`: where to show the metrics besides `options.metrics`. Raises OSError when an address cannot be had.
     """
-    files = Files(options.data)
+    files = Files(options.data / "dns")
     saver = Saver(files)
     engine = make_engine(options.engine)
     replica = Replica(engine.publish, saver.put)

@@ -77,9 +77,9 @@ def _feed(sources: Sources) -> Iterator[Metric]:
 
 
 def _order(order: Order) -> Metric:
-    family = GaugeMetricFamily("gslb_dns_order", "What serves: incarnation, config, directive.", labels=("part",))
-    for part, value in (("incarnation", order.incarnation), ("config", order.config), ("directive", order.directive)):
-        family.add_metric((part,), value)
+    family = GaugeMetricFamily("gslb_dns_order", "Order of what serves, number by number.", labels=("number",))
+    for name, value in (("incarnation", order.incarnation), ("config", order.config), ("directive", order.directive)):
+        family.add_metric((name,), value)
     return family
 
 

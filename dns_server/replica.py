@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from dns_server.files import Kind
 from dns_server.received import Directions, Received, dump_facts
@@ -107,6 +108,7 @@ class Replica:
         self._release_held(frozenset(site.name for site in passed.index.snapshot.model.sites))
         self._serve(passed.index, self._decide(passed.index, passed.premises, passed.decision))
         self._save(Kind.SNAPSHOT, passed.received.dump)
+        self._save(Kind.FACTS, partial(dump_facts, self.facts))
         return True
 
     def take_directions(self, directions: Directions) -> bool:
@@ -164,7 +166,7 @@ class Replica:
         """Decide anew by other premises, and serve that if it is different."""
         before, self._premises = self._premises, premises
         if not _says_same(before.facts, premises.facts):
-            self._save(Kind.FACTS, lambda: dump_facts(premises.facts))
+            self._save(Kind.FACTS, partial(dump_facts, self.facts))
         if self._index is not None and self._decision is not None:
             decision = self._decide(self._index, before, self._decision)
             if decision is not self._decision:
