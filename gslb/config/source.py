@@ -79,4 +79,5 @@ def beside(path: str, file: str) -> str:
 
 def reason(error: OSError) -> str:
     """Why a file could not be read, for people."""
-    return (error.strerror or str(error)).lower()
+    text = error.strerror or str(error)
+    return text[:1].lower() + text[1:]

@@ -60,8 +60,8 @@ class File(Block):
         "More files, relative to this one; `*`, `?` and `[...]` match within a folder.", []
     )
     defaults: Defaults = key("What holds where nothing else is said.", {})
-    geo: GeoSources = key("Where clients are.", {})
-    ecs: Ecs = key("Whose EDNS Client Subnet counts.", {})
+    geo: GeoSources = key("Databases and prefixes that say where clients are.", {})
+    ecs: Ecs = key("Resolvers that are believed about their clients.", {})
     zones: tuple[Zone, ...] = key("What the dns servers answer for.", [])
     sites: tuple[Site, ...] = key("Where agents and servers stand.", [])
     monitors: tuple[Monitor, ...] = key("How members are probed.", [])
