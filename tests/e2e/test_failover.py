@@ -6,7 +6,7 @@ import os
 import signal
 import struct
 from collections.abc import AsyncIterator, Iterator
-from ipaddress import IPv4Address, ip_network
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from pathlib import Path
 
 import dns.edns
@@ -176,14 +176,21 @@ async def test_nothing_listens_beyond_loopback(stage: Stage) -> None:
     assert listening["coordinator"]
     assert listening["dns-1"]
     for addresses in listening.values():
-        assert all(address in ip_network("127.0.0.0/8") for address in addresses)
+        assert all(address.is_loopback for address in addresses)
 
 
-def listeners(pid: int) -> Iterator[IPv4Address]:
-    """IPv4 addresses on which a process listens (TCP) or is bound without a peer (UDP), from the kernel's tables."""
+def listeners(pid: int) -> Iterator[IPv4Address | IPv6Address]:
+    """Addresses on which a process listens (TCP) or is bound without a peer (UDP), from the kernel's tables."""
     inodes = {str(f.readlink()) for f in Path(f"/proc/{pid}/fd").iterdir() if f.is_symlink()}
-    for table, state in (("tcp", "0A"), ("udp", "07")):
+    for table, state in (("tcp", "0A"), ("tcp6", "0A"), ("udp", "07"), ("udp6", "07")):
         for line in Path(f"/proc/{pid}/net/{table}").read_text().splitlines()[1:]:
             fields = line.split()
             if fields[3] == state and f"socket:[{fields[9]}]" in inodes:
-                yield IPv4Address(int.from_bytes(bytes.fromhex(fields[1].partition(":")[0]), "little"))
+                yield kernel_address(fields[1].partition(":")[0])
+
+
+def kernel_address(shown: str) -> IPv4Address | IPv6Address:
+    """The kernel shows addresses as words of the machine's (little-endian) order."""
+    octets = b"".join(bytes.fromhex(shown[at : at + 8])[::-1] for at in range(0, len(shown), 8))
+    address = ip_address(octets)
+    return address.ipv4_mapped or address if isinstance(address, IPv6Address) else address
