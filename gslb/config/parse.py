@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import dataclass
+from types import UnionType
 from typing import Annotated, Generic, TypeVar, Union, get_args, get_origin
 
 from pydantic import ValidationError
@@ -231,6 +232,6 @@ def _inner(annotation: object) -> object:
     """An annotation without `Annotated` and `| None`."""
     if get_origin(annotation) is Annotated:
         return _inner(get_args(annotation)[0])
-    if get_origin(annotation) is Union or str(get_origin(annotation)) == "<class 'types.UnionType'>":
+    if get_origin(annotation) in (Union, UnionType):
         return _inner(next(part for part in get_args(annotation) if part is not type(None)))
     return annotation

@@ -45,7 +45,8 @@ def build_model(config: Config, files: Files, problems: Problems) -> Model:
         ecs=build_ecs(config, geo, (cidr for policy in chains for stage in policy.stages for cidr in stage.cidrs())),
         geo=geo,
     )
-    warn(config, model, problems)
+    if not problems.has_errors():
+        warn(config, model, problems)
     return model
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from gslb.config.build.registry import Registry
 from gslb.config.build.steering import WEIGHTED, Stages, build_chain, named_slots, slots_in_place
@@ -20,7 +20,6 @@ DEFAULT_POLICY = "(weighted)"
 class Policies:
     registry: Registry[Policy]
     problems: Problems
-    used: set[str] = field(default_factory=set)
 
     def own(self, name: str, blocks: Steering, node: Node, slots: frozenset[str]) -> Policy:
         """The policy that a service with `slots` has for itself. A slot that it does not bind is a slip."""
@@ -34,13 +33,11 @@ class Policies:
         return self.registry.get(DEFAULT_POLICY) or self._add(DEFAULT_POLICY, WEIGHTED, node)
 
     def named(self, name: str, node: Node) -> Policy | None:
-        self.used.add(name)
         return self.registry.find(name, node.mark)
 
     def _add(self, name: str, stages: Stages, node: Node) -> Policy:
         policy = _policy(name, stages)
         self.registry.add(name, policy, node.mark)
-        self.used.add(name)
         return policy
 
 

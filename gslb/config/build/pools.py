@@ -138,7 +138,8 @@ class _PoolBuilder:
         serving = [member for member in pool.members if member.weight and not member.standby]
         if pool.members and not any(member.weight for member in pool.members):
             self.problems.warn(
-                place(node, "members"), f"all members of pool `{pool.name}` have weight 0: none is ever answered"
+                place(node, "members"),
+                f"all members of pool `{pool.name}` have weight 0, so none is ever answered: weigh one",
             )
         self._check_minimum(pool, serving, node)
 

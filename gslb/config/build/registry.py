@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
@@ -45,6 +44,3 @@ class Registry(Generic[T]):
 
     def values(self) -> tuple[T, ...]:
         return tuple(value for value, _ in self._found.values())
-
-    def names(self) -> Iterable[str]:
-        return self._found.keys()

@@ -19,6 +19,7 @@ def warn(config: Config, model: Model, problems: Problems) -> None:
     _warn_tags(config, problems)
     _warn_locations(config, model, problems)
     _warn_weights(config, model, problems)
+    _warn_certificates(config, model, problems)
 
 
 def _warn_unused(config: Config, model: Model, problems: Problems) -> None:
@@ -94,3 +95,27 @@ def _has_no_share(service: Service, policy: Policy | None) -> bool:
         if isinstance(stage, Weighted):
             weights.update(stage.weights)
     return bool(service.bindings) and not any(weights[slot] for slot, _ in service.bindings)
+
+
+def _warn_certificates(config: Config, model: Model, problems: Problems) -> None:
+    """Few certificates name an address, so a monitor of addresses needs to be told which name to find."""
+    for item in config.monitors:
+        monitor = item.value
+        nameless = monitor.tls and monitor.verify and (monitor.sni or monitor.host) is None
+        if nameless and _probes_addresses(monitor.name, model):
+            problems.warn(
+                place(item.node, "tls"),
+                f"monitor `{monitor.name}` looks for the members' addresses in their certificates: "
+                "add the name to find there as `host` or `sni`, or `verify: false`",
+            )
+
+
+def _probes_addresses(monitor: str, model: Model) -> bool:
+    pools = {pool for service in model.services if service.monitor == monitor for _, pool in service.bindings}
+    endpoints = {endpoint.name: endpoint for endpoint in model.endpoints}
+    return any(
+        endpoints[member.endpoint].addresses and endpoints[member.endpoint].probe is None
+        for pool in model.pools
+        if pool.site is not None and (pool.monitor == monitor or pool.name in pools)
+        for member in pool.members
+    )
