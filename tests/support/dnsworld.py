@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import cache
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 
 import dns.edns
 import dns.message
@@ -13,16 +13,17 @@ import dns.rrset
 
 from gslb.config import BundleSource, load
 from gslb.core.answer import Answered, Dropped, answer
-from gslb.core.classes import class_maps
+from gslb.core.classes import GeoTable, class_maps
 from gslb.core.compile import compile_snapshot
 from gslb.core.decide import decide
 from gslb.core.directives import NO_DIRECTIVES, Directives
 from gslb.core.facts import AgentId, Cause, Facts, Report, State, Verdict
 from gslb.core.order import Order
-from gslb.core.snapshot import Snapshot
+from gslb.core.place import NOWHERE, Place
+from gslb.core.ranges import longest_match
+from gslb.core.snapshot import RangeMap, Snapshot
 from gslb.core.source import Client, Transport
 from gslb.core.view import View, build_view
-from gslb.geo.database import read
 
 RESOLVER = "203.0.113.53"
 LONDON, DETROIT, TOKYO = "81.2.69.0/24", "216.160.83.0/24", "202.196.224.0/20"
@@ -124,12 +125,26 @@ def _records() -> str:
 
 FIRST = Order(1, 1, 0)
 
+GERMANY = Place(continent="EU", country="DE", tags=(), own=True)
+PLACES = (NOWHERE, Place(continent="EU", country="GB"), Place(continent="NA", country="US"), GERMANY)
 
-def make_snapshot(config: str = CONFIG, order: Order = FIRST) -> Snapshot:
-    model = load(BundleSource({"gslb.yaml": config.encode(), "example.zone": _records().encode()}), "gslb.yaml").model
-    classes = class_maps(model, read((), model.geo.prefixes))
+
+def _ranges(width: int, *prefixes: tuple[str, int]) -> RangeMap:
+    networks = [ip_network(text) for text, _ in prefixes]
+    found = longest_match([(int(n.network_address), n.prefixlen) for n in networks], width)
+    return RangeMap(found.starts, tuple(prefixes[at - 1][1] if at else 0 for at in found.classes))
+
+
+V4 = _ranges(32, ("81.0.0.0/8", 1), ("216.160.0.0/14", 2), ("10.1.0.0/16", 3))
+V6 = _ranges(128, ("2a02::/16", 1), ("2600::/12", 2))
+SMALL_GEO = GeoTable(v4=V4, v6=V6, ecs_v4=V4, ecs_v6=V6, places=PLACES)
+
+
+def make_snapshot(config: str = CONFIG, order: Order = FIRST, geo: GeoTable = SMALL_GEO) -> Snapshot:
+    files = {"gslb.yaml": config.encode(), "example.zone": _records().encode()}
+    model = load(BundleSource(files), "gslb.yaml").model
     serials = {zone.apex: 2026110101 for zone in model.zones}
-    return compile_snapshot(model, classes, order=order, serials=serials, earlier=(), seed=7)
+    return compile_snapshot(model, class_maps(model, geo), order=order, serials=serials, earlier=(), seed=7)
 
 
 @cache
