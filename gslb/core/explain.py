@@ -109,7 +109,7 @@ def _heading(case: _Case, snapshot: Snapshot) -> Iterator[ExplainStep]:
     text = f"{case.service.name} {case.lane.family}: policy {case.service.policy} ({stages})"
     yield ExplainStep(what="service", text=text)
     classes = snapshot.classes[case.service.policy]
-    yield ExplainStep(what="class", text=f"{classes.labels[case.cls]} (class {case.cls} of {len(classes.keys)})")
+    yield ExplainStep(what="class", text=f"{classes.labels[case.cls]} (class {case.cls}; there are {len(classes.keys)})")
 
 
 def _pools(case: _Case) -> Iterator[ExplainStep]:
