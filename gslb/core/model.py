@@ -331,12 +331,15 @@ def layouts(model: Model) -> tuple[Layout, ...]:
 
 
 def _monitors_of_pools(model: Model) -> list[tuple[Pool, set[str]]]:
-    """Every pool with its own monitor and those of the services that bind it."""
+    """Every pool with its own monitor and those of the services that bind it or resort to it."""
     used = {pool.name: {pool.monitor} if pool.monitor is not None else set() for pool in model.pools}
     for service in model.services:
+        names = {name for _, name in service.bindings}
+        if service.all_down.pool is not None:
+            names.add(service.all_down.pool)
         if service.monitor is not None:
-            for _, pool_name in service.bindings:
-                used[pool_name].add(service.monitor)
+            for name in names:
+                used[name].add(service.monitor)
     return [(pool, used[pool.name]) for pool in model.pools]
 
 

@@ -1,0 +1,24 @@
+"""Everything that `decide` asks a verdict about is in a layout, so that some agent probes it."""
+
+from __future__ import annotations
+
+from hypothesis import given, settings
+from support.worlds import snapshots
+
+from gslb.core.outline import outline
+from gslb.core.snapshot import Snapshot
+
+
+@settings(max_examples=60, deadline=None)
+@given(snapshots())
+def test_every_member_that_is_judged_is_probed_by_the_agents_of_its_site(snapshot: Snapshot) -> None:
+    layouts = {layout.site: layout for layout in snapshot.layouts}
+    monitors = {monitor.name: monitor for monitor in snapshot.model.monitors}
+    for key, seen in outline(snapshot).pools.items():
+        for seat in seen.seats:
+            if seat.inside is None or seat.outside is None:
+                assert not key.monitor
+                continue
+            assert seat.inside in layouts[seen.site].targets
+            elsewhere = [layout for site, layout in layouts.items() if site != seen.site]
+            assert all((seat.outside in layout.targets) == monitors[key.monitor].outside for layout in elsewhere)
