@@ -42,8 +42,9 @@ def _agents(hub: Hub, concluded: Concluded) -> Iterator[str]:
 
 def _dns_servers(hub: Hub, now_s: float) -> Iterator[str]:
     for server in hub.dns_servers.all():
-        if server.refused:
-            yield f"dns server {server.name} refused {server.refused}; it goes on with {server.order}"
+        if server.refused is not None:
+            order, reason = server.refused
+            yield f"dns server {server.name} refused {order} and goes on with {server.order}: {reason}"
         if server.differs_since_s is not None and now_s - server.differs_since_s > DIFFERS_AFTER_S:
             yield (
                 f"dns server {server.name} decides otherwise than this coordinator from the same order for"

@@ -57,10 +57,11 @@ class DiscoveryService:
                 case "facts":
                     outbox.reports(self._hub.facts.reports.values())
                 case "ack":
-                    server.order, server.refused = load_order(message.ack.order), ""
+                    self._metrics.acks.labels("ack").inc()
                 case "nack":
+                    self._metrics.acks.labels("nack").inc()
                     order, reason = load_order(message.nack.order), message.nack.reason[:MAX_REASON_CHARACTERS]
-                    server.refused = f"{order}: {reason}"
+                    self._hub.dns_servers.refuse(server, order, reason)
                 case "status":
                     status = message.status
                     self._hub.dns_servers.status(

@@ -1,20 +1,23 @@
-"""What the coordinator knows about dns servers: who is connected, what each serves, whose decision differs."""
+"""What the coordinator knows about dns servers: who is connected, what each serves or refuses, who differs."""
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from gslb.core.order import Order
 
 MAX_DNS_SERVERS = 1_000
+REMEMBERED = 4
+"""How many of our own last decisions, one a second, count as ours: a status is old by the time it is compared."""
 FORGET_AFTER_S = 3600.0
 """A dns server that has been away for so long leaves the status, and no longer raises an alarm."""
 
 
 @dataclass(slots=True, kw_only=True)
 class DnsServer:
-    """`differs_since_s`: since when its decision for our own order has had another digest than ours."""
+    """`refused`: order and reason of what it would not serve. `differs_since_s`: since when it decides otherwise."""
 
     name: str
     engine: str = ""
@@ -22,7 +25,7 @@ class DnsServer:
     order: Order = field(default_factory=Order)
     decision: bytes = b""
     queries_total: int = 0
-    refused: str = ""
+    refused: tuple[Order, str] | None = None
     seen_s: float = 0.0
     streams: int = 0
     differs_since_s: float | None = None
@@ -34,6 +37,7 @@ class DnsServers:
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._servers: dict[str, DnsServer] = {}
+        self._ours: deque[tuple[Order, bytes]] = deque(maxlen=REMEMBERED)
 
     def connect(self, name: str, engine: str, version: str, order: Order) -> DnsServer | None:
         """Take notice of a new stream; None when there are too many dns servers."""
@@ -54,11 +58,19 @@ class DnsServers:
     def status(self, server: DnsServer, order: Order, decision: bytes, queries_total: int) -> None:
         server.order, server.decision, server.queries_total = order, decision, queries_total
         server.seen_s = self._clock()
+        if server.refused is not None and order >= server.refused[0]:
+            server.refused = None
+
+    def refuse(self, server: DnsServer, order: Order, reason: str) -> None:
+        """It goes on with what it had; held against it until it serves `order` or a later one."""
+        server.refused = order, reason
 
     def compare(self, order: Order, decision: bytes) -> None:
-        """Note who concludes otherwise from the same order; to be called every second or so."""
+        """Note who concludes otherwise from an order of ours; to be called every second with our own decision."""
+        self._ours.append((order, decision))
+        orders = {order for order, _ in self._ours}
         for server in self._servers.values():
-            same = server.order != order or server.decision == decision or not server.decision
+            same = server.order not in orders or (server.order, server.decision) in self._ours
             if same or not server.streams:
                 server.differs_since_s = None
             elif server.differs_since_s is None:

@@ -100,7 +100,7 @@ class Hub:
         outcome = "late" if merged is self._facts else "merged"
         self._metrics.reports.labels(report.agent, outcome).inc()
         self._facts = merged
-        if outcome == "merged" and (known is None or says_other(known, report)):
+        if outcome == "merged" and (known is None or known.content != report.content):
             for outbox in self._outboxes:
                 outbox.reports((report,))
             self._metrics.relays.labels(report.agent).inc(len(self._outboxes))
@@ -148,13 +148,3 @@ class Hub:
         known = frozenset(self.agents.all())
         if not known.issuperset(self._facts.reports):
             self._facts = Facts({agent: report for agent, report in self._facts.reports.items() if agent in known})
-
-
-def says_other(known: Report, report: Report) -> bool:
-    """Whether a newer register says anything that decisions or digests depend on."""
-    return (known.boot, known.layout, known.states, known.sick) != (
-        report.boot,
-        report.layout,
-        report.states,
-        report.sick,
-    )

@@ -21,6 +21,7 @@ class Metrics:
         self.relays = counter("relays", "Registers handed to the streams of dns servers", "agent")
         self.evidence_dropped = counter("evidence_dropped", "Evidence items that fit no target of the layout")
         self.chunks_unknown = counter("chunks_unknown", "Chunks that dns servers asked for and no manifest names")
+        self.acks = counter("acks", "What dns servers said of snapshots and directives", "answer")
         self.refused = counter("refused", "Calls ended with an error", "method", "code")
         self.applies = counter("applies", "Applied configurations", "outcome")
         self.overrides = counter("overrides", "Overrides set, cleared and ended by time", "change")

@@ -106,7 +106,7 @@ def _dns_server(server: DnsServer, now_s: float) -> pb.DnsServerStatus:
         age_ms=int((now_s - server.seen_s) * 1000),
         connected=server.streams > 0,
         queries_total=server.queries_total,
-        refused=server.refused,
+        refused=f"{server.refused[0]}: {server.refused[1]}" if server.refused else "",
     )
 
 

@@ -14,6 +14,8 @@ from gslb.runtime.rpc import FIRST_MESSAGE_TIMEOUT_S
 WRITE_TIMEOUT_S = 15.0
 """A peer that takes nothing for so long is let go; it comes back when it can."""
 
+LAST_WRITE_S = 0.2
+
 Request = TypeVar("Request")
 Response = TypeVar("Response")
 
@@ -47,15 +49,20 @@ async def messages(context: grpc.aio.ServicerContext[Request, Response]) -> Asyn
 
 
 async def write(context: grpc.aio.ServicerContext[Request, Response], message: Response) -> None:
-    """Hand over one message. DEADLINE_EXCEEDED when the peer takes nothing any more."""
+    """Hand over one message. DEADLINE_EXCEEDED when the peer takes nothing any more.
+
+    gRPC cannot end a call while a message is on its way, so even a cancelled writer lets that one go first.
+    """
+    sending = asyncio.ensure_future(context.write(message))
     try:
         async with asyncio.timeout(WRITE_TIMEOUT_S):
-            await context.write(message)
+            await asyncio.shield(sending)
     except TimeoutError:
         raise RpcRefused(
-            grpc.StatusCode.DEADLINE_EXCEEDED,
-            f"nothing was taken from this stream for {WRITE_TIMEOUT_S:g} s: read faster",
+            grpc.StatusCode.DEADLINE_EXCEEDED, f"nothing was taken from this stream for {WRITE_TIMEOUT_S:g} s: read on"
         ) from None
+    finally:
+        await asyncio.wait([sending], timeout=LAST_WRITE_S)
 
 
 async def both_ways(reading: Coroutine[object, object, None], writing: Coroutine[object, object, None]) -> None:
