@@ -1,0 +1,408 @@
+"""The whole dns server in this process: a coordinator that says what a test wants, real streams, sockets and files."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import aiohttp
+import dns.asyncquery
+import dns.rcode
+import grpc
+import pytest
+from prometheus_client import CollectorRegistry
+from support.dnsworld import CONFIG, addresses, facts_of, make_snapshot, query_for, world
+from support.waiting import eventually, until
+
+from dns_server.main import Bound, Options, make_engine, run
+from gslb.api.v1 import discovery_pb2 as pb
+from gslb.api.v1.discovery_pb2_grpc import DiscoveryServicer, add_DiscoveryServicer_to_server
+from gslb.api.v1.facts_pb2 import Directives as DirectivesMessage
+from gslb.api.v1.facts_pb2 import Envelope
+from gslb.api.v1.facts_pb2 import Order as OrderMessage
+from gslb.codec.facts import dump_order, dump_report, load_order
+from gslb.codec.snapshot import dump_snapshot
+from gslb.core.decide import decide
+from gslb.core.directives import NO_DIRECTIVES
+from gslb.core.facts import Facts, digest
+from gslb.core.order import Order
+from gslb.core.snapshot import Snapshot
+from gslb.runtime import rpc
+from gslb.runtime.addresses import SocketAddress
+
+LOOPBACK = SocketAddress("127.0.0.1", 0)
+
+
+class Coordinator(DiscoveryServicer):
+    """Sends what a test tells it to, answers requests for chunks and facts, remembers what the dns server said."""
+
+    def __init__(self) -> None:
+        self.said: list[pb.SubscribeRequest] = []
+        self.facts = Facts()
+        self.chunks: dict[bytes, bytes] = {}
+        self._outgoing: asyncio.Queue[pb.SubscribeResponse] = asyncio.Queue()
+        self.streams = 0
+
+    async def Subscribe(self, _: object, context: grpc.aio.ServicerContext) -> None:  # type: ignore[override, type-arg]
+        self.streams += 1
+        sender = asyncio.create_task(self._send(context))
+        try:
+            while (message := await context.read()) is not grpc.aio.EOF:
+                self._take(message)
+        finally:
+            sender.cancel()
+
+    async def _send(self, context: grpc.aio.ServicerContext) -> None:  # type: ignore[type-arg]
+        while True:
+            await context.write(await self._outgoing.get())
+
+    def _take(self, message: pb.SubscribeRequest) -> None:
+        self.said.append(message)
+        match message.WhichOneof("message"):
+            case "chunks":
+                assert 0 < len(message.chunks.digests) <= 64
+                for wanted in message.chunks.digests:
+                    if wanted in self.chunks:
+                        self.send(chunk=pb.ChunkBytes(digest=wanted, content=self.chunks[wanted]))
+            case "facts":
+                self.report(self.facts)
+
+    def send(self, **message: object) -> None:
+        self._outgoing.put_nowait(pb.SubscribeResponse(**message))  # type: ignore[arg-type]
+
+    def report(self, facts: Facts) -> None:
+        self.facts = facts
+        self.send(facts=pb.FactsUpdate(reports=[dump_report(report) for report in facts.reports.values()]))
+
+    def publish(self, snapshot: Snapshot, without: int = 0) -> None:
+        """`without`: so many chunks cannot be had."""
+        bundle = dump_snapshot(snapshot)
+        self.chunks = dict(list(bundle.chunks.items())[without:])
+        self.send(manifest=Envelope(payload=bundle.manifest, order=dump_order(snapshot.order)))
+
+    def beat(self, *heard: str) -> None:
+        self.send(beat=pb.Beat(facts=digest(self.facts), heard=heard))
+
+    def all(self, kind: str) -> list[pb.SubscribeRequest]:
+        return [message for message in self.said if message.WhichOneof("message") == kind]
+
+    def acked(self) -> list[Order]:
+        return [load_order(message.ack.order) for message in self.all("ack")]
+
+    def refused(self) -> list[tuple[Order, str]]:
+        return [(load_order(message.nack.order), message.nack.reason) for message in self.all("nack")]
+
+
+@dataclass
+class DnsServer:
+    bound: Bound
+    registry: CollectorRegistry
+
+    async def www(self, subnet: str = "81.2.69.0/24") -> list[str]:
+        query = query_for("www.example.test", "A", subnet)
+        (address,) = self.bound.listen
+        return addresses(await dns.asyncquery.udp(query, address.host, port=address.port, timeout=5))
+
+    async def until_www(self, address: str) -> None:
+        await eventually(self._answers(lambda found: found == [address]))
+
+    async def until_www_is_not(self, address: str) -> None:
+        await eventually(self._answers(lambda found: found != [address]))
+
+    def _answers(self, wanted: Callable[[list[str]], bool]) -> Callable[[], Awaitable[bool]]:
+        async def answers() -> bool:
+            return wanted(await self.www())
+
+        return answers
+
+    def metric(self, name: str, **labels: str) -> float:
+        return self.registry.get_sample_value(name, labels) or 0.0
+
+
+@asynccontextmanager
+async def coordinator_at(port: int = 0) -> AsyncIterator[tuple[Coordinator, SocketAddress]]:
+    server, coordinator = rpc.server(), Coordinator()
+    add_DiscoveryServicer_to_server(coordinator, server)
+    address = SocketAddress("127.0.0.1", server.add_insecure_port(f"127.0.0.1:{port}"))
+    await server.start()
+    try:
+        yield coordinator, address
+    finally:
+        await server.stop(None)
+
+
+@asynccontextmanager
+async def dns_server(
+    data: Path, *coordinators: SocketAddress, metrics: SocketAddress | None = None
+) -> AsyncIterator[DnsServer]:
+    ready: asyncio.Future[Bound] = asyncio.get_running_loop().create_future()
+    registry = CollectorRegistry()
+    options = Options(name="test", listen=(LOOPBACK,), coordinators=coordinators, data=data, metrics=metrics)
+    task = asyncio.create_task(run(options, on_ready=ready.set_result, registry=registry))
+    await asyncio.wait([ready, task], return_when=asyncio.FIRST_COMPLETED)
+    try:
+        yield DnsServer(ready.result(), registry)
+    finally:
+        task.cancel()
+        started = asyncio.get_running_loop().time()
+        await asyncio.wait([task], timeout=5)
+        assert task.cancelled()
+        assert asyncio.get_running_loop().time() - started < 1
+
+
+@pytest.fixture
+async def coordinator() -> AsyncIterator[tuple[Coordinator, SocketAddress]]:
+    async with coordinator_at() as both:
+        yield both
+
+
+Both = tuple[Coordinator, SocketAddress]
+
+
+async def test_it_introduces_itself_fetches_answers_and_acknowledges(coordinator: Both, tmp_path: Path) -> None:
+    said, address = coordinator
+    async with dns_server(tmp_path, address) as server:
+        await until(lambda: bool(said.all("hello")))
+        hello = said.all("hello")[0].hello
+        assert (hello.name, hello.engine, load_order(hello.order)) == ("test", "python", Order())
+        said.publish(world())
+        said.report(facts_of(world()))
+        await until(lambda: said.acked() == [Order(1, 1, 0)])
+        await server.until_www("192.0.2.1")
+        said.report(facts_of(world(), down=("eu/e1",), sequence=2))
+        await server.until_www_is_not("192.0.2.1")
+
+
+async def test_its_status_tells_order_decision_and_queries_every_second(coordinator: Both, tmp_path: Path) -> None:
+    said, address = coordinator
+    async with dns_server(tmp_path, address) as server:
+        said.publish(world())
+        said.report(facts_of(world()))
+        await until(lambda: bool(said.acked()))
+        await server.until_www("192.0.2.1")
+        whole = decide(world(), NO_DIRECTIVES, facts_of(world()), frozenset())
+        seen = len(said.all("status"))
+        await until(lambda: len(said.all("status")) >= seen + 2)
+        status = said.all("status")[-1].status
+        assert load_order(status.order) == Order(1, 1, 0)
+        assert status.decision == whole.digest
+        assert status.queries_total >= 1
+
+
+async def test_a_later_snapshot_fetches_only_what_differs(coordinator: Both, tmp_path: Path) -> None:
+    said, address = coordinator
+    later = make_snapshot(CONFIG.replace("192.0.2.1,", "192.0.2.111,"), Order(1, 2, 0))
+    async with dns_server(tmp_path, address) as server:
+        said.report(facts_of(world()))
+        said.publish(world())
+        await until(lambda: said.acked() == [Order(1, 1, 0)])
+        first = sum(len(message.chunks.digests) for message in said.all("chunks"))
+        said.publish(later)
+        await until(lambda: said.acked() == [Order(1, 1, 0), Order(1, 2, 0)])
+        assert 0 < sum(len(message.chunks.digests) for message in said.all("chunks")) - first < first
+        said.report(facts_of(later, sequence=2))
+        await server.until_www("192.0.2.111")
+
+
+async def test_a_bad_snapshot_is_refused_and_the_last_good_one_serves(coordinator: Both, tmp_path: Path) -> None:
+    said, address = coordinator
+    async with dns_server(tmp_path, address) as server:
+        said.report(facts_of(world()))
+        said.publish(world())
+        await server.until_www("192.0.2.1")
+        bad = dump_snapshot(replace(world(), order=Order(1, 2, 0)))
+        lying = Envelope(payload=bad.manifest, order=OrderMessage(incarnation=1, config=9))
+        said.chunks = dict(bad.chunks)
+        said.send(manifest=lying)
+        said.send(manifest=Envelope(payload=b"\xff\xff", order=OrderMessage(incarnation=1, config=8)))
+        said.send(directives=Envelope(payload=b"\xff\xff", order=OrderMessage(incarnation=1, config=1, directive=4)))
+        await until(lambda: len(said.refused()) == 3)
+        reasons = dict(said.refused())
+        assert set(reasons) == {Order(1, 9, 0), Order(1, 8, 0), Order(1, 1, 4)}
+        assert "its envelope" in reasons[Order(1, 9, 0)]
+        assert server.metric("gslb_dns_feed_refused_total", reason="invalid snapshot") == 2
+        assert server.metric("gslb_dns_feed_refused_total", reason="invalid directives") == 1
+        assert await server.www() == ["192.0.2.1"]
+
+
+async def test_older_orders_are_refused_and_counted(coordinator: Both, tmp_path: Path) -> None:
+    said, address = coordinator
+    directives = DirectivesMessage(revision=7).SerializeToString()
+    async with dns_server(tmp_path, address) as server:
+        said.publish(make_snapshot(order=Order(1, 5, 0)))
+        said.send(directives=Envelope(payload=directives, order=OrderMessage(incarnation=1, directive=7)))
+        await until(lambda: set(said.acked()) == {Order(1, 5, 0), Order(1, 0, 7)})
+        said.publish(make_snapshot(order=Order(1, 4, 0)))
+        said.send(directives=Envelope(payload=directives, order=OrderMessage(incarnation=1, directive=6)))
+        await until(lambda: {order for order, _ in said.refused()} == {Order(1, 4, 0), Order(1, 0, 6)})
+        assert server.metric("gslb_dns_feed_refused_total", reason="older snapshot") == 1
+        assert server.metric("gslb_dns_feed_refused_total", reason="older directives") == 1
+        assert server.metric("gslb_dns_order", number="config") == 5
+
+
+async def test_the_same_snapshot_again_is_acknowledged_without_fetching(coordinator: Both, tmp_path: Path) -> None:
+    said, address = coordinator
+    async with dns_server(tmp_path, address):
+        said.publish(world())
+        await until(lambda: len(said.acked()) == 1)
+        fetched = len(said.all("chunks"))
+        said.publish(world())
+        await until(lambda: len(said.acked()) == 2)
+        assert len(said.all("chunks")) == fetched
+
+
+async def test_a_digest_that_differs_leads_to_a_request_for_all_facts(coordinator: Both, tmp_path: Path) -> None:
+    said, address = coordinator
+    async with dns_server(tmp_path, address) as server:
+        said.publish(world())
+        said.facts = facts_of(world())
+        said.beat("eu/1", "us/1")
+        await server.until_www("192.0.2.1")
+        for _ in range(5):
+            said.beat("eu/1", "us/1")
+        said.publish(make_snapshot(order=Order(1, 2, 0)))
+        await until(lambda: Order(1, 2, 0) in said.acked())
+        assert len(said.all("facts")) == 1
+
+
+async def test_a_coordinator_that_knows_less_is_asked_only_once(coordinator: Both, tmp_path: Path) -> None:
+    said, address = coordinator
+    async with dns_server(tmp_path, address):
+        said.publish(world())
+        said.report(facts_of(world()))
+        said.facts = Facts()
+        for _ in range(5):
+            said.beat()
+        said.publish(make_snapshot(order=Order(1, 2, 0)))
+        await until(lambda: Order(1, 2, 0) in said.acked())
+        assert len(said.all("facts")) <= 2
+
+
+async def test_agents_that_a_settled_coordinator_hears_no_more_are_silent(coordinator: Both, tmp_path: Path) -> None:
+    said, address = coordinator
+    async with dns_server(tmp_path, address) as server:
+        said.publish(world())
+        said.report(facts_of(world()))
+        await server.until_www("192.0.2.1")
+        for _ in range(3):
+            said.beat("us/1")
+        await until(lambda: server.metric("gslb_dns_silent_agents") == 1)
+        said.beat("us/1", "eu/1")
+        await until(lambda: server.metric("gslb_dns_silent_agents") == 0)
+
+
+async def test_without_coordinators_it_answers_on_and_comes_back_to_them(tmp_path: Path) -> None:
+    async with AsyncExitStack() as stack:
+        first = AsyncExitStack()
+        said, address = await first.enter_async_context(coordinator_at())
+        server = await stack.enter_async_context(dns_server(tmp_path, address))
+        said.publish(world())
+        said.report(facts_of(world()))
+        await server.until_www("192.0.2.1")
+        await first.aclose()
+        assert await server.www() == ["192.0.2.1"]
+        again, _ = await stack.enter_async_context(coordinator_at(address.port))
+        await until(lambda: bool(again.all("hello")))
+        assert load_order(again.all("hello")[0].hello.order) == Order(1, 1, 0)
+        again.report(facts_of(world(), down=("eu/e1",), sequence=2))
+        await server.until_www_is_not("192.0.2.1")
+
+
+async def test_two_coordinators_are_both_heard(coordinator: Both, tmp_path: Path) -> None:
+    said, address = coordinator
+    async with coordinator_at() as (other, other_address), dns_server(tmp_path, address, other_address) as server:
+        said.publish(world())
+        other.report(facts_of(world(), down=("eu/e1",)))
+        await until(lambda: said.acked() == [Order(1, 1, 0)])
+        await server.until_www_is_not("192.0.2.1")
+        said.report(facts_of(world(), sequence=2))
+        await server.until_www("192.0.2.1")
+
+
+# Last known good
+
+
+async def served_once(tmp_path: Path, coordinator: Both) -> None:
+    """Let a dns server get and save everything, then end."""
+    said, address = coordinator
+    async with dns_server(tmp_path, address) as server:
+        said.publish(world())
+        said.report(facts_of(world(), down=("us/u1", "us/u2", "eu/e1")))
+        await server.until_www("198.51.100.3")
+
+
+async def test_after_a_restart_it_serves_with_nobody_to_ask(coordinator: Both, tmp_path: Path) -> None:
+    await served_once(tmp_path, coordinator)
+    nobody = SocketAddress("127.0.0.1", 1)
+    started = asyncio.get_running_loop().time()
+    async with dns_server(tmp_path, nobody) as server:
+        took = asyncio.get_running_loop().time() - started
+        assert await server.www() == ["198.51.100.3"]
+        assert server.metric("gslb_dns_unreadable_files_total", kind="snapshot") == 0
+    assert took < 0.5
+
+
+@pytest.mark.parametrize("kind", ["snapshot", "facts"])
+async def test_a_corrupt_file_is_counted_and_the_one_before_it_serves(
+    coordinator: Both, tmp_path: Path, kind: str
+) -> None:
+    await served_once(tmp_path, coordinator)
+    newest = max((tmp_path / "dns").glob(f"{kind}.*"))
+    later = newest.with_suffix(f".{int(newest.suffix[1:]) + 1:010}")
+    later.write_bytes(newest.read_bytes()[:-7])
+    async with dns_server(tmp_path) as server:
+        assert await server.www() == ["198.51.100.3"]
+        assert server.metric("gslb_dns_unreadable_files_total", kind=kind) == 1
+
+
+async def test_with_all_files_corrupt_it_starts_and_waits_for_a_coordinator(coordinator: Both, tmp_path: Path) -> None:
+    await served_once(tmp_path, coordinator)
+    for path in (tmp_path / "dns").iterdir():
+        path.write_bytes(path.read_bytes()[:50] + b"\x00" * 50)
+    said, address = coordinator
+    async with dns_server(tmp_path, address) as server:
+        query = query_for("www.example.test", "A")
+        (at,) = server.bound.listen
+        reply = await dns.asyncquery.udp(query, at.host, port=at.port, timeout=5)
+        assert reply.rcode() in (dns.rcode.SERVFAIL, dns.rcode.NOERROR)
+        said.publish(world())
+        said.report(facts_of(world()))
+        await server.until_www("192.0.2.1")
+        assert server.metric("gslb_dns_unreadable_files_total", kind="snapshot") >= 1
+
+
+# Around it
+
+
+async def test_metrics_and_health_over_http(coordinator: Both, tmp_path: Path) -> None:
+    said, address = coordinator
+    async with dns_server(tmp_path, address, metrics=LOOPBACK) as server, aiohttp.ClientSession() as http:
+        base = f"http://{server.bound.metrics}"
+        async with http.get(f"{base}/readyz") as ready:
+            assert (ready.status, await ready.text()) == (503, "no snapshot yet\n")
+        async with http.get(f"{base}/livez") as live:
+            assert live.status == 200
+        said.publish(world())
+        said.report(facts_of(world()))
+        await server.until_www("192.0.2.1")
+        async with http.get(f"{base}/readyz") as ready:
+            assert ready.status == 200
+        async with http.get(f"{base}/metrics") as page:
+            text = await page.text()
+        assert 'gslb_dns_queries_total{rcode="NOERROR",transport="udp",type="A"}' in text
+        assert "gslb_dns_coordinator_silence_seconds" in text
+
+
+async def test_an_address_that_is_taken_ends_it_with_an_oserror(tmp_path: Path) -> None:
+    async with dns_server(tmp_path / "one") as server:
+        options = Options(name="two", listen=server.bound.listen, coordinators=(), data=tmp_path / "two")
+        with pytest.raises(OSError, match="cannot listen"):
+            await run(options)
+
+
+def test_an_unknown_engine_is_an_error() -> None:
+    with pytest.raises(ValueError, match="choose auto or python"):
+        make_engine("warp")
