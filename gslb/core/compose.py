@@ -53,13 +53,12 @@ class Reply:
 
 def compose(query: Query, subnet: Subnet | None, reply: Reply, limit: int) -> tuple[bytes, Reply]:
     """The message, and the reply that was composed: `reply` itself or what was left of it within `limit` octets."""
-    smaller = replace(reply, extra=())
-    for candidate in (reply, smaller) if reply.extra else (reply,):
+    for candidate in (reply, replace(reply, extra=())) if reply.extra else (reply,):
         if _least_bytes(candidate) <= limit:
             message = _compose(query, subnet, candidate)
             if len(message) <= limit:
                 return message, candidate
-    rest = replace(smaller, truncated=True, answer=(), authority=(), glue=())
+    rest = Reply(rcode=reply.rcode, authoritative=reply.authoritative, truncated=True, scope=reply.scope)
     return _compose(query, subnet, rest), rest
 
 
