@@ -2,47 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from hypothesis import strategies as st
 
 from gslb.core.directives import Action, Directives, Override, Scope, ScopeKind
 from gslb.core.facts import AgentId, Cause, Facts, Report, State, Verdict
-from gslb.core.model import Layout, Model
+from gslb.core.model import Model
 from gslb.core.snapshot import Snapshot
 
-AGENTS = ("a", "b")
-
-STATES = st.sampled_from(
-    [
-        State(Verdict.UP, Cause.OK),
-        State(Verdict.UP, Cause.OK),
-        State(Verdict.DOWN, Cause.REFUSED),
-        State(Verdict.DOWN, Cause.TIMEOUT),
-        State(Verdict.RECOVERING, Cause.OK),
-        State(Verdict.UNKNOWN, Cause.NONE),
-    ]
+UP, RECOVERING = State(Verdict.UP, Cause.OK), State(Verdict.RECOVERING, Cause.OK)
+REFUSED, TIMEOUT = State(Verdict.DOWN, Cause.REFUSED), State(Verdict.DOWN, Cause.TIMEOUT)
+UNKNOWN = State(Verdict.UNKNOWN, Cause.NONE)
+DAYS = (
+    (UP,),
+    (REFUSED,),
+    (TIMEOUT,),
+    (UP, UP, REFUSED),
+    (UP, TIMEOUT, UNKNOWN),
+    (REFUSED, REFUSED, RECOVERING),
+    (UP, UNKNOWN, REFUSED, TIMEOUT, RECOVERING),
 )
+"""What an agent may see on a day, good, bad or mixed."""
 
 
 @st.composite
-def reports(draw: st.DrawFn, layouts: Sequence[Layout]) -> Report:
-    """A report that follows one of the layouts, or now and then none of them."""
-    layout = draw(st.sampled_from(layouts))
-    states = bytes(draw(STATES).octet for _ in layout.targets)
-    return Report(
-        agent=AgentId(f"{layout.site}/{draw(st.sampled_from(AGENTS))}"),
-        boot=1,
-        sequence=draw(st.integers(1, 9)),
-        layout=draw(st.sampled_from([layout.digest] * 9 + [bytes(8)])),
-        states=states,
-        sick=draw(st.booleans()),
-    )
-
-
-def facts(snapshot: Snapshot) -> st.SearchStrategy[Facts]:
-    found = st.lists(reports(snapshot.layouts), max_size=6, unique_by=lambda report: report.agent)
-    return found.map(lambda drawn: Facts({report.agent: report for report in drawn}))
+def facts(draw: st.DrawFn, snapshot: Snapshot) -> Facts:
+    """Up to two agents a site, each with a day of its own; some follow a layout that is not known."""
+    found = []
+    for layout in snapshot.layouts:
+        for name in draw(st.sampled_from(["", "a", "a", "ab"])):
+            day = st.sampled_from(draw(st.sampled_from(DAYS)))
+            states = draw(st.lists(day, min_size=len(layout.targets), max_size=len(layout.targets)))
+            report = Report(
+                agent=AgentId(f"{layout.site}/{name}"),
+                boot=1,
+                sequence=draw(st.integers(1, 9)),
+                layout=draw(st.sampled_from([layout.digest] * 9 + [bytes(8)])),
+                states=bytes(state.octet for state in states),
+                sick=draw(st.sampled_from([False, False, True])),
+            )
+            found.append(report)
+    return Facts({report.agent: report for report in found})
 
 
 def silent(known: Facts) -> st.SearchStrategy[frozenset[AgentId]]:

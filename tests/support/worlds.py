@@ -5,14 +5,15 @@ Lighter than `strategies.snapshots`, so that many can be tried: three sites, six
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address
 
 from hypothesis import strategies as st
 from support import health
 from support.naive import Naive
-from support.policies import policies
-from support.strategies import MONITORS, PLACES, SITES, pools, services
+from support.policies import SLOTS, policies
+from support.strategies import MONITORS, SITES, all_downs
 
 from gslb.core.decide import decide
 from gslb.core.decision import Decision
@@ -22,9 +23,13 @@ from gslb.core.model import (
     EcsTrust,
     Endpoint,
     GeoSources,
+    Member,
+    MinHealthy,
     Model,
     Monitor,
     Policy,
+    Pool,
+    Service,
     Site,
     TcpProbe,
     layouts,
@@ -32,9 +37,12 @@ from gslb.core.model import (
 from gslb.core.names import Name
 from gslb.core.order import Order
 from gslb.core.snapshot import ClassMap, RangeMap, Snapshot
+from gslb.core.stages.base import Key, Stage
+from gslb.core.stages.geo import Geo
+from gslb.core.stages.nearest import Nearest
 
-DISTANCES_KM = ((100, 200, 300), (100, 100, 300), (300, 100, None), (None, None, None))
-"""By client: how far each of SITES is."""
+ORDERS = ("ap-south<eu-west<us-east", "ap-south=eu-west<us-east", "us-east<eu-west")
+"""Of SITES by distance; a site that is missing has no location."""
 
 
 @dataclass(frozen=True)
@@ -69,9 +77,9 @@ def snapshots(draw: st.DrawFn) -> Snapshot:
         sites=tuple(Site(name=name, location=None, tags=(), probe_allow=()) for name in SITES),
         monitors=tuple(_monitor(name, draw(st.booleans())) for name in MONITORS),
         endpoints=tuple(found),
-        pools=tuple(draw(pools(name, found, SITES)) for name in names),
+        pools=tuple(draw(pools(name, found)) for name in names),
         policies=chains,
-        services=tuple(draw(services(label, ("geo",), names, hosts)) for label in ("www", "api")),
+        services=tuple(draw(services(label, names, hosts)) for label in ("www", "api")),
         ecs=EcsTrust(networks=(), own_prefixes=()),
         geo=GeoSources(databases=(), prefixes=()),
     )
@@ -87,21 +95,69 @@ def snapshots(draw: st.DrawFn) -> Snapshot:
 
 @st.composite
 def class_maps(draw: st.DrawFn, policy: Policy) -> ClassMap:
-    """Classes of a few clients; which prefixes they have does not matter here."""
-    cidrs = [None, *(network for stage in policy.stages for network in stage.cidrs())]
-    clients = st.tuples(st.sampled_from(PLACES), st.sampled_from(cidrs), st.sampled_from(DISTANCES_KM))
-    keys = {
-        tuple(stage.classify(place, cidr, dict(zip(SITES, distances, strict=True))) for stage in policy.stages)
-        for place, cidr, distances in draw(st.lists(clients, min_size=1, max_size=5))
-    }
+    """Some classes, whatever clients they stand for."""
+    drawn = st.tuples(*(st.sampled_from(_keys(stage)) for stage in policy.stages))
+    keys = draw(st.lists(drawn, min_size=1, max_size=4, unique=True))
     everywhere = RangeMap((0,), (0,))
     return ClassMap(
-        keys=tuple(sorted(keys)),
+        keys=tuple(keys),
         labels=tuple(f"class {number}" for number in range(len(keys))),
         ecs_v4=everywhere,
         ecs_v6=everywhere,
         full_v4=everywhere,
         full_v6=everywhere,
+    )
+
+
+def _keys(stage: Stage) -> list[Key]:
+    """All that the stage may say about clients."""
+    match stage:
+        case Geo():
+            rest = [f"near:{order}" for order in ORDERS] if stage.otherwise == "nearest" else []
+            return ["", *(f"r{number + 1}" for number in range(len(stage.rules))), *rest]
+        case Nearest():
+            return ["", *ORDERS]
+        case _:
+            return [""]
+
+
+@st.composite
+def pools(draw: st.DrawFn, name: str, found: Sequence[Endpoint]) -> Pool:
+    """Two to four members, most of them with a weight."""
+    chosen = draw(st.lists(st.sampled_from(found), min_size=2, max_size=4, unique_by=lambda endpoint: endpoint.name))
+    members = tuple(
+        Member(
+            name=endpoint.name,
+            endpoint=endpoint.name,
+            weight=draw(st.sampled_from([1, 2, 3, 0])),
+            standby=draw(st.sampled_from([False, False, True])),
+        )
+        for endpoint in chosen
+    )
+    return Pool(
+        name=name,
+        site=draw(st.sampled_from([*SITES, *SITES, None])),
+        members=members,
+        monitor=draw(st.sampled_from([*MONITORS, *MONITORS, None])),
+        min_healthy=draw(st.sampled_from([MinHealthy(value=1, percent=False), MinHealthy(value=75, percent=True)])),
+    )
+
+
+@st.composite
+def services(draw: st.DrawFn, label: str, pool_names: Sequence[str], hosts: bool) -> Service:
+    """Most slots are bound."""
+    zone = Name.from_text("gslb.example.com")
+    bound = ((slot, draw(st.sampled_from([*pool_names, None]))) for slot in SLOTS)
+    return Service(
+        name=Name.from_text(label, zone),
+        zone=zone,
+        policy="geo",
+        bindings=tuple((slot, pool) for slot, pool in bound if pool is not None),
+        monitor=draw(st.sampled_from([None, *MONITORS])),
+        ttl_s=20,
+        answers=draw(st.integers(0, 3)),
+        by_query=draw(st.booleans()),
+        all_down=draw(all_downs(pool_names, hosts)),
     )
 
 
