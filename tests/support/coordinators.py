@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from functools import cache
 from hashlib import sha256
-from ipaddress import ip_network
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -189,6 +188,12 @@ async def ended(call: grpc.aio.Call) -> None:
         raise grpc.aio.AioRpcError(code, grpc.aio.Metadata(), grpc.aio.Metadata(), await call.details())
 
 
+async def to_the_end(call: grpc.aio.StreamStreamCall) -> None:
+    """Read on until the call ends; raises what it ended with, unless that is OK."""
+    while await call.read() is not grpc.aio.EOF:
+        pass
+
+
 async def assignment(call: grpc.aio.StreamStreamCall) -> health_pb2.Assignment:
     """The next assignment of a Health stream; raises what the stream ended with."""
     async with asyncio.timeout(DEADLINE_S):
@@ -296,7 +301,3 @@ class DnsServer:
                     self.facts = merge(self.facts, report)
             case "beat":
                 self.beats.append(message.beat)
-
-
-def in_network(address: str, network: str) -> bool:
-    return ip_network(address).subnet_of(ip_network(network))

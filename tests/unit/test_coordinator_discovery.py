@@ -8,7 +8,7 @@ from pathlib import Path
 
 import grpc
 import pytest
-from support.coordinators import CONFIG, DEADLINE_S, DOWN, UP, DnsServer, Running, coordinator, ended, files
+from support.coordinators import CONFIG, DEADLINE_S, DOWN, UP, DnsServer, Running, coordinator, ended, files, to_the_end
 
 from gslb.api.v1 import discovery_pb2 as pb
 from gslb.api.v1.admin_pb2 import GetStatusResponse
@@ -36,11 +36,6 @@ async def refused(running: Running, *messages: pb.SubscribeRequest) -> grpc.aio.
     with pytest.raises(grpc.aio.AioRpcError) as error:
         await to_the_end(call)
     return error.value
-
-
-async def to_the_end(call: grpc.aio.StreamStreamCall) -> None:
-    while await call.read() is not grpc.aio.EOF:
-        pass
 
 
 async def test_three_agents_two_dns_servers(running: Running) -> None:
