@@ -23,7 +23,7 @@ from gslb.core.wire import Query
 from gslb.runtime.logs import get_logger
 
 _SELF = Client(IPv4Address("127.0.0.1"), Transport.TCP)
-_SERVICES_ASKED = 1_000
+_SERVICES_ASKED = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
