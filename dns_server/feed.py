@@ -14,6 +14,7 @@ from gslb.api.v1.discovery_pb2_grpc import DiscoveryStub
 from gslb.runtime import rpc
 from gslb.runtime.addresses import SocketAddress
 from gslb.runtime.backoff import Backoff
+from gslb.runtime.cancellation import check_cancelled
 from gslb.runtime.logs import get_logger
 
 LONGEST_PAUSE_S = 5.0
@@ -48,6 +49,7 @@ class Feed:
                     told = True
             finally:
                 self._shared.hearing.lost(coordinator)
+            check_cancelled()
             if stream.heard:
                 backoff.reset()
             await asyncio.sleep(backoff.delay_s())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from threading import Lock
 
 from dns_server.files import Files, Kind
 
@@ -14,12 +15,13 @@ Dump = Callable[[], bytes]
 
 
 class Saver:
-    """What waits to be written. Writing happens in a thread, one round at a time."""
+    """What waits to be written. Writing happens in a thread, one round at a time; the last one where `run` ends."""
 
     def __init__(self, files: Files) -> None:
         self._files = files
         self._waiting: dict[Kind, Dump] = {}
         self._filled = asyncio.Event()
+        self._writing = Lock()
 
     def put(self, kind: Kind, dump: Dump) -> None:
         """Let this be saved soon, instead of what waited."""
@@ -42,7 +44,8 @@ class Saver:
             self._write()
 
     def _write(self) -> None:
-        for kind in Kind:
-            dump = self._waiting.pop(kind, None)
-            if dump is not None:
-                self._files.save(kind, dump())
+        with self._writing:
+            for kind in Kind:
+                dump = self._waiting.pop(kind, None)
+                if dump is not None:
+                    self._files.save(kind, dump())

@@ -342,7 +342,7 @@ async def test_after_a_restart_it_serves_with_nobody_to_ask(coordinator: Both, t
         took = asyncio.get_running_loop().time() - started
         assert await server.www() == ["198.51.100.3"]
         assert server.metric("gslb_dns_unreadable_files_total", kind="snapshot") == 0
-    assert took < 0.5
+    assert took < 2, "it waited for somebody"
 
 
 @pytest.mark.parametrize("kind", ["snapshot", "facts"])
