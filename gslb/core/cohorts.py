@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 import struct
 from array import array
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from hashlib import blake2b, shake_128
 from typing import NamedTuple
@@ -22,9 +22,6 @@ from gslb.core.names import Name
 
 COHORTS = 4096
 PREFIX_V4_BITS, PREFIX_V6_BITS = 24, 56
-
-Table = tuple[tuple[int, ...], ...]
-"""By cohort: indexes into the shares, best first."""
 
 _U64 = (1 << 64) - 1
 _COST = [round(-math.log((stratum + 0.5) / COHORTS) * (1 << 24)) for stratum in range(COHORTS)]
@@ -36,6 +33,23 @@ class Draw(NamedTuple):
 
     pool: int
     member: int
+
+
+class Table:
+    """By cohort: indexes into the shares, best first. Cohorts that rank alike share one tuple: 8 KiB a table."""
+
+    __slots__ = ("_numbers", "_ranks")
+
+    def __init__(self, ranked: Iterable[tuple[int, ...]]) -> None:
+        known: dict[tuple[int, ...], int] = {}
+        self._numbers = array("H", [known.setdefault(ranks, len(known)) for ranks in ranked])
+        self._ranks = tuple(known)
+
+    def __getitem__(self, cohort: int) -> tuple[int, ...]:
+        return self._ranks[self._numbers[cohort]]
+
+    def __iter__(self) -> Iterator[tuple[int, ...]]:
+        return (self._ranks[number] for number in self._numbers)
 
 
 def mix(value: int) -> int:
@@ -59,7 +73,7 @@ def draw(prefix: int, version: int, salt: int) -> Draw:
     return Draw(mixed >> 52, mixed >> 40 & (COHORTS - 1))
 
 
-def pick(shares: Shares, cohort: int, answers: int = 1) -> tuple[str, ...]:
+def winners(shares: Shares, cohort: int, answers: int = 1) -> tuple[str, ...]:
     """The names a cohort gets, its own first: `answers` many, or all of them (0) in a row that starts with its own."""
     ranked: Sequence[int] = tabulate(shares, answers or 1)[cohort]
     if not answers:
@@ -67,7 +81,7 @@ def pick(shares: Shares, cohort: int, answers: int = 1) -> tuple[str, ...]:
     return tuple(shares[index][0] for index in ranked)
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=4096)
 def tabulate(shares: Shares, picks: int = 1) -> Table:
     """For every cohort the `picks` best names (as indexes into `shares`), best first; ties by name.
 
@@ -75,15 +89,18 @@ def tabulate(shares: Shares, picks: int = 1) -> Table:
     """
     count = min(picks, len(shares))
     if len(shares) == 1:
-        return ((0,),) * COHORTS
+        return _ALONE
     costs = zip(*([_COST[stratum] / share for stratum in _strata(name)] for name, share in shares), strict=True)
     if count == 1:
-        winners = [(index,) for index in range(len(shares))]
-        return tuple([winners[cost.index(min(cost))] for cost in costs])
-    return tuple([tuple(sorted(range(len(cost)), key=cost.__getitem__)[:count]) for cost in costs])
+        alone = [(index,) for index in range(len(shares))]
+        return Table(alone[cost.index(min(cost))] for cost in costs)
+    return Table(tuple(sorted(range(len(cost)), key=cost.__getitem__)[:count]) for cost in costs)
 
 
-@lru_cache(maxsize=1024)
+_ALONE = Table(((0,),) * COHORTS)
+
+
+@lru_cache(maxsize=4096)
 def _strata(name: str) -> Sequence[int]:
     """By cohort: which of the 4,096 strata of (0, 1) the name has there; a permutation, keyed by the name."""
     words = struct.unpack(f"<{COHORTS}I", shake_128(name.encode()).digest(4 * COHORTS))

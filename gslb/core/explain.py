@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import assert_never
 
-from gslb.core.cohorts import COHORTS, Draw, pick
+from gslb.core.cohorts import COHORTS, Draw, winners
 from gslb.core.decision import Addresses, Level, NoData, Outcome, PoolKey, Pools, PoolState, ServFail, Shares
 from gslb.core.directives import Directives
 from gslb.core.facts import AgentId, Facts
@@ -60,9 +60,9 @@ def explain(
     steps = (*_heading(case, snapshot), *_pools(case), *_passes(case), _ending(case, outcome))
     if not isinstance(outcome, Pools):
         return Explanation(steps=steps, outcome=outcome)
-    pool = pick(outcome.shares, draw.pool)[0]
+    pool = winners(outcome.shares, draw.pool)[0]
     key = next(key for key in case.states if key.pool == pool and key.family is family)
-    members = pick(case.states[key].vectors[outcome.level], draw.member, service.answers)
+    members = winners(case.states[key].vectors[outcome.level], draw.member, service.answers)
     drawn = _drawn(case, outcome, draw, key, members)
     return Explanation(steps=(*steps, *drawn), outcome=outcome, pool=pool, members=members)
 
@@ -109,7 +109,9 @@ def _heading(case: _Case, snapshot: Snapshot) -> Iterator[ExplainStep]:
     text = f"{case.service.name} {case.lane.family}: policy {case.service.policy} ({stages})"
     yield ExplainStep(what="service", text=text)
     classes = snapshot.classes[case.service.policy]
-    yield ExplainStep(what="class", text=f"{classes.labels[case.cls]} (class {case.cls}; there are {len(classes.keys)})")
+    yield ExplainStep(
+        what="class", text=f"{classes.labels[case.cls]} (class {case.cls}; there are {len(classes.keys)})"
+    )
 
 
 def _pools(case: _Case) -> Iterator[ExplainStep]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import assert_never
 
-from gslb.core.cohorts import Draw, draw, tabulate
+from gslb.core.cohorts import Draw, draw, winners
 from gslb.core.decision import Addresses, NoData, Pools, ServFail
 from gslb.core.model import Family
 from gslb.core.outline import pool_key
@@ -62,13 +62,8 @@ def pick(view: View, steered: Steered, family: Family, source: Source, entropy: 
 
 def _members(view: View, steered: Steered, family: Family, row: Pools, cohort: Draw) -> tuple[bytes, ...]:
     """Distinct members of the pool that the cohort falls to; with `answers: all` every serving one, its own first."""
-    pool = row.shares[tabulate(row.shares)[cohort.pool][0]][0]
+    pool = winners(row.shares, cohort.pool)[0]
     key = pool_key(steered.pools[pool], steered.service.monitor, family)
-    shares = view.decision.pools[key].vectors[row.level]
-    wanted = steered.service.answers
-    ranked = tabulate(shares, wanted or 1)[cohort.member]
-    if wanted == 0:
-        ranked = (*range(ranked[0], len(shares)), *range(ranked[0]))
+    names = winners(view.decision.pools[key].vectors[row.level], cohort.member, steered.service.answers)
     members = view.index.members[pool]
-    rdatas = (members[shares[index][0]][family] for index in ranked)
-    return tuple(dict.fromkeys(rdatas))
+    return tuple(dict.fromkeys(members[name][family] for name in names))

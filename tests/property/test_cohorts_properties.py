@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gslb.core.cohorts import pick, tabulate
+from gslb.core.cohorts import tabulate, winners
 from gslb.core.decision import WHOLE, Shares
 from gslb.core.shares import scale
 
@@ -19,7 +19,7 @@ def shares(draw: st.DrawFn, least: int = 1) -> Shares:
     return tuple((name, draw(st.integers(1, 100))) for name in sorted(names))
 
 
-def winners(row: Shares) -> list[str]:
+def firsts(row: Shares) -> list[str]:
     return [row[best][0] for (best,) in tabulate(row)]
 
 
@@ -29,7 +29,7 @@ def test_raising_a_share_only_adds_cohorts_to_it(row: Shares, data: st.DataObjec
     raised = data.draw(st.sampled_from(row))[0]
     more = data.draw(st.integers(1, 100))
     after = tuple((name, share + more if name == raised else share) for name, share in row)
-    for was, now in zip(winners(row), winners(after), strict=True):
+    for was, now in zip(firsts(row), firsts(after), strict=True):
         assert now in (was, raised)
 
 
@@ -38,7 +38,7 @@ def test_raising_a_share_only_adds_cohorts_to_it(row: Shares, data: st.DataObjec
 def test_a_lost_name_moves_only_its_own(row: Shares, data: st.DataObject) -> None:
     lost = data.draw(st.sampled_from(row))[0]
     after = tuple(pair for pair in row if pair[0] != lost)
-    for was, now in zip(winners(row), winners(after), strict=True):
+    for was, now in zip(firsts(row), firsts(after), strict=True):
         assert was in (now, lost)
 
 
@@ -48,16 +48,16 @@ def test_a_lost_name_leaves_the_order_of_the_others(row: Shares, picks: int, dat
     lost = data.draw(st.sampled_from(row))[0]
     after = tuple(pair for pair in row if pair[0] != lost)
     for cohort in range(0, 4096, 64):
-        others = [name for name in pick(row, cohort, len(row)) if name != lost]
-        assert list(pick(after, cohort, picks)) == others[:picks]
+        others = [name for name in winners(row, cohort, len(row)) if name != lost]
+        assert list(winners(after, cohort, picks)) == others[:picks]
 
 
 @FAST
 @given(st.integers(1, 99), st.integers(1, 99), st.integers(1, 99))
 def test_scaled_shares_of_a_canary_move_one_way(small: int, more: int, others: int) -> None:
     """From `small` to `small + more` percent, in shares scaled to 65,536 as decisions carry them."""
-    before = winners(scale((("canary", small), ("stable", 100 * others))))
-    after = winners(scale((("canary", small + more), ("stable", 100 * others))))
+    before = firsts(scale((("canary", small), ("stable", 100 * others))))
+    after = firsts(scale((("canary", small + more), ("stable", 100 * others))))
     assert all(now in (was, "canary") for was, now in zip(before, after, strict=True))
 
 
@@ -75,5 +75,5 @@ def test_scaled_shares_are_whole_and_near_the_weights(row: Shares) -> None:
 def test_rounding_to_scaled_shares_moves_next_to_nothing(row: Shares, data: st.DataObject) -> None:
     """A lost name changes the rounding of the others' shares, by 1/65,536: at most a few of 4,096 cohorts notice."""
     lost = data.draw(st.sampled_from(row))[0]
-    before, after = winners(scale(row)), winners(scale(tuple(pair for pair in row if pair[0] != lost)))
+    before, after = firsts(scale(row)), firsts(scale(tuple(pair for pair in row if pair[0] != lost)))
     assert sum(was not in (now, lost) for was, now in zip(before, after, strict=True)) <= 3

@@ -6,7 +6,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from support.worlds import World, worlds
 
-from gslb.core.cohorts import COHORTS, Draw, pick
+from gslb.core.cohorts import COHORTS, Draw, winners
 from gslb.core.decision import WHOLE, Pools
 from gslb.core.explain import explain
 from gslb.core.outline import pool_key
@@ -35,9 +35,9 @@ def test_explained_is_what_is_decided_and_drawn(world: World, for_pool: int, for
             assert found.outcome == outcome
             assert all(sum(share for _, share in step.row) == WHOLE for step in found.steps if step.row)
             if isinstance(outcome, Pools):
-                assert found.pool == pick(outcome.shares, for_pool)[0]
+                assert found.pool == winners(outcome.shares, for_pool)[0]
                 key = pool_key(pools[found.pool], service.monitor, family)
                 vector = decision.pools[key].vectors[outcome.level]
-                assert found.members == pick(vector, for_member, service.answers)
+                assert found.members == winners(vector, for_member, service.answers)
             else:
                 assert (found.pool, found.members) == ("", ())

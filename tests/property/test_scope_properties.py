@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import HealthCheck, given, settings
 from support.worlds import World, worlds
 
-from gslb.core.cohorts import COHORTS, pick
+from gslb.core.cohorts import COHORTS, winners
 from gslb.core.decision import Pools
 from gslb.core.outline import pool_key
 from gslb.core.scope import shared_classes
@@ -27,4 +27,4 @@ def test_a_class_that_is_not_shared_gets_one_answer_for_all_cohorts(world: World
             assert len(outcome.shares) == 1
             key = pool_key(pools[outcome.shares[0][0]], service.monitor, family)
             vector = decision.pools[key].vectors[outcome.level]
-            assert len({frozenset(pick(vector, cohort, service.answers)) for cohort in SOME_COHORTS}) == 1
+            assert len({frozenset(winners(vector, cohort, service.answers)) for cohort in SOME_COHORTS}) == 1

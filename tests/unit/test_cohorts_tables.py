@@ -9,7 +9,7 @@ from hashlib import sha256
 import pytest
 
 from gslb.core import cohorts
-from gslb.core.cohorts import COHORTS, draw, mix, pick, salt, tabulate
+from gslb.core.cohorts import COHORTS, draw, mix, salt, tabulate, winners
 from gslb.core.decision import WHOLE, Shares
 from gslb.core.names import Name
 from gslb.core.shares import scale
@@ -40,16 +40,16 @@ def within_error(counts: Counter[str], shares: Shares, tries: int) -> bool:
 def test_ten_thousand_prefixes_see_the_configured_weights(weights: Shares) -> None:
     shares, key = scale(weights), salt(WWW, 7)
     draws = [draw(prefix, 4, key) for prefix in PREFIXES]
-    assert within_error(Counter(pick(shares, one.pool)[0] for one in draws), shares, len(draws))
-    assert within_error(Counter(pick(shares, one.member)[0] for one in draws), shares, len(draws))
+    assert within_error(Counter(winners(shares, one.pool)[0] for one in draws), shares, len(draws))
+    assert within_error(Counter(winners(shares, one.member)[0] for one in draws), shares, len(draws))
 
 
 def test_members_are_shared_alike_among_the_clients_of_each_pool() -> None:
     pools, members, key = scale((("eu", 3), ("us", 1))), scale((("m1", 1), ("m2", 1))), salt(WWW, 7)
     draws = [draw(prefix, 6, key) for prefix in PREFIXES]
     for pool in ("eu", "us"):
-        own = [one for one in draws if pick(pools, one.pool)[0] == pool]
-        assert within_error(Counter(pick(members, one.member)[0] for one in own), members, len(own))
+        own = [one for one in draws if winners(pools, one.pool)[0] == pool]
+        assert within_error(Counter(winners(members, one.member)[0] for one in own), members, len(own))
 
 
 def test_table_is_closer_to_the_shares_than_independent_draws_would_be() -> None:
@@ -63,7 +63,7 @@ def test_table_is_closer_to_the_shares_than_independent_draws_would_be() -> None
 def test_services_do_not_share_their_canaries() -> None:
     shares, other = scale((("canary", 5), ("stable", 95))), Name.from_text("shop.gslb.example.com")
     canaries = [
-        {prefix for prefix in PREFIXES if pick(shares, draw(prefix, 4, key).pool)[0] == "canary"}
+        {prefix for prefix in PREFIXES if winners(shares, draw(prefix, 4, key).pool)[0] == "canary"}
         for key in (salt(WWW, 7), salt(other, 7), salt(WWW, 8))
     ]
     for one, another in ((0, 1), (0, 2)):
@@ -93,8 +93,8 @@ def test_several_picks_are_distinct_and_begin_with_the_winner() -> None:
 def test_all_answers_begin_with_the_cohorts_own() -> None:
     shares = scale((("a", 1), ("b", 5), ("c", 3)))
     for cohort in range(COHORTS):
-        names = pick(shares, cohort, 0)
-        assert names[0] == pick(shares, cohort)[0]
+        names = winners(shares, cohort, 0)
+        assert names[0] == winners(shares, cohort)[0]
         assert sorted(names) == ["a", "b", "c"]
 
 
