@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import NamedTuple
 
+from gslb.config.limits import MAX_CANDIDATES
 from gslb.core.errors import GslbError
 
 MAX_PROBLEMS = 1000
@@ -81,7 +82,10 @@ def _one_line(text: str) -> str:
 
 def nearest(name: str, known: Iterable[str], likeness: float = 0.6) -> str | None:
     """The known name that `name` most probably meant, if one is at least that alike (0 to 1)."""
-    folded = {candidate.lower(): candidate for candidate in sorted(known, reverse=True)}
+    names = sorted(known, reverse=True)
+    if len(names) > MAX_CANDIDATES:
+        names = [known_name for known_name in names if abs(len(known_name) - len(name)) <= 1][:MAX_CANDIDATES]
+    folded = {candidate.lower(): candidate for candidate in names}
     found = get_close_matches(name.lower()[:100], folded, n=1, cutoff=likeness)
     return folded[found[0]] if found else None
 

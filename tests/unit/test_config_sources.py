@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from time import perf_counter, process_time
+from time import process_time
 
 import pytest
 
@@ -116,17 +116,29 @@ def test_errors_are_counted_and_the_first_is_shown() -> None:
     ],
 )
 def test_hostile_yaml_is_refused_at_once(text: str, said: str) -> None:
-    start = perf_counter()
+    start = process_time()
     assert any(said in problem.text for problem in refused(text))
-    assert perf_counter() - start < 5
+    assert process_time() - start < 5
 
 
 def test_hostile_for_each_is_refused_at_once() -> None:
     keys = ", ".join(f"k{number}: [a, b, c, d, e, f, g, h, i, j]" for number in range(12))
-    start = perf_counter()
+    start = process_time()
     problems = refused(ZONE + f"services: [{{for_each: {{{keys}}}, name: x.g.example, pools: [p]}}]")
     assert ["more than 100000 services" in problem.text for problem in problems] == [True]
-    assert perf_counter() - start < 5
+    assert process_time() - start < 5
+
+
+def test_many_misspelt_names_are_reported_quickly() -> None:
+    """Only the first ones with a guess at what was meant."""
+    endpoints = ", ".join(f"{{name: server-{n}, address: 10.0.{n >> 8}.{n & 255}}}" for n in range(3000))
+    pools = "".join(f"  - {{name: p{n}, members: [servre-{n}]}}\n" for n in range(3000))
+    start = process_time()
+    problems = refused(f"{ZONE}endpoints: [{endpoints}]\npools:\n{pools}")
+    assert process_time() - start < 6
+    assert len(problems) == MAX_PROBLEMS
+    assert problems[0].text == "no endpoint `servre-0`: did you mean `server-0`?"
+    assert problems[-1].text.endswith(": correct the name")
 
 
 def test_many_rules_are_compared_quickly() -> None:
@@ -134,9 +146,11 @@ def test_many_rules_are_compared_quickly() -> None:
     text = f"""{ZONE}
 pools: [{{name: p, members: [{{name: a, address: 192.0.2.1}}]}}]
 services: [{{name: w.g.example, pools: [p], steering: [geo: {{rules: [{rules}]}}]}}]"""
-    start = perf_counter()
+    start = process_time()
     assert load(BundleSource({"m": text.encode()}), "m").warnings == ()
-    assert perf_counter() - start < 5
+    assert process_time() - start < 5
+    tags = text.replace("asn: ", "tag: {a: x").replace("}, try", "}}, try")
+    assert "too many rules that may overlap" in refused(tags)[0].text
     more = text.replace("rules: [", "rules: [{match: {asn: 9999999}, try: p}, ")
     assert "a chain may have 2000 rules" in refused(more)[0].text
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from gslb.config.build.registry import Registry
-from gslb.config.build.steering import WEIGHTED, Stages, build_chain, named_slots, slots_in_place
+from gslb.config.build.steering import WEIGHTED, Comparisons, Stages, build_chain, named_slots, slots_in_place
 from gslb.config.nodes import Node, locate, place
 from gslb.config.parse import Config
 from gslb.config.problems import Problems, did_you_mean
@@ -19,6 +19,7 @@ DEFAULT_POLICY = "(weighted)"
 @dataclass(slots=True)
 class Policies:
     registry: Registry[Policy]
+    comparisons: Comparisons
     problems: Problems
 
     def own(self, name: str, blocks: Steering, node: Node, slots: frozenset[str]) -> Policy:
@@ -26,7 +27,7 @@ class Policies:
         for slot, at in slots_in_place(blocks, node):
             if slot not in slots:
                 self.problems.error(at.mark, f"this service binds no slot `{slot}`{did_you_mean(slot, slots)}")
-        return self._add(name, build_chain(blocks, node, self.problems), node)
+        return self._add(name, build_chain(blocks, node, self.comparisons, self.problems), node)
 
     def default(self, node: Node) -> Policy:
         """By weight; one policy for all services that name none."""
@@ -43,10 +44,11 @@ class Policies:
 
 def build_policies(config: Config, problems: Problems) -> Policies:
     registry: Registry[Policy] = Registry("policy", problems, config.broken.get("policies", frozenset()))
+    comparisons = Comparisons()
     for item in config.policies:
-        stages = build_chain(item.value.steering, locate(item.node, ["steering"]).node, problems)
+        stages = build_chain(item.value.steering, locate(item.node, ["steering"]).node, comparisons, problems)
         registry.add(item.value.name, _policy(item.value.name, stages), place(item.node, "name"))
-    return Policies(registry, problems)
+    return Policies(registry, comparisons, problems)
 
 
 def _policy(name: str, stages: Stages) -> Policy:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
+from gslb.config.limits import MAX_HINTS
 from gslb.config.problems import Mark, Problems, did_you_mean
 
 T = TypeVar("T")
@@ -18,6 +19,7 @@ class Registry(Generic[T]):
     problems: Problems
     broken: frozenset[str] = frozenset()
     _found: dict[str, tuple[T, Mark]] = field(default_factory=dict)
+    _hints: int = 0
 
     def add(self, name: str, value: T, mark: Mark) -> None:
         """Keep the first of a name; report a second at `mark`."""
@@ -32,9 +34,15 @@ class Registry(Generic[T]):
         if name in self._found:
             return self._found[name][0]
         if name not in self.broken:
-            hint = did_you_mean(name, {*self._found, *self.broken}) or ": none is configured, add it"
-            self.problems.error(mark, f"no {self.kind} `{name}`{hint}")
+            self.problems.error(mark, f"no {self.kind} `{name}`{self._hint(name)}")
         return None
+
+    def _hint(self, name: str) -> str:
+        """What was probably meant; looking for it costs much, so only the first misses are told."""
+        self._hints += 1
+        if self._hints > MAX_HINTS:
+            return ": correct the name"
+        return did_you_mean(name, {*self._found, *self.broken}) or ": none is configured, add it"
 
     def get(self, name: str) -> T | None:
         return self._found[name][0] if name in self._found else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from gslb.config.limits import MAX_RULES
+from gslb.config.limits import MAX_COMPARISONS, MAX_RULES
 from gslb.config.nodes import Node, locate, place
 from gslb.config.problems import Problems
 from gslb.config.schema import steering as schema
@@ -21,12 +21,19 @@ Stages = tuple[Stage, ...]
 WEIGHTED: Stages = (Weighted(),)
 
 
-def build_chain(blocks: schema.Steering, node: Node, problems: Problems) -> Stages:
+@dataclass(slots=True)
+class Comparisons:
+    """How many pairs of rules may still be compared, in all chains together."""
+
+    left: int = MAX_COMPARISONS
+
+
+def build_chain(blocks: schema.Steering, node: Node, comparisons: Comparisons, problems: Problems) -> Stages:
     """The stages, `weighted` added where no sharing stage is named. `node`: the value of `steering`."""
     found: list[Stage] = []
     for number, block in enumerate(blocks):
         at = locate(node, [number]).node
-        stage = _build(block, at, problems)
+        stage = _build(block, at, comparisons, problems)
         if stage is None:
             continue
         shared = next((earlier.kind for earlier in found if earlier.role == Role.SHARING), None)
@@ -95,7 +102,7 @@ def _named(stage: Stage) -> frozenset[str]:
     return frozenset(slot for entries in lists for entry in entries for slot, _ in entry)
 
 
-def _build(block: schema.Stage, node: Node, problems: Problems) -> Stage | None:
+def _build(block: schema.Stage, node: Node, comparisons: Comparisons, problems: Problems) -> Stage | None:
     kinds = sorted(block.model_fields_set)
     if len(kinds) != 1:
         text = f"{' and '.join(f'`{kind}`' for kind in kinds)} stand in one item: make each a list item of its own"
@@ -103,7 +110,7 @@ def _build(block: schema.Stage, node: Node, problems: Problems) -> Stage | None:
         return None
     match kinds[0]:
         case "geo" if block.geo is not None:
-            return _GeoBuilder(problems).build(block.geo, locate(node, ["geo"]).node)
+            return _GeoBuilder(comparisons, problems).build(block.geo, locate(node, ["geo"]).node)
         case "priority" if block.priority is not None:
             return _priority(block.priority, locate(node, ["priority"]).node, problems)
         case "weighted":
@@ -132,6 +139,7 @@ def _priority(tiers: tuple[tuple[str, ...], ...], node: Node, problems: Problems
 
 @dataclass(frozen=True, slots=True)
 class _GeoBuilder:
+    comparisons: Comparisons
     problems: Problems
 
     def build(self, geo: schema.Geo, node: Node) -> Geo:
@@ -169,6 +177,10 @@ class _GeoBuilder:
         by_value: dict[object, list[int]] = {}
         for number, rule in enumerate(rules):
             rivals = {rival for value in _claims(rule.match) for rival in by_value.get(value, ())}
+            self.comparisons.left -= len(rivals)
+            if self.comparisons.left < 0:
+                self.problems.error(node.mark, "there are too many rules that may overlap to compare them: use fewer")
+                return
             for rival in sorted(rivals):
                 if rules[rival].match.ambiguous_with(rule.match):
                     first = place(node, "rules", rival)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
+from functools import lru_cache
 
 import dns.exception
 import dns.name
@@ -85,6 +86,7 @@ class SoaValues:
     ttl_s: int
 
 
+@lru_cache(maxsize=1024)
 def type_number(text: str) -> int:
     """The number of a record type that may be plain data. Raises ValueError with a sentence."""
     try:
