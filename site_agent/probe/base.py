@@ -64,7 +64,8 @@ def failure(error: OSError) -> ProbeFailed | None:
     """Name what the system or TLS reported; None where the agent itself cannot probe now, which blames nobody."""
     match error:
         case ssl.SSLCertVerificationError():
-            return ProbeFailed(Cause.TLS, f"certificate refused: {error.verify_message}")
+            why = error.verify_message.removesuffix(".")
+            return ProbeFailed(Cause.TLS, f"certificate refused: {why[:1].lower()}{why[1:]}")
         case ssl.SSLError():
             return ProbeFailed(Cause.TLS, f"TLS failed: {(error.reason or str(error)).lower().replace('_', ' ')}")
         case ConnectionRefusedError():
