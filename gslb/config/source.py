@@ -43,7 +43,8 @@ class DiskSource:
         return content
 
     def glob(self, pattern: str) -> tuple[str, ...]:
-        return tuple(sorted(normpath(found) for found in glob(pattern, root_dir=self.root)))  # noqa: PTH207
+        found = glob(pattern, root_dir=self.root)  # noqa: PTH207: Path.glob would match hidden files and folders deep
+        return tuple(sorted(normpath(path) for path in found))
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ import dns.name
 import dns.rdata
 import dns.rdataclass
 import dns.rdatatype
-from dns.rdtypes.ANY.SOA import SOA as DnsSoa  # noqa: N811
+import dns.rdtypes.ANY.SOA
 
 from gslb.config.problems import Mark, did_you_mean
 from gslb.core.names import Name
@@ -119,7 +119,7 @@ def soa_values(text: str, origin: Name, ttl_s: int) -> SoaValues:
     """The fields of an SOA. Raises ValueError with a sentence."""
     try:
         soa = _rdata(SOA, text, origin)
-        if not isinstance(soa, DnsSoa):
+        if not isinstance(soa, dns.rdtypes.ANY.SOA.SOA):
             raise ValueError("write it without \\#")
         mname, rname = soa.mname.to_wire(), soa.rname.to_wire()
     except (dns.exception.DNSException, ValueError, OverflowError) as error:
