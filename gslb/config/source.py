@@ -43,7 +43,7 @@ class DiskSource:
         return content
 
     def glob(self, pattern: str) -> tuple[str, ...]:
-        found = glob(pattern, root_dir=self.root)  # noqa: PTH207: Path.glob would match hidden files and folders deep
+        found = glob(pattern, root_dir=self.root)  # noqa: PTH207 - Path.glob would match hidden files too
         return tuple(sorted(normpath(path) for path in found))
 
 
