@@ -15,10 +15,12 @@ class TcpAsker:
         self._port = monitor.port
         self._keep_open = monitor.crash
         self._tls = Tls(context=contexts.get(verify=probe.verify), name=probe.sni or host) if probe.tls else None
-        self.waiting_for = "connection" if self._tls is None else "TLS connection"
+        self._missing = "connection" if self._tls is None else "TLS connection"
+        self.waiting_for = self._missing
 
     async def ask(self, address: IPAddress, kept: Connection | None) -> Answer:
         """Open a connection; a kept one proves nothing about new ones."""
+        self.waiting_for = self._missing
         connection = await connect(address, self._port, self._tls)
         if not self._keep_open:
             connection.close()
