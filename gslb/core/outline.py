@@ -108,13 +108,18 @@ class _Build:
         self.pools = {pool.name: pool for pool in model.pools}
         self.endpoints = {endpoint.name: endpoint for endpoint in model.endpoints}
         self.policies = {policy.name: policy for policy in model.policies}
+        self.like: dict[str, str] = {}
+        """Policy -> the first that steers the same way: a chain written in a service is a policy of its own."""
+        first: dict[tuple[object, ...], str] = {}
+        for name, policy in self.policies.items():
+            self.like[name] = first.setdefault((policy.stages, snapshot.classes[name].keys), name)
         self.seen: dict[PoolKey, SeenPool] = {}
         self.chains: dict[tuple[str, tuple[tuple[str, str], ...], frozenset[str]], Chain] = {}
 
     def outline(self) -> Outline:
         alike: dict[tuple[object, ...], list[Service]] = {}
         for service in self.snapshot.model.services:
-            likeness = (service.policy, service.bindings, service.monitor, service.all_down)
+            likeness = (self.like[service.policy], service.bindings, service.monitor, service.all_down)
             alike.setdefault(likeness, []).append(service)
         units = tuple(self.unit(services) for services in alike.values())
         return Outline(
@@ -187,12 +192,11 @@ class _Build:
 
     def chain_of(self, service: Service, slots: frozenset[str]) -> Chain:
         sites = tuple((slot, self.pools[name].site or "") for slot, name in sorted(service.bindings))
-        known = self.chains.get((service.policy, sites, slots))
+        policy = self.like[service.policy]
+        known = self.chains.get((policy, sites, slots))
         if known is None:
-            stages = self.policies[service.policy].stages
-            classes = self.snapshot.classes[service.policy]
-            known = _chain(stages, classes, dict(sites), slots)
-            self.chains[service.policy, sites, slots] = known
+            known = _chain(self.policies[policy].stages, self.snapshot.classes[policy], dict(sites), slots)
+            self.chains[policy, sites, slots] = known
         return known
 
 
