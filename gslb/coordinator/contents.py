@@ -10,7 +10,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from gslb.api.v1 import admin_pb2 as pb
-from gslb.config.limits import MAX_FILES
+from gslb.config.limits import MAX_FILES, MAX_TOTAL_BYTES
 from gslb.coordinator.history import File
 from gslb.coordinator.refusals import invalid
 from gslb.core.errors import StoreUnavailable
@@ -46,6 +46,7 @@ class Contents:
         self._memory = {digest: known[digest] for digest in self._sizes if digest in known}
         self._blobs = blobs
         self._arriving: dict[bytes, _Arriving] = {}
+        self._room_bytes = MAX_TOTAL_BYTES
 
     def wanted(self) -> tuple[bytes, ...]:
         """Digests of what must still be sent."""
@@ -65,9 +66,7 @@ class Contents:
         digest = data.sha256
         if digest not in self._sizes or digest in self._memory:
             raise invalid(f"content {digest.hex()} was not asked for")
-        arriving = self._arriving.get(digest)
-        if arriving is None:
-            arriving = self._arriving[digest] = _Arriving(self._sizes[digest], self._blobs)
+        arriving = self._arriving.get(digest) or self._begin(digest)
         arriving.add(data)
         if not arriving.is_whole:
             return False
@@ -75,6 +74,13 @@ class Contents:
         if content is not None:
             self._memory[digest] = content
         return True
+
+    def _begin(self, digest: bytes) -> _Arriving:
+        size_bytes = self._sizes[digest]
+        in_memory = size_bytes <= min(IN_MEMORY_BYTES, self._room_bytes)
+        self._room_bytes -= size_bytes if in_memory else 0
+        arriving = self._arriving[digest] = _Arriving(size_bytes, None if in_memory else self._blobs.upload())
+        return arriving
 
     def read(self, digest: bytes) -> bytes:
         """The whole content. Raises MissingBlob."""
@@ -97,11 +103,13 @@ class Contents:
 
 
 class _Arriving:
-    def __init__(self, size_bytes: int, blobs: Blobs) -> None:
+    """A content of which not all pieces are here. `upload` None: it is collected in memory."""
+
+    def __init__(self, size_bytes: int, upload: Upload | None) -> None:
         self._size_bytes = size_bytes
         self._got_bytes = 0
         self._memory = bytearray()
-        self._upload: Upload | None = blobs.upload() if size_bytes > IN_MEMORY_BYTES else None
+        self._upload = upload
 
     @property
     def is_whole(self) -> bool:

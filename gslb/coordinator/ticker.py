@@ -45,7 +45,10 @@ class Ticker:
     async def _every_beat(self, act: Callable[[], Awaitable[None]]) -> None:
         while True:
             due = self._clock() + BEAT_S
-            await act()
+            try:
+                await act()
+            except Exception as error:  # noqa: BLE001 - whatever goes wrong in one turn, reports must go on being relayed
+                self._log.exception("a turn failed", error=str(error))
             await asyncio.sleep(max(0.0, due - self._clock()))
 
     async def _beat(self) -> None:

@@ -1,0 +1,221 @@
+"""Time at the hub, by a clock that tests move: who is silent, whose decision differs, who is forgotten."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from gslb.api.v1 import health_pb2
+from gslb.codec.snapshot import Bundle
+from gslb.coordinator.agents import MAX_AGENTS_PER_SITE, Agents, Evidence
+from gslb.coordinator.alarms import raise_alarms
+from gslb.coordinator.decider import Concluded, Decider
+from gslb.coordinator.dns_servers import FORGET_AFTER_S, MAX_DNS_SERVERS, DnsServers
+from gslb.coordinator.hub import Hub
+from gslb.coordinator.metrics import Metrics
+from gslb.coordinator.publication import Publication
+from gslb.core.compile import compile_snapshot
+from gslb.core.directives import Directives
+from gslb.core.facts import AgentId, Report
+from gslb.core.model import EcsTrust, GeoSources, Model
+from gslb.core.order import Order
+from gslb.core.view import build_view
+
+US1, US2 = AgentId("us/a1"), AgentId("us/a2")
+NOTHING = Model(
+    zones=(),
+    sites=(),
+    monitors=(),
+    endpoints=(),
+    pools=(),
+    policies=(),
+    services=(),
+    ecs=EcsTrust(networks=(), own_prefixes=()),
+    geo=GeoSources(databases=(), prefixes=()),
+)
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now_s = 1_000.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
+def make_hub(clock: Clock) -> Hub:
+    return Hub(incarnation=7, clock=clock, metrics=Metrics(CollectorRegistry()))
+
+
+def publication(revision: int, *sites: str) -> Publication:
+    snapshot = compile_snapshot(NOTHING, {}, order=Order(7, revision, 0), serials={}, earlier=(), seed=1)
+    assignments = {site: health_pb2.Assignment() for site in sites}
+    return Publication(
+        snapshot=snapshot,
+        bundle=Bundle(b"manifest", MappingProxyType({bytes([revision]): b"chunk"})),
+        index=build_view(snapshot),
+        assignments=assignments,
+    )
+
+
+def register(agent: AgentId, sequence: int = 1) -> Report:
+    return Report(agent=agent, boot=1, sequence=sequence, layout=b"12345678", states=b"\x05")
+
+
+def test_an_agent_is_silent_after_three_missed_beats() -> None:
+    clock = Clock()
+    hub = make_hub(clock)
+    hub.publish(publication(1, "us"))
+    assert hub.hello(US1, "1")
+    assert hub.silent() == frozenset()
+    hub.report(register(US1))
+    clock.now_s += 3.0
+    assert hub.silent() == frozenset()
+    clock.now_s += 0.1
+    assert hub.silent() == {US1}
+    hub.report(register(US1, 2))
+    assert hub.silent() == frozenset()
+
+
+async def test_a_silent_agent_is_an_alarm_that_says_what_it_means() -> None:
+    clock = Clock()
+    hub = make_hub(clock)
+    hub.publish(publication(1, "us"))
+    for agent in (US1, US2):
+        hub.hello(agent, "1")
+        hub.report(register(agent))
+    clock.now_s += 10
+    hub.report(register(US2, 2))
+    decider = Decider(hub)
+    assert await alarms(hub, decider, clock) == ("agent us/a1 is silent for 10 s",)
+    clock.now_s += 10
+    assert await alarms(hub, decider, clock) == (
+        "agent us/a1 is silent for 20 s; no agent of its site is heard, verdicts there are kept",
+        "agent us/a2 is silent for 10 s; no agent of its site is heard, verdicts there are kept",
+    )
+
+
+async def alarms(hub: Hub, decider: Decider, clock: Clock) -> tuple[str, ...]:
+    return raise_alarms(hub, await decider.conclude(), "", clock())
+
+
+async def test_a_decision_is_made_again_only_when_something_changed() -> None:
+    clock = Clock()
+    hub = make_hub(clock)
+    decider = Decider(hub)
+    assert await decider.conclude() is None
+    hub.publish(publication(1, "us"))
+    first = await decider.conclude()
+    again = await decider.conclude()
+    assert isinstance(first, Concluded)
+    assert again is not None
+    assert again.decision is first.decision
+    hub.direct(Directives(revision=1))
+    moved = await decider.conclude()
+    assert moved is not None
+    assert moved.order == Order(7, 1, 1)
+
+
+def test_reports_of_agents_that_never_said_hello_are_dropped() -> None:
+    hub = make_hub(Clock())
+    hub.report(register(US1))
+    assert not hub.facts.reports
+
+
+def test_a_full_site_takes_a_new_agent_in_place_of_a_silent_one() -> None:
+    clock = Clock()
+    hub = make_hub(clock)
+    names = [AgentId(f"us/a{number}") for number in range(MAX_AGENTS_PER_SITE)]
+    for name in names:
+        assert hub.hello(name, "1")
+        hub.report(register(name))
+    assert not hub.hello(AgentId("us/new"), "1")
+    assert hub.hello(AgentId("eu/new"), "1")
+    clock.now_s += 10
+    for name in names[1:]:
+        hub.report(register(name, 2))
+    assert hub.hello(AgentId("us/new"), "1")
+    assert names[0] not in hub.facts.reports
+    assert len(hub.facts.reports) == MAX_AGENTS_PER_SITE - 1
+
+
+def test_orders_never_fall() -> None:
+    hub = make_hub(Clock())
+    hub.publish(publication(2))
+    for revision in (1, 2):
+        with pytest.raises(ValueError, match="is not above"):
+            hub.publish(publication(revision))
+    hub.direct(Directives(revision=3))
+    with pytest.raises(ValueError, match="are not above"):
+        hub.direct(Directives(revision=2))
+    assert hub.order == Order(7, 2, 3)
+
+
+def test_chunks_of_this_and_the_last_bundle_are_at_hand() -> None:
+    hub = make_hub(Clock())
+    for revision in (1, 2, 3):
+        hub.publish(publication(revision))
+    assert [hub.chunk(bytes([revision])) for revision in (1, 2, 3)] == [None, b"chunk", b"chunk"]
+
+
+def test_a_lasting_difference_of_decisions_is_noted() -> None:
+    clock = Clock()
+    servers = DnsServers(clock)
+    server = servers.connect("d1", "python", "1", Order())
+    assert server is not None
+    ours = Order(7, 1, 0)
+    servers.status(server, ours, b"other", 0)
+    servers.compare(ours, b"mine")
+    assert server.differs_since_s == 1_000.0
+    clock.now_s += 2
+    servers.compare(ours, b"mine")
+    assert server.differs_since_s == 1_000.0
+    servers.status(server, ours, b"mine", 0)
+    servers.compare(ours, b"newer")
+    assert server.differs_since_s is None, "what we decided a moment ago is no difference"
+    servers.status(server, Order(7, 2, 0), b"unknown", 0)
+    servers.compare(ours, b"newer")
+    assert server.differs_since_s is None, "of an order we do not have nothing can be said"
+
+
+def test_a_dns_server_that_differs_or_is_away_is_an_alarm() -> None:
+    clock = Clock()
+    hub = make_hub(clock)
+    server = hub.dns_servers.connect("d1", "python", "1", Order())
+    assert server is not None
+    hub.dns_servers.status(server, hub.order, b"other", 0)
+    hub.dns_servers.compare(hub.order, b"mine")
+    clock.now_s += 3
+    assert raise_alarms(hub, None, "", clock()) == ()
+    clock.now_s += 1
+    (alarm,) = raise_alarms(hub, None, "", clock())
+    assert alarm == "dns server d1 decides otherwise than this coordinator from the same order for 4 s"
+    hub.dns_servers.disconnect(server)
+    (alarm,) = raise_alarms(hub, None, "", clock())
+    assert alarm == "dns server d1 is away for 4 s; it answers with what it had"
+    clock.now_s += FORGET_AFTER_S
+    hub.dns_servers.forget_lost()
+    assert raise_alarms(hub, None, "", clock()) == ()
+
+
+def test_there_is_room_for_so_many_dns_servers() -> None:
+    servers = DnsServers(Clock())
+    for number in range(MAX_DNS_SERVERS):
+        assert servers.connect(str(number), "", "", Order()) is not None
+    assert servers.connect("one too many", "", "", Order()) is None
+    assert servers.connect("0", "", "", Order()) is not None
+
+
+def test_evidence_belongs_to_its_layout() -> None:
+    agents = Agents(Clock())
+    agents.hello(US1, "1")
+    item = Evidence(detail="d", latency_us=0, verdict_age_ms=0, probe_age_ms=0, flaps=0, received_s=0.0)
+    assert agents.witness(US1, b"layout-1", 2, [(0, item), (2, item)]) == 1
+    assert agents.evidence(US1, b"layout-1", 0) == item
+    assert agents.evidence(US1, b"layout-1", 1) is None
+    assert agents.evidence(US1, b"layout-2", 0) is None
+    assert agents.witness(US1, b"layout-2", 2, [(1, item)]) == 0
+    assert agents.evidence(US1, b"layout-1", 0) is None
+    assert agents.witness(US2, b"layout-1", 2, [(0, item)]) == 0
