@@ -12,9 +12,9 @@ milliseconds of whoever runs the machine. The rules are gdnsd's, with faster def
 - Settings that change keep the verdict and forget the counts, so one result under new settings decides nothing.
 
 Crash watch: when the connection of the last good probe is lost, confirming probes follow 25 ms apart. Two refusals or
-resets at least 40 ms apart make DOWN whatever `fall` says. A confirming probe that succeeds counts for nothing; the
-watch then ignores losses for a while that doubles, so that a server which likes to close connections costs little.
-Any other failure counts as usual and ends the confirmation.
+resets at least 40 ms apart make DOWN whatever `fall` says. A confirming probe that succeeds counts for nothing; from
+the second in a row on, the watch then ignores losses for a while that doubles, so that a server which likes to close
+connections costs little. Any other failure counts as usual and ends the confirmation.
 """
 
 from __future__ import annotations
@@ -148,8 +148,9 @@ def _confirm(health: Health, rules: Monitor, result: Result) -> Health:
 
 
 def _backed_off(watch: Watch, rules: Monitor, now_ms: int) -> Watch:
+    """Quiet from the second harmless loss in a row: before the first, a dying process may have taken one more probe."""
     closes = watch.closes + 1
-    quiet_ms = min(MOST_QUIET_MS, rules.interval_ms << min(closes, 20))
+    quiet_ms = min(MOST_QUIET_MS, rules.interval_ms << min(closes - 1, 20)) if closes > 1 else 0
     return Watch(closes=closes, quiet_until_ms=now_ms + quiet_ms)
 
 

@@ -216,4 +216,4 @@ def test_a_server_that_always_closes_costs_few_probes(interval_ms: int, closes_a
             )
         assert health.verdict is Verdict.UP
         assert health.failures == 0
-    assert 1 <= confirmations <= 12 + 11
+    assert 1 <= confirmations <= 12 + 12
