@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from gslb.config.build.model import build_model
+from gslb.config.building.model import build_model
 from gslb.config.expand import expand
 from gslb.config.jsonschema import json_schema
 from gslb.config.nodes import Entry, Items, Table

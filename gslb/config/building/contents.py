@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
-from gslb.config.build.zones import Draft, Drafts
+from gslb.config.building.zones import Draft, Drafts
 from gslb.config.problems import Mark, Problems
 from gslb.config.zone.record import AAAA, CNAME, DNAME, DS, NS, A, Record, type_name
 from gslb.core.model import RRset, Zone

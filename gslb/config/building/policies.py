@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from gslb.config.build.registry import Registry
-from gslb.config.build.steering import WEIGHTED, Comparisons, Stages, build_chain, named_slots, slots_in_place
+from gslb.config.building.registry import Registry
+from gslb.config.building.steering import WEIGHTED, Comparisons, Stages, build_chain, named_slots, slots_in_place
 from gslb.config.nodes import Node, locate, place
 from gslb.config.parse import Config
 from gslb.config.problems import Problems, did_you_mean

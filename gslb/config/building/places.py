@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from ipaddress import IPv4Network, IPv6Network
 
-from gslb.config.build.registry import Registry
+from gslb.config.building.registry import Registry
 from gslb.config.nodes import place
 from gslb.config.parse import Config
 from gslb.config.problems import Mark, Problems

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from gslb.config.build.contents import Steered, build_contents
-from gslb.config.build.monitors import build_monitors
-from gslb.config.build.places import build_ecs, build_geo, build_sites
-from gslb.config.build.policies import build_policies
-from gslb.config.build.pools import Servers, build_servers
-from gslb.config.build.registry import Registry
-from gslb.config.build.services import ServiceBuilder
-from gslb.config.build.warnings import warn
-from gslb.config.build.zones import build_zones
+from gslb.config.building.contents import Steered, build_contents
+from gslb.config.building.monitors import build_monitors
+from gslb.config.building.places import build_ecs, build_geo, build_sites
+from gslb.config.building.policies import build_policies
+from gslb.config.building.pools import Servers, build_servers
+from gslb.config.building.registry import Registry
+from gslb.config.building.services import ServiceBuilder
+from gslb.config.building.warnings import warn
+from gslb.config.building.zones import build_zones
 from gslb.config.nodes import place
 from gslb.config.parse import Config
 from gslb.config.problems import Problems

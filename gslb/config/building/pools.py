@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from gslb.config.build.registry import Registry
+from gslb.config.building.registry import Registry
 from gslb.config.nodes import Node, locate, place
 from gslb.config.parse import Config, Located
 from gslb.config.problems import Problems

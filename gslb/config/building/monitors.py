@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gslb.config.build.registry import Registry
+from gslb.config.building.registry import Registry
 from gslb.config.nodes import Node, Table, locate, place
 from gslb.config.parse import Config, Located
 from gslb.config.problems import Problems

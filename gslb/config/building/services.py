@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from gslb.config.build.policies import Policies
-from gslb.config.build.pools import Servers
-from gslb.config.build.registry import Registry
-from gslb.config.build.steering import excluding
-from gslb.config.build.zones import Draft, Drafts
+from gslb.config.building.policies import Policies
+from gslb.config.building.pools import Servers
+from gslb.config.building.registry import Registry
+from gslb.config.building.steering import excluding
+from gslb.config.building.zones import Draft, Drafts
 from gslb.config.nodes import Node, locate, place
 from gslb.config.parse import Config, Located
 from gslb.config.problems import Mark, Problems, nearest
