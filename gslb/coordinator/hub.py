@@ -93,7 +93,11 @@ class Hub:
         return known
 
     def report(self, report: Report) -> None:
-        """Merge a register, and relay it at once if it says something new. Only agents that said hello count."""
+        """Merge a register, and relay it at once if it says something new. Only agents that said hello count.
+
+        That a silent agent is heard again is news too: its register counts from now on.
+        """
+        was_silent = self.agents.is_silent(report.agent)
         if not self.agents.heard(report.agent):
             return
         known, merged = self._facts.reports.get(report.agent), merge(self._facts, report)
@@ -104,6 +108,8 @@ class Hub:
             for outbox in self._outboxes:
                 outbox.reports((report,))
             self._metrics.relays.labels(report.agent).inc(len(self._outboxes))
+        if was_silent:
+            self.beat()
 
     def beat(self) -> None:
         """Tell every dns server how it should look; the same bytes when all is well and when all is failing."""

@@ -79,6 +79,20 @@ def test_an_agent_is_silent_after_three_missed_beats() -> None:
     assert hub.silent() == frozenset()
 
 
+async def test_a_silent_agent_that_is_heard_again_is_told_without_waiting_for_the_beat() -> None:
+    clock = Clock()
+    hub = make_hub(clock)
+    hub.publish(publication(1, "us"))
+    hub.hello(US1, "1")
+    hub.report(register(US1))
+    clock.now_s += 3.1
+    with hub.subscribed() as outbox:
+        sent = [(await outbox.next()).WhichOneof("message") for _ in range(3)]
+        assert sent == ["facts", "directives", "manifest"]
+        hub.report(register(US1, 2))
+        assert list((await outbox.next()).beat.heard) == [US1]
+
+
 async def test_a_silent_agent_is_an_alarm_that_says_what_it_means() -> None:
     clock = Clock()
     hub = make_hub(clock)
