@@ -9,16 +9,16 @@ from pathlib import Path
 
 from prometheus_client import CollectorRegistry
 
-from gslb.coordinator.admin import AdminService
-from gslb.coordinator.configuration import Configuration
-from gslb.coordinator.decider import Decider
-from gslb.coordinator.discovery import DiscoveryService
-from gslb.coordinator.health import HealthService
-from gslb.coordinator.hub import Hub
-from gslb.coordinator.initial import apply_file
+from gslb.coordinator.admin.decider import Decider
+from gslb.coordinator.admin.overrides import Overrides
+from gslb.coordinator.admin.service import AdminService
+from gslb.coordinator.configuration.initial import apply_file
+from gslb.coordinator.configuration.keeper import Configuration
 from gslb.coordinator.metrics import Metrics
-from gslb.coordinator.overrides import Overrides
 from gslb.coordinator.refusals import Refusals
+from gslb.coordinator.relay.discovery import DiscoveryService
+from gslb.coordinator.relay.health import HealthService
+from gslb.coordinator.relay.hub import Hub
 from gslb.coordinator.server import Services, serve
 from gslb.coordinator.ticker import Ticker
 from gslb.runtime import http

@@ -16,10 +16,10 @@ from gslb.api.v1 import admin_pb2, discovery_pb2, health_pb2
 from gslb.api.v1.admin_pb2_grpc import AdminServicer, add_AdminServicer_to_server
 from gslb.api.v1.discovery_pb2_grpc import DiscoveryServicer, add_DiscoveryServicer_to_server
 from gslb.api.v1.health_pb2_grpc import HealthServicer, add_HealthServicer_to_server
-from gslb.coordinator.admin import AdminService
-from gslb.coordinator.discovery import DiscoveryService
-from gslb.coordinator.health import HealthService
+from gslb.coordinator.admin.service import AdminService
 from gslb.coordinator.refusals import Refusals
+from gslb.coordinator.relay.discovery import DiscoveryService
+from gslb.coordinator.relay.health import HealthService
 from gslb.core.errors import GslbError
 from gslb.runtime import rpc
 from gslb.runtime.addresses import SocketAddress

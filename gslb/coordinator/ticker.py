@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from gslb.coordinator.agents import BEAT_S
-from gslb.coordinator.alarms import raise_alarms
-from gslb.coordinator.configuration import Configuration
-from gslb.coordinator.decider import Decider
-from gslb.coordinator.hub import Hub
+from gslb.coordinator.admin.alarms import raise_alarms
+from gslb.coordinator.admin.decider import Decider
+from gslb.coordinator.admin.overrides import Overrides
+from gslb.coordinator.configuration.keeper import Configuration
 from gslb.coordinator.metrics import Metrics
-from gslb.coordinator.overrides import Overrides
+from gslb.coordinator.relay.agents import BEAT_S
+from gslb.coordinator.relay.hub import Hub
 from gslb.core.errors import GslbError
 from gslb.runtime.logs import get_logger
 

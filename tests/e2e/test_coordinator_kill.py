@@ -21,7 +21,7 @@ from support.coordinators import CONFIG, files, make_offer
 
 from gslb.api.v1 import admin_pb2 as pb
 from gslb.api.v1.admin_pb2_grpc import AdminStub
-from gslb.coordinator.history import KEEP_RECORDS
+from gslb.coordinator.configuration.history import KEEP_RECORDS
 from gslb.runtime import rpc
 
 APPLIES = 1_000

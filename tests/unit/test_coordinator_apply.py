@@ -13,8 +13,9 @@ import pytest
 from support.coordinators import CONFIG, DEADLINE_S, Running, coordinator, files, make_offer, places, to_the_end
 
 from gslb.api.v1 import admin_pb2 as pb
-from gslb.coordinator import apply, configuration
-from gslb.coordinator.contents import IN_MEMORY_BYTES
+from gslb.coordinator.admin import apply
+from gslb.coordinator.configuration import keeper as configuration
+from gslb.coordinator.configuration.contents import IN_MEMORY_BYTES
 
 ZONE = CONFIG.replace(
     "zones:", "zones:\n  - {name: big.test, nameservers: [ns1.gslb.test], contact: o@b.test, file: big.zone}"

@@ -15,7 +15,7 @@ from gslb.api.v1.admin_pb2 import GetStatusResponse
 from gslb.api.v1.discovery_pb2_grpc import DiscoveryStub
 from gslb.codec.facts import dump_order
 from gslb.codec.snapshot import refs
-from gslb.coordinator import streams
+from gslb.coordinator.relay import streams
 from gslb.core.facts import digest
 from gslb.core.model import RRset
 from gslb.core.order import Order

@@ -13,8 +13,8 @@ from support.coordinators import CONFIG, DOWN, UP, Running, assignment, coordina
 from gslb.api.v1 import health_pb2 as pb
 from gslb.api.v1.health_pb2_grpc import HealthStub
 from gslb.codec.facts import load_order
-from gslb.coordinator import streams
-from gslb.coordinator.agents import MAX_AGENTS_PER_SITE
+from gslb.coordinator.relay import streams
+from gslb.coordinator.relay.agents import MAX_AGENTS_PER_SITE
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from gslb.coordinator.build import Change, next_serials
-from gslb.coordinator.history import (
+from gslb.coordinator.configuration.compiling import Change, next_serials
+from gslb.coordinator.configuration.history import (
     KEEP_RECORDS,
     MAX_TEXT_BYTES,
     File,

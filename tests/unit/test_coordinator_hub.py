@@ -9,13 +9,13 @@ from prometheus_client import CollectorRegistry
 
 from gslb.api.v1 import health_pb2
 from gslb.codec.snapshot import Bundle
-from gslb.coordinator.agents import MAX_AGENTS_PER_SITE, Agents, Evidence
-from gslb.coordinator.alarms import raise_alarms
-from gslb.coordinator.decider import Concluded, Decider
-from gslb.coordinator.dns_servers import FORGET_AFTER_S, MAX_DNS_SERVERS, DnsServers
-from gslb.coordinator.hub import Hub
+from gslb.coordinator.admin.alarms import raise_alarms
+from gslb.coordinator.admin.decider import Concluded, Decider
 from gslb.coordinator.metrics import Metrics
-from gslb.coordinator.publication import Publication
+from gslb.coordinator.relay.agents import MAX_AGENTS_PER_SITE, Agents, Evidence
+from gslb.coordinator.relay.dns_servers import FORGET_AFTER_S, MAX_DNS_SERVERS, DnsServers
+from gslb.coordinator.relay.hub import Hub
+from gslb.coordinator.relay.publication import Publication
 from gslb.core.compile import compile_snapshot
 from gslb.core.directives import Directives
 from gslb.core.facts import AgentId, Report

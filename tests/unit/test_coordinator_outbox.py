@@ -6,7 +6,7 @@ import asyncio
 
 from gslb.api.v1 import discovery_pb2 as pb
 from gslb.api.v1.facts_pb2 import Envelope
-from gslb.coordinator.outbox import FACTS_BYTES, Outbox
+from gslb.coordinator.relay.outbox import FACTS_BYTES, Outbox
 from gslb.core.facts import AgentId, Report
 
 

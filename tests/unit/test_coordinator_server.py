@@ -18,8 +18,8 @@ from gslb.api.v1 import admin_pb2 as pb
 from gslb.api.v1 import health_pb2
 from gslb.api.v1.admin_pb2_grpc import AdminStub
 from gslb.api.v1.health_pb2_grpc import HealthStub as AgentStub
-from gslb.coordinator.configuration import Configuration
-from gslb.coordinator.hub import Hub
+from gslb.coordinator.configuration.keeper import Configuration
+from gslb.coordinator.relay.hub import Hub
 
 
 @pytest.fixture

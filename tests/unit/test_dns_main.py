@@ -44,16 +44,29 @@ class Coordinator(DiscoveryServicer):
         self.facts = Facts()
         self.chunks: dict[bytes, bytes] = {}
         self._outgoing: asyncio.Queue[pb.SubscribeResponse] = asyncio.Queue()
-        self.streams = 0
+        self._hang_up = asyncio.Event()
+
+    def hang_up(self) -> None:
+        """Cancel the stream, as a coordinator does that goes down at once."""
+        self._hang_up.set()
 
     async def Subscribe(self, _: object, context: grpc.aio.ServicerContext) -> None:  # type: ignore[override, type-arg]
-        self.streams += 1
-        sender = asyncio.create_task(self._send(context))
+        tasks = [
+            asyncio.create_task(work) for work in (self._listen(context), self._send(context), self._hang_up.wait())
+        ]
         try:
-            while (message := await context.read()) is not grpc.aio.EOF:
-                self._take(message)
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            if self._hang_up.is_set():
+                self._hang_up.clear()
+                await context.abort(grpc.StatusCode.CANCELLED, "going down")
         finally:
-            sender.cancel()
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks)
+
+    async def _listen(self, context: grpc.aio.ServicerContext) -> None:  # type: ignore[type-arg]
+        while (message := await context.read()) is not grpc.aio.EOF:
+            self._take(message)
 
     async def _send(self, context: grpc.aio.ServicerContext) -> None:  # type: ignore[type-arg]
         while True:
@@ -308,6 +321,35 @@ async def test_without_coordinators_it_answers_on_and_comes_back_to_them(tmp_pat
         await until(lambda: bool(again.all("hello")))
         assert load_order(again.all("hello")[0].hello.order) == Order(1, 1, 0)
         again.report(facts_of(world(), down=("eu/e1",), sequence=2))
+        await server.until_www_is_not("192.0.2.1")
+
+
+async def test_a_coordinator_that_hangs_up_is_called_again(coordinator: Both, tmp_path: Path) -> None:
+    said, address = coordinator
+    async with dns_server(tmp_path, address) as server:
+        for hello in range(3):
+            await until(lambda hello=hello: len(said.all("hello")) == hello + 1)
+            said.hang_up()
+        await until(lambda: len(said.all("hello")) == 4)
+        said.publish(world())
+        said.report(facts_of(world()))
+        await server.until_www("192.0.2.1")
+
+
+async def test_a_fault_of_ours_in_the_feed_does_not_end_the_server(
+    coordinator: Both, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said, address = coordinator
+    async with dns_server(tmp_path, address) as server:
+        said.publish(world())
+        said.report(facts_of(world()))
+        await server.until_www("192.0.2.1")
+        with monkeypatch.context() as patch:
+            patch.setattr("dns_server.stream.digest", None)
+            said.beat()
+            await until(lambda: len(said.all("hello")) == 2)
+        assert await server.www() == ["192.0.2.1"]
+        said.report(facts_of(world(), down=("eu/e1",), sequence=2))
         await server.until_www_is_not("192.0.2.1")
 
 

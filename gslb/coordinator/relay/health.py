@@ -10,11 +10,11 @@ import grpc
 from gslb.api.v1 import health_pb2 as pb
 from gslb.codec.facts import dump_order, load_report
 from gslb.config.problems import did_you_mean
-from gslb.coordinator.agents import MAX_AGENTS_PER_SITE, MAX_DETAIL_CHARACTERS, Evidence
-from gslb.coordinator.hub import Hub
 from gslb.coordinator.metrics import Metrics
 from gslb.coordinator.refusals import RpcRefused, invalid, not_found
-from gslb.coordinator.streams import both_ways, first, messages, write
+from gslb.coordinator.relay.agents import MAX_AGENTS_PER_SITE, MAX_DETAIL_CHARACTERS, Evidence
+from gslb.coordinator.relay.hub import Hub
+from gslb.coordinator.relay.streams import both_ways, first, messages, write
 from gslb.core.facts import AgentId
 
 MAX_NAME_CHARACTERS = 128

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from gslb import __version__
 from gslb.codec.snapshot import Bundle, dump_snapshot, load_snapshot, refs
 from gslb.config import BundleSource, ConfigErrors, Loaded, Problem, load
-from gslb.coordinator.contents import Contents, Files
-from gslb.coordinator.geography import Geography
-from gslb.coordinator.history import File, Record, store_files
-from gslb.coordinator.publication import Publication, SiteTooLarge, make_publication
+from gslb.coordinator.configuration.contents import Contents, Files
+from gslb.coordinator.configuration.geography import Geography
+from gslb.coordinator.configuration.history import File, Record, store_files
+from gslb.coordinator.relay.publication import Publication, SiteTooLarge, make_publication
 from gslb.core.compile import compile_snapshot
 from gslb.core.errors import InvalidSnapshot
 from gslb.core.model import Layout, Model, Zone

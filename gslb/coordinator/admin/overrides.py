@@ -9,9 +9,9 @@ from google.protobuf.message import DecodeError
 
 from gslb.api.v1 import facts_pb2 as pb
 from gslb.codec.facts import dump_directives, load_directives
-from gslb.coordinator.hub import Hub
 from gslb.coordinator.metrics import Metrics
 from gslb.coordinator.refusals import not_found
+from gslb.coordinator.relay.hub import Hub
 from gslb.core.directives import NO_DIRECTIVES, Directives, Override, Scope
 from gslb.core.errors import Conflict, InvalidSnapshot, StoreUnavailable
 from gslb.runtime.logs import get_logger

@@ -9,18 +9,18 @@ import grpc
 
 from gslb.api.v1 import admin_pb2 as pb
 from gslb.codec.facts import dump_order, load_action, load_scope
-from gslb.coordinator.alarms import raise_alarms
-from gslb.coordinator.apply import ApplyCall, Stream
-from gslb.coordinator.configuration import Configuration
-from gslb.coordinator.decider import Concluded, Decider
-from gslb.coordinator.explaining import load_question, make_explanation
-from gslb.coordinator.history import KEEP_RECORDS, Record
-from gslb.coordinator.hub import Hub
+from gslb.coordinator.admin.alarms import raise_alarms
+from gslb.coordinator.admin.apply import ApplyCall, Stream
+from gslb.coordinator.admin.decider import Concluded, Decider
+from gslb.coordinator.admin.explaining import load_question, make_explanation
+from gslb.coordinator.admin.overrides import Overrides
+from gslb.coordinator.admin.scopes import check_scope, consequences
+from gslb.coordinator.admin.status import add_details, make_head
+from gslb.coordinator.configuration.history import KEEP_RECORDS, Record
+from gslb.coordinator.configuration.keeper import Configuration
 from gslb.coordinator.metrics import Metrics
-from gslb.coordinator.overrides import Overrides
 from gslb.coordinator.refusals import RpcRefused, invalid, not_found
-from gslb.coordinator.scopes import check_scope, consequences
-from gslb.coordinator.status import add_details, make_head
+from gslb.coordinator.relay.hub import Hub
 from gslb.core.directives import Override
 
 NO_CONFIGURATION = "no configuration has been applied yet: use `gslb apply FILE`"

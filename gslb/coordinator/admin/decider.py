@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 
-from gslb.coordinator.hub import Hub
-from gslb.coordinator.publication import Publication
+from gslb.coordinator.relay.hub import Hub
+from gslb.coordinator.relay.publication import Publication
 from gslb.core.decide import changed_endpoints, decide
 from gslb.core.decision import Decision
 from gslb.core.directives import Directives

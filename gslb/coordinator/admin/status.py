@@ -8,11 +8,11 @@ from typing import assert_never
 from gslb import __version__
 from gslb.api.v1 import admin_pb2 as pb
 from gslb.codec.facts import dump_order, dump_override
-from gslb.coordinator.agents import Agents
-from gslb.coordinator.decider import Concluded
-from gslb.coordinator.dns_servers import DnsServer
-from gslb.coordinator.hub import Hub
-from gslb.coordinator.members import PoolStatuses
+from gslb.coordinator.admin.decider import Concluded
+from gslb.coordinator.admin.members import PoolStatuses
+from gslb.coordinator.relay.agents import Agents
+from gslb.coordinator.relay.dns_servers import DnsServer
+from gslb.coordinator.relay.hub import Hub
 from gslb.core.decision import Addresses, Decision, Level, NoData, Outcome, Pools, ServFail
 from gslb.core.facts import AgentId
 from gslb.core.model import Family, layouts

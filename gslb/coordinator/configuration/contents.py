@@ -11,7 +11,7 @@ from pathlib import Path
 
 from gslb.api.v1 import admin_pb2 as pb
 from gslb.config.limits import MAX_FILES, MAX_TOTAL_BYTES
-from gslb.coordinator.history import File
+from gslb.coordinator.configuration.history import File
 from gslb.coordinator.refusals import invalid
 from gslb.core.errors import StoreUnavailable
 from gslb.store.blobs import Blobs, Upload

@@ -18,7 +18,7 @@ import dns.rcode
 import dns.rdatatype
 
 from gslb.api.v1 import admin_pb2 as pb
-from gslb.coordinator.decider import Concluded
+from gslb.coordinator.admin.decider import Concluded
 from gslb.coordinator.refusals import invalid
 from gslb.core.answer import Answered, answer
 from gslb.core.cohorts import draw

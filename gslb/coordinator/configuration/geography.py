@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 
 from gslb.codec.snapshot import dump_class_map
 from gslb.config.problems import ConfigErrors, Problem
-from gslb.coordinator.contents import Contents
-from gslb.core.classes import GeoTable, class_maps
-from gslb.core.model import Location, Model, OwnPrefix, Policy
+from gslb.coordinator.configuration.contents import Contents
+from gslb.core.classes import GeoTable, bound_sites, class_maps
+from gslb.core.model import Model, OwnPrefix, Policy, Site
 from gslb.core.snapshot import ClassMap
 from gslb.geo import database
 
@@ -25,7 +25,7 @@ class _MapKey:
     """All that one policy's class map depends on."""
 
     policy: Policy
-    sites: frozenset[tuple[str, Location | None]]
+    sites: tuple[Site, ...]
     table: _TableKey
 
 
@@ -50,7 +50,7 @@ class Geography:
         Raises ConfigErrors; InvalidSnapshot where a map cannot be put into chunks.
         """
         table_key = _TableKey(_databases(model, digests), model.geo.prefixes)
-        keys = {policy.name: _MapKey(policy, _bound_sites(model, policy), table_key) for policy in model.policies}
+        keys = {policy.name: _MapKey(policy, bound_sites(model, policy), table_key) for policy in model.policies}
         missing = [policy for policy in model.policies if keys[policy.name] not in self._cuts]
         if missing:
             table = self._read(model, table_key, contents)
@@ -76,11 +76,3 @@ def _databases(model: Model, digests: Mapping[str, bytes]) -> tuple[bytes, ...]:
     if missing:
         raise ConfigErrors(Problem(path, 0, 0, "geo database: it was not sent along: offer it too") for path in missing)
     return tuple(digests[path] for path in model.geo.databases)
-
-
-def _bound_sites(model: Model, policy: Policy) -> frozenset[tuple[str, Location | None]]:
-    """Sites of pools that services of this policy bind; nearness is measured to them."""
-    locations = {site.name: site.location for site in model.sites}
-    pools = {pool.name: pool.site for pool in model.pools}
-    bound = {pools[pool] for service in model.services if service.policy == policy.name for _, pool in service.bindings}
-    return frozenset((site, locations[site]) for site in bound if site is not None)

@@ -10,11 +10,11 @@ import grpc
 from gslb.api.v1 import admin_pb2 as pb
 from gslb.codec.facts import dump_order
 from gslb.config import ConfigErrors, Problem
-from gslb.coordinator.configuration import Configuration, Offer, Outcome, texts
-from gslb.coordinator.contents import Contents, offered_files
+from gslb.coordinator.configuration.contents import Contents, offered_files
+from gslb.coordinator.configuration.keeper import Configuration, Offer, Outcome, texts
 from gslb.coordinator.metrics import Metrics
 from gslb.coordinator.refusals import RpcRefused, invalid
-from gslb.coordinator.streams import first, next_in_time, write
+from gslb.coordinator.relay.streams import first, next_in_time, write
 
 MAX_APPLIES = 4
 PIECE_TIMEOUT_S = 30.0

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gslb.coordinator.decider import Concluded
-from gslb.coordinator.hub import Hub
+from gslb.coordinator.admin.decider import Concluded
+from gslb.coordinator.relay.hub import Hub
 
 DIFFERS_AFTER_S = 3.0
 """How long a dns server's decision may differ from the coordinator's while a change spreads."""

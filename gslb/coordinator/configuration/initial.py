@@ -8,8 +8,8 @@ from hashlib import sha256
 from pathlib import Path
 
 from gslb.config import DiskSource, load
-from gslb.coordinator.configuration import Configuration, Offer
-from gslb.coordinator.history import File
+from gslb.coordinator.configuration.history import File
+from gslb.coordinator.configuration.keeper import Configuration, Offer
 
 
 async def apply_file(configuration: Configuration, path: Path) -> None:

@@ -16,13 +16,13 @@ import grpc
 
 from gslb import __version__
 from gslb.config import ConfigErrors, Problem
-from gslb.coordinator.build import Built, Change, build, rebuild, recall
-from gslb.coordinator.contents import Contents
-from gslb.coordinator.geography import Geography
-from gslb.coordinator.history import Current, File, History, Record
-from gslb.coordinator.hub import Hub
-from gslb.coordinator.publication import Publication
+from gslb.coordinator.configuration.compiling import Built, Change, build, rebuild, recall
+from gslb.coordinator.configuration.contents import Contents
+from gslb.coordinator.configuration.geography import Geography
+from gslb.coordinator.configuration.history import Current, File, History, Record
 from gslb.coordinator.refusals import RpcRefused
+from gslb.coordinator.relay.hub import Hub
+from gslb.coordinator.relay.publication import Publication
 from gslb.core.errors import GslbError
 from gslb.core.order import Order
 from gslb.runtime.logs import get_logger

@@ -13,11 +13,11 @@ from contextlib import contextmanager
 from gslb.api.v1 import discovery_pb2 as pb
 from gslb.api.v1.facts_pb2 import Envelope
 from gslb.codec.facts import dump_directives, dump_order
-from gslb.coordinator.agents import Agents
-from gslb.coordinator.dns_servers import DnsServers
 from gslb.coordinator.metrics import Metrics
-from gslb.coordinator.outbox import Outbox
-from gslb.coordinator.publication import Publication
+from gslb.coordinator.relay.agents import Agents
+from gslb.coordinator.relay.dns_servers import DnsServers
+from gslb.coordinator.relay.outbox import Outbox
+from gslb.coordinator.relay.publication import Publication
 from gslb.core.directives import NO_DIRECTIVES, Directives
 from gslb.core.facts import NO_FACTS, AgentId, Facts, Report, digest, merge
 from gslb.core.order import Order

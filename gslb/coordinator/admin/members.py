@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 
 from gslb.api.v1 import admin_pb2 as pb
 from gslb.codec.facts import dump_override
-from gslb.coordinator.agents import Agents, Evidence
-from gslb.coordinator.decider import Concluded
+from gslb.coordinator.admin.decider import Concluded
+from gslb.coordinator.relay.agents import Agents, Evidence
 from gslb.core.decision import Level, MemberState, PoolKey, PoolState
 from gslb.core.facts import AgentId, Report
 from gslb.core.model import Layout, Target

@@ -8,12 +8,12 @@ import grpc
 
 from gslb.api.v1 import discovery_pb2 as pb
 from gslb.codec.facts import load_order
-from gslb.coordinator.dns_servers import MAX_DNS_SERVERS, DnsServer
-from gslb.coordinator.hub import Hub
 from gslb.coordinator.metrics import Metrics
-from gslb.coordinator.outbox import Outbox
 from gslb.coordinator.refusals import RpcRefused, invalid
-from gslb.coordinator.streams import both_ways, first, messages, write
+from gslb.coordinator.relay.dns_servers import MAX_DNS_SERVERS, DnsServer
+from gslb.coordinator.relay.hub import Hub
+from gslb.coordinator.relay.outbox import Outbox
+from gslb.coordinator.relay.streams import both_ways, first, messages, write
 
 MAX_NAME_CHARACTERS = 128
 MAX_REASON_CHARACTERS = 500

@@ -1,0 +1,1 @@
+"""From the files of an apply to a revision in the store and a publication: read, compile, commit, remember."""
