@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
+from functools import partial
 
 import grpc
 
@@ -16,6 +17,7 @@ from gslb.runtime.addresses import SocketAddress
 from gslb.runtime.backoff import Backoff
 from gslb.runtime.cancellation import check_cancelled
 from gslb.runtime.logs import get_logger
+from gslb.runtime.supervise import keep_running
 
 LONGEST_PAUSE_S = 5.0
 
@@ -33,7 +35,7 @@ class Feed:
         """Until cancelled."""
         async with asyncio.TaskGroup() as tasks:
             for address in coordinators:
-                tasks.create_task(self._follow(str(address)))
+                tasks.create_task(keep_running(f"feed {address}", partial(self._follow, str(address))))
 
     async def _follow(self, coordinator: str) -> None:
         backoff = Backoff(most_s=LONGEST_PAUSE_S)

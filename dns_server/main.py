@@ -25,6 +25,7 @@ from gslb.runtime import http
 from gslb.runtime.addresses import SocketAddress
 from gslb.runtime.clock import monotonic_s
 from gslb.runtime.logs import get_logger
+from gslb.runtime.supervise import keep_running
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +76,7 @@ async def run(
         listen = await stack.enter_async_context(_answering(engine, options.listen))
         metrics = await stack.enter_async_context(_observable(options.metrics, shown, replica))
         tasks = await stack.enter_async_context(asyncio.TaskGroup())
-        tasks.create_task(saver.run())
+        tasks.create_task(keep_running("saver", saver.run))
         tasks.create_task(feed.run(options.coordinators))
         get_logger("dns").info("answering", listen=[str(address) for address in listen], order=str(replica.order))
         if on_ready is not None:

@@ -1,7 +1,8 @@
-"""Cancellation that a TaskGroup swallowed.
+"""Two ways in which cancellation is not what it seems, found out by asking whether this task was asked to end.
 
-When a child fails at the moment the parent is cancelled, CPython up to 3.12 raises only the child's error (fixed in
-3.13). Whoever catches that error and goes on, as everyone who reconnects does, would never end.
+A TaskGroup whose child fails at the moment the parent is cancelled raises only the child's error up to CPython 3.12:
+whoever catches that and goes on, as everyone who reconnects does, would never end. And grpc.aio raises CancelledError
+from a call that was cancelled elsewhere: whoever lets that pass ends although nobody asked for it.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import asyncio
 
 
 def check_cancelled() -> None:
-    """Raise CancelledError if the running task was asked to end; to be called after catching a TaskGroup's errors."""
+    """Raise CancelledError if the running task was asked to end, else return."""
     task = asyncio.current_task()
     if task is not None and task.cancelling():
         raise asyncio.CancelledError

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from gslb.runtime.backoff import Backoff
+from gslb.runtime.cancellation import check_cancelled
 from gslb.runtime.clock import monotonic_s
 from gslb.runtime.logs import get_logger
 
@@ -31,10 +32,14 @@ async def keep_running(
         try:
             await start()
             log.error("part ended", name=name)
+        except asyncio.CancelledError:
+            check_cancelled()
+            log.error("part was cancelled by nobody", name=name)
         except Exception as error:
             if is_fatal(error):
                 return
             log.exception("part failed", name=name, error=str(error))
+        check_cancelled()
         if monotonic_s() - started > STEADY_S:
             backoff.reset()
         await asyncio.sleep(backoff.delay_s())
