@@ -34,6 +34,8 @@ from site_agent.main import Options, run
 
 ANSWER = b"HTTP/1.1 200 OK\r\nServer: bench\r\nContent-Type: text/plain\r\nContent-Length: 3\r\n\r\nok\n"
 WARM_UP_S = 8.0
+METRICS_PORT = 27_480
+"""Below the ports that probes are sent from."""
 AGENT_CORE, SERVER_CORE = min(os.sched_getaffinity(0)), max(os.sched_getaffinity(0))
 MODES = ("http", "http-kept", "https", "https-kept", "tcp")
 
@@ -177,13 +179,12 @@ async def measure(mode: str, members: int, interval_ms: int, seconds: float, fol
     health_pb2_grpc.add_HealthServicer_to_server(coordinator, server)
     coordinator_port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
-    metrics_port = coordinator_port + 1
-    async with agent(coordinator_port, metrics_port, authority_file) as pid:
+    async with agent(coordinator_port, METRICS_PORT, authority_file) as pid:
         await asyncio.wait_for(coordinator.settled.wait(), 60)
         await asyncio.sleep(WARM_UP_S)
-        before = await asyncio.to_thread(Sample.take, pid, metrics_port)
+        before = await asyncio.to_thread(Sample.take, pid, METRICS_PORT)
         await asyncio.sleep(seconds)
-        after = await asyncio.to_thread(Sample.take, pid, metrics_port)
+        after = await asyncio.to_thread(Sample.take, pid, METRICS_PORT)
         took_s = after.at_s - before.at_s
     web.close()
     await server.stop(None)
