@@ -194,3 +194,18 @@ async def test_a_tcp_monitor_finds_the_port_closed() -> None:
         health = await work.until(one, Verdict.DOWN)
         assert (health.cause, health.detail) == (Cause.REFUSED, "connection refused")
         assert work.count("gslb_agent_probes_total", kind="tcp", cause="refused") == 1
+
+
+async def test_from_outside_only_what_was_seen_up_is_reported_down() -> None:
+    async with scripted(FINE) as gone:
+        pass
+    async with process() as server, working() as work:
+        never, lost = replace(target(monitor="gone"), outside=True), replace(target(), outside=True)
+        rules = monitor(HTTP, port=server.port, interval_ms=SLOW_MS)
+        work.prober.assign(assignment((never, replace(rules, name="gone", port=gone.port)), (lost, rules)))
+        await work.until(never, Verdict.DOWN)
+        await work.until(lost, Verdict.UP)
+        assert work.prober.states[0] == State(Verdict.UNKNOWN, Cause.REFUSED).octet
+        server.kill()
+        health = await work.until(lost, Verdict.DOWN)
+        assert work.prober.states[1] == health.state.octet

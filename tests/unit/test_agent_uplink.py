@@ -159,6 +159,17 @@ async def test_the_register_is_withheld_until_every_target_has_a_result() -> Non
         assert hub.reports[0].states == bytes([State(Verdict.DOWN, Cause.TIMEOUT).octet, UP])
 
 
+async def test_an_agent_whose_targets_time_out_together_says_that_it_is_sick() -> None:
+    async with process() as hung, coordinator() as hub, agent(hub.port) as work:
+        hung.stop()
+        slow = monitor(HTTP, port=hung.port, timeout_ms=100, interval_ms=QUIET_MS)
+        await hub.assign(assignment(*((target(endpoint=name), slow) for name in ("x", "y", "z"))))
+        report = await hub.heard(lambda report: True)
+        assert report.states == bytes([State(Verdict.DOWN, Cause.TIMEOUT).octet] * 3)
+        assert report.sick
+        assert work.count("gslb_agent_sick") == 1
+
+
 async def test_an_agent_without_targets_reports_too() -> None:
     async with coordinator() as hub, agent(hub.port):
         await hub.assign(assignment())
