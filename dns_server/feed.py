@@ -10,6 +10,7 @@ import grpc
 
 from dns_server.hearing import Hearing
 from dns_server.replica import Replica
+from dns_server.saver import Saver
 from dns_server.stream import Identity, Shared, Stream
 from gslb.api.v1.discovery_pb2_grpc import DiscoveryStub
 from gslb.runtime import rpc
@@ -25,8 +26,14 @@ LONGEST_PAUSE_S = 5.0
 class Feed:
     """All streams of one dns server."""
 
-    def __init__(self, identity: Identity, replica: Replica) -> None:
-        self._shared = Shared(identity=identity, replica=replica, hearing=Hearing(), trial=asyncio.Lock())
+    def __init__(self, identity: Identity, replica: Replica, saver: Saver) -> None:
+        self._shared = Shared(
+            identity=identity,
+            replica=replica,
+            hearing=Hearing(),
+            trial=asyncio.Lock(),
+            save_now=saver.put_now,
+        )
         self._log = get_logger("dns")
         self.beat_s: dict[str, float] = {}
         """When each coordinator was last heard, by the monotonic clock."""

@@ -68,7 +68,7 @@ async def run(
     await asyncio.to_thread(_restore, files, replica)
     saver.forget()
     identity = Identity(name=options.name, engine=engine.name, queries_total=lambda: engine.counters.queries_total)
-    feed = Feed(identity, replica)
+    feed = Feed(identity, replica, saver)
     sources = Sources(counters=engine.counters, replica=replica, files=files, beat_s=feed.beat_s, now_s=monotonic_s)
     shown = registry if registry is not None else CollectorRegistry()
     async with AsyncExitStack() as stack:

@@ -40,7 +40,10 @@ class Progress:
 
 
 class Replica:
-    """`publish` gets every new view, `save` what a restart should find."""
+    """`publish` gets every new view, `save` the directives and facts that a restart should find.
+
+    The snapshot is saved before it is handed over here.
+    """
 
     def __init__(self, publish: Publish, save: Save) -> None:
         self._publish = publish
@@ -107,7 +110,6 @@ class Replica:
         self._layouts = frozenset(layout.digest for layout in passed.index.snapshot.layouts)
         self._release_held(frozenset(site.name for site in passed.index.snapshot.model.sites))
         self._serve(passed.index, self._decide(passed.index, passed.premises, passed.decision))
-        self._save(Kind.SNAPSHOT, passed.received.dump)
         self._save(Kind.FACTS, partial(dump_facts, self.facts))
         return True
 

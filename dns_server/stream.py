@@ -7,16 +7,18 @@ a thread and then swapped in; whatever is wrong with one is answered with a Nack
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, MutableMapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
 import grpc
 
 from dns_server.fetch import Fetch
+from dns_server.files import Kind
 from dns_server.hearing import Hearing
 from dns_server.received import Directions, Received
 from dns_server.replica import Replica
+from dns_server.saver import Dump
 from dns_server.trial import try_out
 from gslb import __version__
 from gslb.api.v1 import discovery_pb2 as pb
@@ -51,12 +53,16 @@ class Identity:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shared:
-    """What the streams to all coordinators share. `trial`: one snapshot at a time is tried out."""
+    """What the streams to all coordinators share. `trial`: one snapshot at a time is tried out.
+
+    `save_now`: a snapshot is saved before it serves, so that a crash never falls back behind what clients have seen.
+    """
 
     identity: Identity
     replica: Replica
     hearing: Hearing
     trial: asyncio.Lock
+    save_now: Callable[[Kind, Dump], Awaitable[None]]
 
 
 class Stream:
@@ -191,6 +197,7 @@ class Stream:
             except InvalidSnapshot as error:
                 await self._refuse(received.order, "invalid snapshot", str(error))
                 return
+            await self._shared.save_now(Kind.SNAPSHOT, received.dump)
             if self._replica.take_snapshot(passed):
                 self._log.info("snapshot serves", order=str(received.order), coordinator=self._coordinator)
                 await self._accept(received.order)

@@ -387,6 +387,18 @@ async def test_after_a_restart_it_serves_with_nobody_to_ask(coordinator: Both, t
     assert took < 2, "it waited for somebody"
 
 
+async def test_a_snapshot_is_saved_before_it_serves(coordinator: Both, tmp_path: Path) -> None:
+    """So that a crash never falls back behind what clients have seen."""
+    said, address = coordinator
+    async with dns_server(tmp_path, address):
+        for number in range(1, 6):
+            order = Order(1, number, 0)
+            said.publish(replace(world(), order=order))
+            await until(lambda order=order: order in said.acked())
+            newest = max((tmp_path / "dns").glob("snapshot.0*"))
+            assert int(newest.suffix[1:]) == number
+
+
 @pytest.mark.parametrize("kind", ["snapshot", "facts"])
 async def test_a_corrupt_file_is_counted_and_the_one_before_it_serves(
     coordinator: Both, tmp_path: Path, kind: str

@@ -195,7 +195,7 @@ def test_what_is_saved_can_be_served_again(held: Held) -> None:
     again = Held()
     again.replica.take_reports(load_facts(held.saved[Kind.FACTS]()).reports.values())
     again.replica.take_directions(Directions.load(held.saved[Kind.DIRECTIVES]()))
-    again.replica.take_snapshot(try_out(Received.load(held.saved[Kind.SNAPSHOT]()), again.replica.premises))
+    again.replica.take_snapshot(try_out(Received.load(received_of(world()).dump()), again.replica.premises))
     assert again.replica.decision_digest == held.replica.decision_digest != b""
     assert again.replica.order == held.replica.order == Order(1, 1, 3)
 
