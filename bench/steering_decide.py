@@ -16,8 +16,6 @@ from functools import partial
 from ipaddress import ip_address
 from typing import TypeVar
 
-from gslb.core.cohorts import tabulate
-from gslb.core.decide import changed_endpoints, decide
 from gslb.core.directives import NO_DIRECTIVES
 from gslb.core.facts import NO_FACTS, AgentId, Cause, Facts, Report, State, Verdict, merge
 from gslb.core.model import (
@@ -39,11 +37,13 @@ from gslb.core.model import (
 )
 from gslb.core.names import Name
 from gslb.core.order import Order
-from gslb.core.outline import outline
-from gslb.core.shares import scale
 from gslb.core.snapshot import ClassMap, RangeMap, Snapshot
-from gslb.core.stages.geo import Geo, GeoRule, Match
-from gslb.core.stages.weighted import Weighted
+from gslb.core.steering.cohorts import tabulate
+from gslb.core.steering.decide import changed_endpoints, decide
+from gslb.core.steering.outline import outline
+from gslb.core.steering.shares import scale
+from gslb.core.steering.stages.geo import Geo, GeoRule, Match
+from gslb.core.steering.stages.weighted import Weighted
 
 Result = TypeVar("Result")
 

@@ -15,11 +15,11 @@ from dns_server.files import Kind
 from dns_server.received import Directions, Received, dump_facts
 from dns_server.saver import Dump
 from dns_server.trial import NO_PREMISES, Passed, Premises
-from gslb.core.decide import changed_endpoints, decide
+from gslb.core.answering.view import Index, View
 from gslb.core.decision import Decision
 from gslb.core.facts import AgentId, Facts, Report, merge, merge_all
 from gslb.core.order import Order
-from gslb.core.view import Index, View
+from gslb.core.steering.decide import changed_endpoints, decide
 from gslb.runtime.clock import monotonic_s
 
 MAX_AGENTS = 10_000

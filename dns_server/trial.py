@@ -10,16 +10,16 @@ from ipaddress import IPv4Address
 
 from dns_server.received import Received
 from gslb.codec.snapshot import load_snapshot
-from gslb.core.answer import reply_to
-from gslb.core.decide import decide
+from gslb.core.answering.answer import reply_to
+from gslb.core.answering.records import Rcode, RRClass, RRType
+from gslb.core.answering.source import Client, Transport
+from gslb.core.answering.view import Index, View, build_view
+from gslb.core.answering.wire import Query
 from gslb.core.decision import Decision
 from gslb.core.directives import NO_DIRECTIVES, Directives
 from gslb.core.errors import InvalidSnapshot
 from gslb.core.facts import NO_FACTS, AgentId, Facts
-from gslb.core.records import Rcode, RRClass, RRType
-from gslb.core.source import Client, Transport
-from gslb.core.view import Index, View, build_view
-from gslb.core.wire import Query
+from gslb.core.steering.decide import decide
 from gslb.runtime.logs import get_logger
 
 _SELF = Client(IPv4Address("127.0.0.1"), Transport.TCP)

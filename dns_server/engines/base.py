@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
-from gslb.core.view import View
+from gslb.core.answering.view import View
 from gslb.runtime.addresses import SocketAddress
 
 

@@ -1,4 +1,4 @@
-"""The engine in Python: asyncio sockets around `gslb.core.answer`."""
+"""The engine in Python: asyncio sockets around `gslb.core.answering.answer`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dns_server.engines.responder import Responder
 from dns_server.engines.sockets import Pair, bind
 from dns_server.engines.tcp import Connections, TcpLimits
 from dns_server.engines.udp import UdpReader
-from gslb.core.view import View
+from gslb.core.answering.view import View
 from gslb.runtime.addresses import SocketAddress
 
 

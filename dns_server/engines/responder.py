@@ -1,12 +1,12 @@
-"""The Python engine's one door to `gslb.core.answer`: counts everything and lets no exception out."""
+"""The Python engine's one door to `gslb.core.answering.answer`: counts everything and lets no exception out."""
 
 from __future__ import annotations
 
 from dns_server.engines.base import Counters, Kind
-from gslb.core.answer import Dropped, answer
-from gslb.core.records import type_label
-from gslb.core.source import Client
-from gslb.core.view import View
+from gslb.core.answering.answer import Dropped, answer
+from gslb.core.answering.records import type_label
+from gslb.core.answering.source import Client
+from gslb.core.answering.view import View
 from gslb.runtime.logs import get_logger
 
 FAULTS_LOGGED = 10

@@ -7,7 +7,7 @@ import socket
 from dataclasses import dataclass
 from ipaddress import ip_address
 
-from gslb.core.source import Client, Transport
+from gslb.core.answering.source import Client, Transport
 from gslb.runtime.addresses import SocketAddress
 
 UDP_RECEIVE_BUFFER_BYTES = 4 * 1024 * 1024

@@ -16,7 +16,7 @@ from typing import cast
 
 from dns_server.engines.base import Counters
 from dns_server.engines.sockets import client_at
-from gslb.core.source import Client, Transport
+from gslb.core.answering.source import Client, Transport
 from gslb.runtime.clock import monotonic_s
 
 LENGTH_BYTES = 2

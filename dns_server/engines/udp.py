@@ -7,7 +7,7 @@ import socket
 from dns_server.engines.base import Counters
 from dns_server.engines.sockets import client_at
 from dns_server.engines.tcp import Respond
-from gslb.core.source import Transport
+from gslb.core.answering.source import Transport
 
 LONGEST_QUERY_BYTES = 4096
 """What is longer arrives cut off, and is refused as such."""

@@ -8,11 +8,11 @@ from typing import NamedTuple
 from gslb.api.v1 import snapshot_pb2 as pb
 from gslb.codec.chunks import runs
 from gslb.codec.values import load_address, load_name, load_ttl
-from gslb.core import stages
 from gslb.core.errors import InvalidSnapshot
 from gslb.core.model import AllDown, AllDownKind, Policy, Service
 from gslb.core.snapshot import ClassMap
-from gslb.core.stages.base import Key, Role, Stage
+from gslb.core.steering import stages
+from gslb.core.steering.stages.base import Key, Role, Stage
 
 CLASSES_A_MESSAGE = 64
 

@@ -12,7 +12,7 @@ from hashlib import blake2b
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 
 from gslb.core.names import Name
-from gslb.core.stages.base import Stage
+from gslb.core.steering.stages.base import Stage
 
 IPAddress = IPv4Address | IPv6Address
 IPNetwork = IPv4Network | IPv6Network

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from gslb.core.model import Layout, Model
 from gslb.core.names import Name
 from gslb.core.order import Order
-from gslb.core.stages.base import Key
+from gslb.core.steering.stages.base import Key
 
 CLASS_V4_BITS, CLASS_V6_BITS = 32, 128
 ECS_V4_BITS, ECS_V6_BITS = 24, 56

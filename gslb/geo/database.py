@@ -15,11 +15,11 @@ from pathlib import Path
 
 import maxminddb
 
-from gslb.core.classes import GeoTable, PlaceRanges
+from gslb.core.classes.maps import GeoTable, PlaceRanges
+from gslb.core.classes.ranges import coarsened, longest_match, merged, overlay
 from gslb.core.errors import GslbError
 from gslb.core.model import OwnPrefix
 from gslb.core.place import NOWHERE, Place
-from gslb.core.ranges import coarsened, longest_match, merged, overlay
 from gslb.core.snapshot import CLASS_V4_BITS, CLASS_V6_BITS, ECS_V4_BITS, ECS_V6_BITS, RangeMap
 from gslb.geo import tree
 from gslb.geo.places import completed, owned, place_from, with_centre

@@ -10,8 +10,8 @@ import sys
 from array import array
 from collections.abc import Callable, Mapping, Sequence
 
+from gslb.core.classes.ranges import EVERYWHERE
 from gslb.core.errors import GslbError
-from gslb.core.ranges import EVERYWHERE
 from gslb.core.snapshot import CLASS_V4_BITS, CLASS_V6_BITS, RangeMap
 
 

@@ -8,9 +8,9 @@ from ipaddress import IPv4Network, ip_network
 
 from support.dnsworld import ask_wire, make_snapshot, make_view
 
-from gslb.core.answer import Answered
+from gslb.core.answering.answer import Answered
+from gslb.core.answering.view import View
 from gslb.core.facts import NO_FACTS
-from gslb.core.view import View
 from gslb.geo.database import read
 
 NEIGHBOURS = """

@@ -6,12 +6,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from support.strategies import geo_tables, models
 
-from gslb.core.classes import GeoTable, class_maps
+from gslb.core.classes.maps import GeoTable, class_maps
+from gslb.core.classes.ranges import find
 from gslb.core.model import IPNetwork, Model, Policy
 from gslb.core.place import Place
-from gslb.core.ranges import find
 from gslb.core.snapshot import CLASS_V4_BITS, CLASS_V6_BITS, ECS_V4_BITS, ECS_V6_BITS, ClassMap, RangeMap
-from gslb.core.stages.base import Key
+from gslb.core.steering.stages.base import Key
 
 SLOW_TO_DRAW = settings(
     max_examples=40, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large], deadline=None

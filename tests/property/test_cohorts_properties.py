@@ -5,9 +5,9 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gslb.core.cohorts import tabulate, winners
 from gslb.core.decision import WHOLE, Shares
-from gslb.core.shares import scale
+from gslb.core.steering.cohorts import tabulate, winners
+from gslb.core.steering.shares import scale
 
 NAMES = ("a", "b", "c", "d", "e")
 FAST = settings(max_examples=60, deadline=None)

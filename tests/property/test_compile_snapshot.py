@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from support.strategies import earlier_layouts, geo_tables, models
 
 from gslb.codec.snapshot import dump_snapshot
-from gslb.core.classes import GeoTable, class_maps
+from gslb.core.classes.maps import GeoTable, class_maps
 from gslb.core.compile import EARLIER_LAYOUTS, compile_snapshot
 from gslb.core.model import GeoSources, Layout, Model, Target, layouts
 from gslb.core.order import Order

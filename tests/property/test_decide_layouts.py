@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given, settings
 from support.worlds import snapshots
 
-from gslb.core.outline import outline
 from gslb.core.snapshot import Snapshot
+from gslb.core.steering.outline import outline
 
 
 @settings(max_examples=60, deadline=None)

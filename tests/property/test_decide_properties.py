@@ -8,11 +8,11 @@ from support import health
 from support.naive import Naive
 from support.worlds import World, worlds
 
-from gslb.core.decide import changed_endpoints, decide
 from gslb.core.decision import Pools
 from gslb.core.facts import Verdict
 from gslb.core.model import Family, Service
-from gslb.core.outline import pool_key
+from gslb.core.steering.decide import changed_endpoints, decide
+from gslb.core.steering.outline import pool_key
 
 SLOW = settings(
     max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]

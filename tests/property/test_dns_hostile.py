@@ -20,9 +20,9 @@ from support.dnsworld import query_for, view
 from support.waiting import until
 
 from dns_server.engines.python import PythonEngine
-from gslb.core.answer import Answered, Dropped, answer
-from gslb.core.records import Rcode
-from gslb.core.source import Client, Transport
+from gslb.core.answering.answer import Answered, Dropped, answer
+from gslb.core.answering.records import Rcode
+from gslb.core.answering.source import Client, Transport
 from gslb.runtime.addresses import SocketAddress
 
 DIRECT = 160_000

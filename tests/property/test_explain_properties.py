@@ -6,10 +6,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from support.worlds import World, worlds
 
-from gslb.core.cohorts import COHORTS, Draw, winners
 from gslb.core.decision import WHOLE, Pools
-from gslb.core.explain import explain
-from gslb.core.outline import pool_key
+from gslb.core.steering.cohorts import COHORTS, Draw, winners
+from gslb.core.steering.explain import explain
+from gslb.core.steering.outline import pool_key
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])

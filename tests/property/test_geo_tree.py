@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.basics import range_maps
 
-from gslb.core.ranges import EVERYWHERE, find, spans
+from gslb.core.classes.ranges import EVERYWHERE, find, spans
 from gslb.core.snapshot import RangeMap
 from gslb.geo.tree import BadTree, cut
 

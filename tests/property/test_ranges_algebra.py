@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gslb.core.ranges import EVERYWHERE, block_bits, coarsened, find, longest_match, merged, overlay, spans
+from gslb.core.classes.ranges import EVERYWHERE, block_bits, coarsened, find, longest_match, merged, overlay, spans
 from gslb.core.snapshot import RangeMap
 
 WIDTHS = st.sampled_from([4, 8, 32, 128])

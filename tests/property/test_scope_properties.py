@@ -5,10 +5,10 @@ from __future__ import annotations
 from hypothesis import HealthCheck, given, settings
 from support.worlds import World, worlds
 
-from gslb.core.cohorts import COHORTS, winners
 from gslb.core.decision import Pools
-from gslb.core.outline import pool_key
-from gslb.core.scope import shared_classes
+from gslb.core.steering.cohorts import COHORTS, winners
+from gslb.core.steering.outline import pool_key
+from gslb.core.steering.scope import shared_classes
 
 SOME_COHORTS = range(0, COHORTS, 61)
 

@@ -8,7 +8,7 @@ from support.policies import SLOTS, policies
 from support.worlds import class_maps
 
 from gslb.core.model import Policy
-from gslb.core.stages.base import Bench, Reach
+from gslb.core.steering.stages.base import Bench, Reach
 
 SITES = {"blue": "ap-south", "green": "eu-west", "red": "eu-west"}
 

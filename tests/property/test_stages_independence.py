@@ -8,7 +8,7 @@ from support.policies import SLOTS, policies
 from support.worlds import class_maps
 
 from gslb.core.model import Policy
-from gslb.core.stages.base import Bench, Row
+from gslb.core.steering.stages.base import Bench, Row
 
 SITES = {"blue": "ap-south", "green": "eu-west", "red": "us-east"}
 

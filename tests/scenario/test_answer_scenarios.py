@@ -7,6 +7,7 @@ reply: rcode with flags, then records of the sections `an`, `ns` and `ar`, then 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import dns.flags
@@ -47,7 +48,7 @@ def test_titles_are_unique() -> None:
 
 def put(question: str) -> dns.message.Message:
     name, rrtype, *words = question.split()
-    settings = dict(zip(words, words[1:], strict=False))
+    settings = dict(pairwise(words))
     return ask(
         name,
         rrtype,

@@ -10,9 +10,9 @@ from textwrap import indent
 
 from support.steering import Story, percents, sections, tell
 
-from gslb.core.cohorts import draw, salt
-from gslb.core.explain import ExplainStep, explain
 from gslb.core.model import Family
+from gslb.core.steering.cohorts import draw, salt
+from gslb.core.steering.explain import ExplainStep, explain
 
 STORY = Path(__file__).parent / "explain.txt"
 

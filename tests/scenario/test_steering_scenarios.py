@@ -15,7 +15,7 @@ from support.steering import WWW, Story, percents, sections, tell
 
 from gslb.core.decision import Addresses, NoData, Outcome, Pools
 from gslb.core.model import Family
-from gslb.core.pools import best_level
+from gslb.core.steering.pools import best_level
 
 FOLDER = Path(__file__).parent / "steering"
 

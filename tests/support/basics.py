@@ -7,8 +7,8 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 
 from hypothesis import strategies as st
 
+from gslb.core.classes.ranges import merged
 from gslb.core.model import IPNetwork, Location
-from gslb.core.ranges import merged
 from gslb.core.snapshot import RangeMap
 
 TAGS = (("office", "berlin"), ("office", "oslo"), ("tier", "gold"))

@@ -12,18 +12,18 @@ import dns.rdatatype
 import dns.rrset
 
 from gslb.config import BundleSource, load
-from gslb.core.answer import Answered, Dropped, answer
-from gslb.core.classes import GeoTable, class_maps
+from gslb.core.answering.answer import Answered, Dropped, answer
+from gslb.core.answering.source import Client, Transport
+from gslb.core.answering.view import View, build_view
+from gslb.core.classes.maps import GeoTable, class_maps
+from gslb.core.classes.ranges import longest_match
 from gslb.core.compile import compile_snapshot
-from gslb.core.decide import decide
 from gslb.core.directives import NO_DIRECTIVES, Directives
 from gslb.core.facts import AgentId, Cause, Facts, Report, State, Verdict
 from gslb.core.order import Order
 from gslb.core.place import NOWHERE, Place
-from gslb.core.ranges import longest_match
 from gslb.core.snapshot import RangeMap, Snapshot
-from gslb.core.source import Client, Transport
-from gslb.core.view import View, build_view
+from gslb.core.steering.decide import decide
 
 RESOLVER = "203.0.113.53"
 LONDON, DETROIT, TOKYO = "81.2.69.0/24", "216.160.83.0/24", "202.196.224.0/20"

@@ -14,11 +14,11 @@ from gslb.core.directives import Action, Directives, Override, Scope, ScopeKind
 from gslb.core.facts import AgentId, Cause, Facts, State, Verdict
 from gslb.core.model import AllDownKind, Endpoint, Family, Member, Pool, Service, Target
 from gslb.core.snapshot import Snapshot
-from gslb.core.stages.base import Stage
-from gslb.core.stages.geo import Entry, Geo
-from gslb.core.stages.nearest import Nearest
-from gslb.core.stages.priority import Priority
-from gslb.core.stages.weighted import Weighted
+from gslb.core.steering.stages.base import Stage
+from gslb.core.steering.stages.geo import Entry, Geo
+from gslb.core.steering.stages.nearest import Nearest
+from gslb.core.steering.stages.priority import Priority
+from gslb.core.steering.stages.weighted import Weighted
 
 Weights = dict[str, int]
 

@@ -6,13 +6,13 @@ from hypothesis import strategies as st
 from support.basics import networks, subsets, tags
 
 from gslb.core.model import Policy
-from gslb.core.stages.base import Stage
-from gslb.core.stages.geo import Entry, Geo, GeoRule, Match
-from gslb.core.stages.hash import Hash
-from gslb.core.stages.nearest import Nearest
-from gslb.core.stages.priority import Priority
-from gslb.core.stages.round_robin import RoundRobin
-from gslb.core.stages.weighted import Weighted
+from gslb.core.steering.stages.base import Stage
+from gslb.core.steering.stages.geo import Entry, Geo, GeoRule, Match
+from gslb.core.steering.stages.hash import Hash
+from gslb.core.steering.stages.nearest import Nearest
+from gslb.core.steering.stages.priority import Priority
+from gslb.core.steering.stages.round_robin import RoundRobin
+from gslb.core.steering.stages.weighted import Weighted
 
 SLOTS = ("blue", "green", "red")
 

@@ -12,17 +12,17 @@ from dataclasses import replace
 from textwrap import dedent
 
 from gslb.config import BundleSource, load
-from gslb.core.classes import GeoTable, class_maps
+from gslb.core.classes.maps import GeoTable, class_maps
+from gslb.core.classes.ranges import find
 from gslb.core.compile import compile_snapshot
-from gslb.core.decide import changed_endpoints, decide
 from gslb.core.decision import WHOLE, Shares
 from gslb.core.directives import NO_DIRECTIVES, Action, Directives, Override, Scope, ScopeKind
 from gslb.core.facts import NO_FACTS, AgentId, Cause, Report, State, Verdict, merge
 from gslb.core.names import Name
 from gslb.core.order import Order
 from gslb.core.place import NOWHERE, Place
-from gslb.core.ranges import find
 from gslb.core.snapshot import RangeMap, Snapshot
+from gslb.core.steering.decide import changed_endpoints, decide
 
 ZONE = """\
 zones:

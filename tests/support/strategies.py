@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from support.basics import locations, networks, range_maps, subsets, tags, v4_addresses, v6_addresses
 from support.policies import SLOTS, policies
 
-from gslb.core.classes import GeoTable, class_maps
+from gslb.core.classes.maps import GeoTable, class_maps
+from gslb.core.classes.ranges import coarsened
 from gslb.core.compile import compile_snapshot
 from gslb.core.model import (
     AllDown,
@@ -40,7 +41,6 @@ from gslb.core.model import (
 from gslb.core.names import Name
 from gslb.core.order import Order
 from gslb.core.place import NOWHERE, Place
-from gslb.core.ranges import coarsened
 from gslb.core.snapshot import CLASS_V4_BITS, CLASS_V6_BITS, ECS_V4_BITS, ECS_V6_BITS, Snapshot
 
 SITES = ("ap-south", "eu-west", "us-east")

@@ -15,7 +15,6 @@ from support.naive import Naive
 from support.policies import SLOTS, policies
 from support.strategies import MONITORS, SITES, all_downs
 
-from gslb.core.decide import decide
 from gslb.core.decision import Decision
 from gslb.core.directives import Directives
 from gslb.core.facts import AgentId, Facts
@@ -37,9 +36,10 @@ from gslb.core.model import (
 from gslb.core.names import Name
 from gslb.core.order import Order
 from gslb.core.snapshot import ClassMap, RangeMap, Snapshot
-from gslb.core.stages.base import Key, Stage
-from gslb.core.stages.geo import Geo
-from gslb.core.stages.nearest import Nearest
+from gslb.core.steering.decide import decide
+from gslb.core.steering.stages.base import Key, Stage
+from gslb.core.steering.stages.geo import Geo
+from gslb.core.steering.stages.nearest import Nearest
 
 ORDERS = ("ap-south<eu-west<us-east", "ap-south=eu-west<us-east", "us-east<eu-west")
 """Of SITES by distance; a site that is missing has no location."""

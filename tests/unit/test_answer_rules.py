@@ -12,8 +12,8 @@ import dns.rcode
 import pytest
 from support.dnsworld import RESOLVER, addresses, ask, ask_wire, query_for, scope_of
 
-from gslb.core.answer import Answered, Dropped, answer
-from gslb.core.source import Client, Transport
+from gslb.core.answering.answer import Answered, Dropped, answer
+from gslb.core.answering.source import Client, Transport
 
 HEADER = struct.Struct("!6H")
 

@@ -10,13 +10,13 @@ from ipaddress import IPv4Network, ip_network
 import pytest
 from support.dnsworld import addresses, ask, facts_of, make_view, scope_of, view, world
 
+from gslb.core.answering.records import RRType
+from gslb.core.answering.view import View, build_view
 from gslb.core.directives import Action, Directives, Override, Scope, ScopeKind
 from gslb.core.errors import InvalidSnapshot
 from gslb.core.model import RRset
 from gslb.core.names import Name
-from gslb.core.records import RRType
 from gslb.core.snapshot import Snapshot
-from gslb.core.view import View, build_view
 
 EU, US = {"192.0.2.1"}, {"198.51.100.1", "198.51.100.2", "198.51.100.3"}
 

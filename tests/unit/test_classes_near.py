@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from ipaddress import ip_address, ip_network
 from typing import ClassVar
 
-from gslb.core.classes import GeoTable, class_maps, place_of
+from gslb.core.classes.maps import GeoTable, class_maps, place_of
+from gslb.core.classes.ranges import EVERYWHERE
 from gslb.core.model import (
     AllDown,
     AllDownKind,
@@ -24,9 +25,8 @@ from gslb.core.model import (
 )
 from gslb.core.names import Name
 from gslb.core.place import NOWHERE, Place
-from gslb.core.ranges import EVERYWHERE
 from gslb.core.snapshot import RangeMap
-from gslb.core.stages.base import Bench, Key, Reach, Role, Row, Step
+from gslb.core.steering.stages.base import Bench, Key, Reach, Role, Row, Step
 
 QUARTER_KM, HALF_KM = 10_008, 20_015
 GULF = Place(continent="AF", country="GA", latitude=0.0, longitude=0.0)

@@ -36,7 +36,7 @@ from gslb.core.model import (
 from gslb.core.names import Name
 from gslb.core.order import Order
 from gslb.core.snapshot import ClassMap, RangeMap, Snapshot
-from gslb.core.stages.weighted import Weighted
+from gslb.core.steering.stages.weighted import Weighted
 
 APEX = Name.from_text("gslb.example.com")
 WHOLE = RangeMap((0,), (0,))

@@ -8,11 +8,11 @@ from hashlib import sha256
 
 import pytest
 
-from gslb.core import cohorts
-from gslb.core.cohorts import COHORTS, draw, mix, salt, tabulate, winners
 from gslb.core.decision import WHOLE, Shares
 from gslb.core.names import Name
-from gslb.core.shares import scale
+from gslb.core.steering import cohorts
+from gslb.core.steering.cohorts import COHORTS, draw, mix, salt, tabulate, winners
+from gslb.core.steering.shares import scale
 
 WWW = Name.from_text("www.gslb.example.com")
 PREFIXES = range(0x0A0000, 0x0A0000 + 10_000)

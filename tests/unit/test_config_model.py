@@ -19,12 +19,12 @@ from gslb.core.model import (
     TcpProbe,
 )
 from gslb.core.names import Name
-from gslb.core.stages.geo import Geo, GeoRule, Match
-from gslb.core.stages.hash import Hash
-from gslb.core.stages.nearest import Nearest
-from gslb.core.stages.priority import Priority
-from gslb.core.stages.round_robin import RoundRobin
-from gslb.core.stages.weighted import Weighted
+from gslb.core.steering.stages.geo import Geo, GeoRule, Match
+from gslb.core.steering.stages.hash import Hash
+from gslb.core.steering.stages.nearest import Nearest
+from gslb.core.steering.stages.priority import Priority
+from gslb.core.steering.stages.round_robin import RoundRobin
+from gslb.core.steering.stages.weighted import Weighted
 
 BASE = """
 zones: [{name: g.example, nameservers: ns1.other.example, contact: a.b@b.example}]

@@ -16,12 +16,12 @@ from gslb.coordinator.relay.agents import MAX_AGENTS_PER_SITE, Agents, Evidence
 from gslb.coordinator.relay.dns_servers import FORGET_AFTER_S, MAX_DNS_SERVERS, DnsServers
 from gslb.coordinator.relay.hub import Hub
 from gslb.coordinator.relay.publication import Publication
+from gslb.core.answering.view import build_view
 from gslb.core.compile import compile_snapshot
 from gslb.core.directives import Directives
 from gslb.core.facts import AgentId, Report
 from gslb.core.model import EcsTrust, GeoSources, Model
 from gslb.core.order import Order
-from gslb.core.view import build_view
 
 US1, US2 = AgentId("us/a1"), AgentId("us/a2")
 NOTHING = Model(

@@ -6,8 +6,8 @@ from support.steering import Story
 
 from gslb.core.model import Family
 from gslb.core.names import Name
-from gslb.core.outline import outline
 from gslb.core.place import Place
+from gslb.core.steering.outline import outline
 
 CONFIGURATION = """\
 sites: [{name: eu}, {name: us}]

@@ -25,11 +25,11 @@ from gslb.api.v1.facts_pb2 import Envelope
 from gslb.api.v1.facts_pb2 import Order as OrderMessage
 from gslb.codec.facts import dump_order, dump_report, load_order
 from gslb.codec.snapshot import dump_snapshot
-from gslb.core.decide import decide
 from gslb.core.directives import NO_DIRECTIVES
 from gslb.core.facts import Facts, digest
 from gslb.core.order import Order
 from gslb.core.snapshot import Snapshot
+from gslb.core.steering.decide import decide
 from gslb.runtime import rpc
 from gslb.runtime.addresses import SocketAddress
 

@@ -17,13 +17,13 @@ from dns_server.trial import NO_PREMISES, try_out
 from gslb.api.v1.facts_pb2 import Envelope
 from gslb.codec.facts import dump_directives, dump_order
 from gslb.codec.snapshot import dump_snapshot
-from gslb.core.decide import decide
+from gslb.core.answering.view import View
 from gslb.core.directives import Action, Directives, Override, Scope, ScopeKind
 from gslb.core.errors import InvalidSnapshot
 from gslb.core.facts import AgentId, Facts, Report, digest
 from gslb.core.order import Order
 from gslb.core.snapshot import Snapshot
-from gslb.core.view import View
+from gslb.core.steering.decide import decide
 
 EU, US = AgentId("eu/1"), AgentId("us/1")
 
@@ -243,8 +243,8 @@ def test_a_snapshot_that_makes_us_fail_is_refused_with_the_reason(monkeypatch: p
 
 
 def test_a_snapshot_that_does_not_answer_for_itself_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    from gslb.core.compose import Reply
-    from gslb.core.records import Rcode
+    from gslb.core.answering.compose import Reply
+    from gslb.core.answering.records import Rcode
 
     monkeypatch.setattr("dns_server.trial.reply_to", lambda *_: Reply(rcode=Rcode.REFUSED))
     with pytest.raises(InvalidSnapshot, match="SOA"):

@@ -9,7 +9,7 @@ from support.verdicts import SNAPSHOT, TARGETS, report
 
 from gslb.core.facts import AgentId, Cause, Facts, Report, State, Verdict
 from gslb.core.model import Layout
-from gslb.core.verdicts import UNSEEN, Judge, changed_endpoints, combine
+from gslb.core.steering.verdicts import UNSEEN, Judge, changed_endpoints, combine
 
 UP, RECOVERING = State(Verdict.UP, Cause.OK), State(Verdict.RECOVERING, Cause.OK)
 REFUSED, TIMEOUT = State(Verdict.DOWN, Cause.REFUSED), State(Verdict.DOWN, Cause.TIMEOUT)

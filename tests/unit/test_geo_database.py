@@ -11,10 +11,10 @@ import pytest
 from mmdb_writer import MMDBType, MMDBWriter
 from netaddr import IPSet
 
-from gslb.core.classes import GeoTable, place_of
+from gslb.core.classes.maps import GeoTable, place_of
+from gslb.core.classes.ranges import find
 from gslb.core.model import Location, OwnPrefix
 from gslb.core.place import NOWHERE, Place
-from gslb.core.ranges import find
 from gslb.geo.countries import COUNTRIES
 from gslb.geo.database import GeoError, read
 

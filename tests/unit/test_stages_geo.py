@@ -7,8 +7,8 @@ from ipaddress import ip_network
 import pytest
 
 from gslb.core.place import NOWHERE, Place
-from gslb.core.stages.base import Bench, Reach, Row
-from gslb.core.stages.geo import Entry, Geo, GeoRule, Match
+from gslb.core.steering.stages.base import Bench, Reach, Row
+from gslb.core.steering.stages.geo import Entry, Geo, GeoRule, Match
 
 BERLIN = Place(
     continent="EU", country="DE", subdivision="BE", city="Berlin", asn=3320, tags=(("floor", "2"), ("office", "berlin"))

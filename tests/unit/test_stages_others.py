@@ -8,13 +8,13 @@ from support.policies import filters, sharings
 
 from gslb.core.errors import InvalidSnapshot
 from gslb.core.place import NOWHERE
-from gslb.core.stages import REGISTRY, load
-from gslb.core.stages.base import Bench, Reach, Role, Row, Stage
-from gslb.core.stages.hash import Hash
-from gslb.core.stages.nearest import Nearest
-from gslb.core.stages.priority import Priority
-from gslb.core.stages.round_robin import RoundRobin
-from gslb.core.stages.weighted import Weighted
+from gslb.core.steering.stages import REGISTRY, load
+from gslb.core.steering.stages.base import Bench, Reach, Role, Row, Stage
+from gslb.core.steering.stages.hash import Hash
+from gslb.core.steering.stages.nearest import Nearest
+from gslb.core.steering.stages.priority import Priority
+from gslb.core.steering.stages.round_robin import RoundRobin
+from gslb.core.steering.stages.weighted import Weighted
 
 SITES = {"eu": "eu-west", "ie": "ie", "us": "us-east", "cdn": "", "lost": "witness"}
 SLOTS = frozenset(SITES)

@@ -6,9 +6,9 @@ import dns.flags
 import dns.message
 import pytest
 
-from gslb.core.compose import Records, Reply, compose
-from gslb.core.records import Rcode, RRType
-from gslb.core.wire import Query
+from gslb.core.answering.compose import Records, Reply, compose
+from gslb.core.answering.records import Rcode, RRType
+from gslb.core.answering.wire import Query
 
 NAME = b"\x03www\x07example\x04test\x00"
 QUERY = Query(1, True, NAME, NAME, RRType.NS, 1, None)

@@ -7,8 +7,8 @@ import struct
 import dns.message
 import pytest
 
+from gslb.core.answering.wire import Subnet, client_subnet, parse
 from gslb.core.errors import InvalidPacket
-from gslb.core.wire import Subnet, client_subnet, parse
 
 NAME = b"\x03www\x07example\x04test\x00"
 QUESTION = NAME + b"\x00\x01\x00\x01"

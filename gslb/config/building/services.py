@@ -19,7 +19,7 @@ from gslb.config.schema.services import Service as ServiceBlock
 from gslb.core.errors import InvalidName
 from gslb.core.model import AllDown, AllDownKind, Family, Monitor, Policy, Service
 from gslb.core.names import Name
-from gslb.core.stages.round_robin import RoundRobin
+from gslb.core.steering.stages.round_robin import RoundRobin
 
 
 class Bound(NamedTuple):

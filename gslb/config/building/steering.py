@@ -9,13 +9,13 @@ from gslb.config.limits import MAX_COMPARISONS, MAX_RULES
 from gslb.config.nodes import Node, locate, place
 from gslb.config.problems import Problems
 from gslb.config.schema import steering as schema
-from gslb.core.stages.base import Role, Stage
-from gslb.core.stages.geo import Entry, Geo, GeoRule, Match
-from gslb.core.stages.hash import Hash
-from gslb.core.stages.nearest import Nearest
-from gslb.core.stages.priority import Priority
-from gslb.core.stages.round_robin import RoundRobin
-from gslb.core.stages.weighted import Weighted
+from gslb.core.steering.stages.base import Role, Stage
+from gslb.core.steering.stages.geo import Entry, Geo, GeoRule, Match
+from gslb.core.steering.stages.hash import Hash
+from gslb.core.steering.stages.nearest import Nearest
+from gslb.core.steering.stages.priority import Priority
+from gslb.core.steering.stages.round_robin import RoundRobin
+from gslb.core.steering.stages.weighted import Weighted
 
 Stages = tuple[Stage, ...]
 WEIGHTED: Stages = (Weighted(),)

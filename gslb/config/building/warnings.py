@@ -9,9 +9,9 @@ from gslb.config.parse import Config
 from gslb.config.problems import Problems
 from gslb.config.schema.steering import Stage as StageBlock
 from gslb.core.model import Model, Policy, Service
-from gslb.core.stages.geo import Geo
-from gslb.core.stages.nearest import Nearest
-from gslb.core.stages.weighted import Weighted
+from gslb.core.steering.stages.geo import Geo
+from gslb.core.steering.stages.nearest import Nearest
+from gslb.core.steering.stages.weighted import Weighted
 
 
 def warn(config: Config, model: Model, problems: Problems) -> None:

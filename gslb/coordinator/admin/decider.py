@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 from gslb.coordinator.relay.hub import Hub
 from gslb.coordinator.relay.publication import Publication
-from gslb.core.decide import changed_endpoints, decide
 from gslb.core.decision import Decision
 from gslb.core.directives import Directives
 from gslb.core.facts import AgentId, Facts
 from gslb.core.order import Order
 from gslb.core.snapshot import Snapshot
+from gslb.core.steering.decide import changed_endpoints, decide
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

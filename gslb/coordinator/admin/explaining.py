@@ -1,6 +1,7 @@
 """Explain: the reference engine's answer to one client, and the steps that led to it.
 
-The question is put as a packet to `gslb.core.answer`, so what is shown is what a dns server with this state answers.
+The question is put as a packet to `gslb.core.answering.answer`, so what is shown is what a dns server with this state
+answers.
 """
 
 from __future__ import annotations
@@ -20,16 +21,16 @@ import dns.rdatatype
 from gslb.api.v1 import admin_pb2 as pb
 from gslb.coordinator.admin.decider import Concluded
 from gslb.coordinator.refusals import invalid
-from gslb.core.answer import Answered, answer
-from gslb.core.cohorts import draw
-from gslb.core.explain import ExplainStep, explain
-from gslb.core.lookup import Found, place, zone_of
+from gslb.core.answering.answer import Answered, answer
+from gslb.core.answering.lookup import Found, place, zone_of
+from gslb.core.answering.pick import family_of
+from gslb.core.answering.source import PREFIX_BITS, Client, Source, Transport, locate, source_of
+from gslb.core.answering.view import Steered, View
+from gslb.core.answering.wire import Subnet
 from gslb.core.model import EcsTrust, IPAddress, IPNetwork
 from gslb.core.names import Name
-from gslb.core.pick import family_of
-from gslb.core.source import PREFIX_BITS, Client, Source, Transport, locate, source_of
-from gslb.core.view import Steered, View
-from gslb.core.wire import Subnet
+from gslb.core.steering.cohorts import draw
+from gslb.core.steering.explain import ExplainStep, explain
 
 _FAMILIES = {4: 1, 6: 2}
 _STEADY = 0

@@ -11,8 +11,8 @@ from gslb.coordinator.relay.agents import Agents, Evidence
 from gslb.core.decision import Level, MemberState, PoolKey, PoolState
 from gslb.core.facts import AgentId, Report
 from gslb.core.model import Layout, Target
-from gslb.core.outline import Seat, SeenPool, outline
-from gslb.core.pools import best_level
+from gslb.core.steering.outline import Seat, SeenPool, outline
+from gslb.core.steering.pools import best_level
 
 
 class PoolStatuses:

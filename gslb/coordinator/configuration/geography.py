@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from gslb.codec.snapshot import dump_class_map
 from gslb.config.problems import ConfigErrors, Problem
 from gslb.coordinator.configuration.contents import Contents
-from gslb.core.classes import GeoTable, bound_sites, class_maps
+from gslb.core.classes.maps import GeoTable, bound_sites, class_maps
 from gslb.core.model import Model, OwnPrefix, Policy, Site
 from gslb.core.snapshot import ClassMap
 from gslb.geo import database

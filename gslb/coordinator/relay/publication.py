@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from gslb.api.v1 import health_pb2 as pb
 from gslb.codec.monitors import dump_monitor, dump_target
 from gslb.codec.snapshot import Bundle
+from gslb.core.answering.view import Index, build_view
 from gslb.core.errors import GslbError
 from gslb.core.model import Layout, Monitor, Site, layouts
 from gslb.core.snapshot import Snapshot
-from gslb.core.view import Index, build_view
 
 MAX_ASSIGNMENT_BYTES = 1_500_000
 """Below the largest gRPC message; some 15,000 targets."""

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from enum import Enum, StrEnum
 from ipaddress import ip_network
 
+from gslb.core.answering.wire import Subnet
+from gslb.core.classes.ranges import block_bits, find, longest_match
 from gslb.core.model import EcsTrust, IPAddress, IPNetwork
-from gslb.core.ranges import block_bits, find, longest_match
 from gslb.core.snapshot import CLASS_V4_BITS, CLASS_V6_BITS, ECS_V4_BITS, ECS_V6_BITS, ClassMap, RangeMap
-from gslb.core.wire import Subnet
 
 _VERSIONS = {1: 4, 2: 6}
 _WIDTHS = {4: CLASS_V4_BITS, 6: CLASS_V6_BITS}

@@ -10,9 +10,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from gslb.core.facts import AgentId, Cause, Facts, Report, State, Verdict
-from gslb.core.memo import by_identity
 from gslb.core.model import Layout, Target
 from gslb.core.snapshot import Snapshot
+from gslb.core.steering.memo import by_identity
 
 SITES_TO_LOSE = 2
 """How many other sites must agree: no single one takes out another site's members."""

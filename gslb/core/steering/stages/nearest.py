@@ -8,9 +8,9 @@ from functools import lru_cache
 from typing import ClassVar, Self
 
 from gslb.core.place import Place
-from gslb.core.stages import parameters
-from gslb.core.stages.base import Bench, Key, Reach, Role, Row, Step
-from gslb.core.stages.match import Network
+from gslb.core.steering.stages import parameters
+from gslb.core.steering.stages.base import Bench, Key, Reach, Role, Row, Step
+from gslb.core.steering.stages.match import Network
 
 _THEN, _TIE = "<", "="
 

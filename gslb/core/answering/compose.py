@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 from dnslib import RD, RR, DNSHeader, DNSQuestion, EDNSOption
 from dnslib.label import DNSBuffer, DNSLabel
 
-from gslb.core import wire
-from gslb.core.records import Rcode, RRClass, RRType
-from gslb.core.wire import Query, Subnet
+from gslb.core.answering import wire
+from gslb.core.answering.records import Rcode, RRClass, RRType
+from gslb.core.answering.wire import Query, Subnet
 
 UDP_BYTES = 1232
 """Most that is sent or invited over UDP (RFC 9715)."""

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from gslb.core.answering.records import RRType
+from gslb.core.answering.view import WILDCARD, Index, Node, ZoneIndex
 from gslb.core.model import RRset
-from gslb.core.records import RRType
-from gslb.core.view import WILDCARD, Index, Node, ZoneIndex
 
 
 @dataclass(frozen=True, slots=True)

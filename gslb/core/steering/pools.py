@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping
 from gslb.core.decision import Level, MemberState, PoolState, Shares
 from gslb.core.directives import Action, Directives, Override, Scope, ScopeKind
 from gslb.core.facts import Verdict
-from gslb.core.outline import Seat, SeenPool
-from gslb.core.shares import scale
-from gslb.core.verdicts import NOT_PROBED, Judge, Judgement
+from gslb.core.steering.outline import Seat, SeenPool
+from gslb.core.steering.shares import scale
+from gslb.core.steering.verdicts import NOT_PROBED, Judge, Judgement
 
 Overrides = Mapping[Scope, Override]
 

@@ -11,11 +11,11 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from gslb.core.classes.ranges import EVERYWHERE, find, longest_match, overlay
 from gslb.core.model import IPAddress, IPNetwork, Model, Policy, Site
 from gslb.core.place import Place
-from gslb.core.ranges import EVERYWHERE, find, longest_match, overlay
 from gslb.core.snapshot import CLASS_V4_BITS, CLASS_V6_BITS, ECS_V4_BITS, ECS_V6_BITS, ClassMap, RangeMap
-from gslb.core.stages.base import Key
+from gslb.core.steering.stages.base import Key
 
 PlaceRanges = RangeMap
 """A range map whose values are indexes into `GeoTable.places`."""

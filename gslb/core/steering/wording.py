@@ -5,7 +5,7 @@ from __future__ import annotations
 from gslb.core.decision import Level, MemberState
 from gslb.core.directives import Action, Override
 from gslb.core.facts import Verdict
-from gslb.core.outline import Seat
+from gslb.core.steering.outline import Seat
 
 PASSES = {
     Level.HEALTHY: "pools with enough healthy members",

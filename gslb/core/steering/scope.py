@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from gslb.core.decision import PoolKey
-from gslb.core.memo import by_identity
 from gslb.core.model import Family, Service
 from gslb.core.names import Name
-from gslb.core.outline import Lane, Outline, outline
 from gslb.core.snapshot import Snapshot
-from gslb.core.stages.base import Reach
+from gslb.core.steering.memo import by_identity
+from gslb.core.steering.outline import Lane, Outline, outline
+from gslb.core.steering.stages.base import Reach
 
 Shared = tuple[bool, ...]
 """By class."""

@@ -8,13 +8,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import assert_never
 
-from gslb.core.cohorts import Draw, draw, winners
+from gslb.core.answering.records import TYPE_FAMILIES
+from gslb.core.answering.source import Source, locate
+from gslb.core.answering.view import Steered, View
 from gslb.core.decision import Addresses, NoData, Pools, ServFail
 from gslb.core.model import Family
-from gslb.core.outline import pool_key
-from gslb.core.records import TYPE_FAMILIES
-from gslb.core.source import Source, locate
-from gslb.core.view import Steered, View
+from gslb.core.steering.cohorts import Draw, draw, winners
+from gslb.core.steering.outline import pool_key
 
 
 @dataclass(frozen=True, slots=True)

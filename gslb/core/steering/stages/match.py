@@ -8,7 +8,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 
 from gslb.core.errors import InvalidSnapshot
 from gslb.core.place import Place
-from gslb.core.stages import parameters
+from gslb.core.steering.stages import parameters
 
 Network = IPv4Network | IPv6Network
 Specificity = tuple[int, int, int]

@@ -9,19 +9,19 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import assert_never
 
-from gslb.core.cohorts import COHORTS, Draw, winners
 from gslb.core.decision import Addresses, Level, NoData, Outcome, PoolKey, Pools, PoolState, ServFail, Shares
 from gslb.core.directives import Directives
 from gslb.core.facts import AgentId, Facts
 from gslb.core.model import AllDownKind, Family, Service
-from gslb.core.outcomes import Choices, availability, is_down, resolve
-from gslb.core.outline import Lane, SeenPool, Unit, outline
-from gslb.core.pools import assess, best_level, overrides_of
-from gslb.core.shares import scale
 from gslb.core.snapshot import Snapshot
-from gslb.core.steer import begin, benches, choose, walk
-from gslb.core.verdicts import Judge
-from gslb.core.wording import PASSES, describe_member
+from gslb.core.steering.chain import begin, benches, choose, walk
+from gslb.core.steering.cohorts import COHORTS, Draw, winners
+from gslb.core.steering.outcomes import Choices, availability, is_down, resolve
+from gslb.core.steering.outline import Lane, SeenPool, Unit, outline
+from gslb.core.steering.pools import assess, best_level, overrides_of
+from gslb.core.steering.shares import scale
+from gslb.core.steering.verdicts import Judge
+from gslb.core.steering.wording import PASSES, describe_member
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,16 +10,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import assert_never
 
-from gslb.core.compose import TCP_BYTES, Records, Reply, Section, compose, compose_error, size_limit
+from gslb.core.answering.compose import TCP_BYTES, Records, Reply, Section, compose, compose_error, size_limit
+from gslb.core.answering.lookup import Delegated, Found, Missing, Redirected, place, zone_of
+from gslb.core.answering.pick import Failed, Picked, family_of, pick
+from gslb.core.answering.records import FAMILY_TYPES, MINIMAL_ANY, TRANSFERS, UNASKABLE, Rcode, RRClass, RRType
+from gslb.core.answering.source import Client, Source, Transport, source_of
+from gslb.core.answering.view import Node, Steered, View, ZoneIndex
+from gslb.core.answering.wire import Query, Subnet, client_subnet, parse
 from gslb.core.errors import InvalidPacket
-from gslb.core.lookup import Delegated, Found, Missing, Redirected, place, zone_of
 from gslb.core.model import Family, RRset
 from gslb.core.names import MAX_NAME_BYTES, Name
-from gslb.core.pick import Failed, Picked, family_of, pick
-from gslb.core.records import FAMILY_TYPES, MINIMAL_ANY, TRANSFERS, UNASKABLE, Rcode, RRClass, RRType
-from gslb.core.source import Client, Source, Transport, source_of
-from gslb.core.view import Node, Steered, View, ZoneIndex
-from gslb.core.wire import Query, Subnet, client_subnet, parse
 
 MAX_CHAIN = 16
 """Aliases followed before the answer ends with what is there."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from gslb.core.stages.equal import Equal
+from gslb.core.steering.stages.equal import Equal
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from gslb.core.errors import InvalidSnapshot
-from gslb.core.stages.base import Stage
-from gslb.core.stages.geo import Geo
-from gslb.core.stages.hash import Hash
-from gslb.core.stages.nearest import Nearest
-from gslb.core.stages.priority import Priority
-from gslb.core.stages.round_robin import RoundRobin
-from gslb.core.stages.weighted import Weighted
+from gslb.core.steering.stages.base import Stage
+from gslb.core.steering.stages.geo import Geo
+from gslb.core.steering.stages.hash import Hash
+from gslb.core.steering.stages.nearest import Nearest
+from gslb.core.steering.stages.priority import Priority
+from gslb.core.steering.stages.round_robin import RoundRobin
+from gslb.core.steering.stages.weighted import Weighted
 
 REGISTRY: dict[str, type[Stage]] = {
     stage.kind: stage

@@ -9,16 +9,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from gslb.core.cohorts import salt
-from gslb.core.compose import Records
+from gslb.core.answering.compose import Records
+from gslb.core.answering.records import NAMED, RRType, is_name, soa_rdata
+from gslb.core.answering.source import Trust
 from gslb.core.decision import Decision
 from gslb.core.errors import InvalidSnapshot
 from gslb.core.model import Endpoint, Family, Pool, RRset, Service, Zone
 from gslb.core.names import Name
-from gslb.core.records import NAMED, RRType, is_name, soa_rdata
-from gslb.core.scope import shared_classes
 from gslb.core.snapshot import ClassMap, Snapshot
-from gslb.core.source import Trust
+from gslb.core.steering.cohorts import salt
+from gslb.core.steering.scope import shared_classes
 
 WILDCARD = b"\x01*"
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import ClassVar, Self
 
 from gslb.core.place import Place
-from gslb.core.stages import parameters
-from gslb.core.stages.base import Bench, Key, Reach, Role, Row, Step
-from gslb.core.stages.match import Network
+from gslb.core.steering.stages import parameters
+from gslb.core.steering.stages.base import Bench, Key, Reach, Role, Row, Step
+from gslb.core.steering.stages.match import Network
 
 
 @dataclass(frozen=True, slots=True)

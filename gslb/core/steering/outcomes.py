@@ -7,10 +7,10 @@ from typing import assert_never
 
 from gslb.core.decision import WHOLE, Addresses, Level, NoData, Outcome, PoolKey, Pools, PoolState, ServFail
 from gslb.core.model import AllDown, AllDownKind, Family, IPAddress
-from gslb.core.outline import Lane, Unit
-from gslb.core.pools import best_level
-from gslb.core.shares import scale
-from gslb.core.steer import Availability, Choice
+from gslb.core.steering.chain import Availability, Choice
+from gslb.core.steering.outline import Lane, Unit
+from gslb.core.steering.pools import best_level
+from gslb.core.steering.shares import scale
 
 Choices = tuple[Choice | None, ...]
 """What the chain left one class, lane by lane."""

@@ -1,7 +1,7 @@
 """Strict parsing of queries from the wire: what a stranger sent is checked once, here, and nothing is trusted before.
 
 Work is linear in the packet's length: names are never followed through pointers, since the one name that matters, the
-question's, stands first and so can have none. Composing replies is `gslb.core.compose`.
+question's, stands first and so can have none. Composing replies is `gslb.core.answering.compose`.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ import struct
 from dataclasses import dataclass
 from typing import NoReturn
 
+from gslb.core.answering.records import Opcode, Rcode, RRType
 from gslb.core.errors import InvalidPacket
 from gslb.core.names import MAX_LABEL_BYTES, MAX_NAME_BYTES
-from gslb.core.records import Opcode, Rcode, RRType
 
 HEADER_BYTES = 12
 OPT_CLIENT_SUBNET = 8

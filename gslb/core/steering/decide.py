@@ -11,17 +11,17 @@ from collections.abc import Iterable, Mapping
 from typing import TypeVar
 
 from gslb.core.decision import Decision, Outcome, PoolKey
-from gslb.core.digests import EMPTY, Mark, adjust, down_mark, pool_mark, row_mark, rows_text
 from gslb.core.directives import Directives
 from gslb.core.facts import AgentId, Facts
 from gslb.core.model import Family
 from gslb.core.names import Name
-from gslb.core.outcomes import States, availability, is_down, resolve
-from gslb.core.outline import Lane, Outline, Unit, outline
-from gslb.core.pools import assess, overrides_of
 from gslb.core.snapshot import Snapshot
-from gslb.core.steer import Availability, Column, column
-from gslb.core.verdicts import Judge, changed_endpoints
+from gslb.core.steering.chain import Availability, Column, column
+from gslb.core.steering.digests import EMPTY, Mark, adjust, down_mark, pool_mark, row_mark, rows_text
+from gslb.core.steering.outcomes import States, availability, is_down, resolve
+from gslb.core.steering.outline import Lane, Outline, Unit, outline
+from gslb.core.steering.pools import assess, overrides_of
+from gslb.core.steering.verdicts import Judge, changed_endpoints
 
 __all__ = ["changed_endpoints", "decide"]
 

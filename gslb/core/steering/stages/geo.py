@@ -8,10 +8,10 @@ from typing import ClassVar, Literal, Self
 
 from gslb.core.errors import InvalidSnapshot
 from gslb.core.place import Place
-from gslb.core.stages import parameters
-from gslb.core.stages.base import Bench, Key, Reach, Role, Row, Step
-from gslb.core.stages.match import Match, Network
-from gslb.core.stages.nearest import Nearest
+from gslb.core.steering.stages import parameters
+from gslb.core.steering.stages.base import Bench, Key, Reach, Role, Row, Step
+from gslb.core.steering.stages.match import Match, Network
+from gslb.core.steering.stages.nearest import Nearest
 
 __all__ = ["Entry", "Geo", "GeoRule", "Match"]
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from gslb.core.decision import Level
-from gslb.core.outline import Chain
-from gslb.core.stages.base import Bench, Key, Row, Stage, Step
+from gslb.core.steering.outline import Chain
+from gslb.core.steering.stages.base import Bench, Key, Row, Stage, Step
 
 Availability = tuple[frozenset[str], ...]
 """By level: slots whose pool can serve there."""

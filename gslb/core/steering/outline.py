@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from gslb.core.decision import PoolKey
-from gslb.core.memo import by_identity
 from gslb.core.model import AllDown, AllDownKind, Family, Member, Pool, Service, Target
 from gslb.core.names import Name
 from gslb.core.snapshot import ClassMap, Snapshot
-from gslb.core.stages.base import Key, Reach, Stage
+from gslb.core.steering.memo import by_identity
+from gslb.core.steering.stages.base import Key, Reach, Stage
 
 Group = TypeVar("Group", bound=Hashable)
 Item = TypeVar("Item")

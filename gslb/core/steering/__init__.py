@@ -1,0 +1,1 @@
+"""Which pools and members serve each class of clients: stages, chains, verdicts, decisions, cohorts, explanations."""
