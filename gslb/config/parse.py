@@ -36,8 +36,7 @@ class Located(Generic[BlockT]):
 class Config:
     """What the files say, typed but not yet checked against itself.
 
-    `broken`: names of items with errors by list, so that references to them are no further errors. `start`: where the
-    main file begins.
+    `broken`: items with errors by list; references to them are no further errors. `start`: where the main file begins.
     """
 
     defaults: Located[Defaults]
@@ -50,8 +49,13 @@ class Config:
     pools: tuple[Located[Pool], ...]
     policies: tuple[Located[Policy], ...]
     services: tuple[Located[Service], ...]
-    broken: Mapping[str, frozenset[str]]
+    broken: Mapping[str, tuple[Node, ...]]
     start: Mark
+
+    def broken_names(self, kind: str) -> frozenset[str]:
+        """Names of the items of a list that could not be read."""
+        names = (locate(node, ["name"]).node for node in self.broken.get(kind, ()))
+        return frozenset(name.text for name in names if isinstance(name, Scalar))
 
 
 def parse(root: Table, problems: Problems) -> Config:
@@ -69,7 +73,7 @@ def parse(root: Table, problems: Problems) -> Config:
         pools=parser.blocks("pools", Pool),
         policies=parser.blocks("policies", Policy),
         services=parser.blocks("services", Service),
-        broken={name: frozenset(broken) for name, broken in parser.broken.items()},
+        broken={name: tuple(nodes) for name, nodes in parser.broken.items()},
         start=root.mark,
     )
 
@@ -78,7 +82,7 @@ def parse(root: Table, problems: Problems) -> Config:
 class _Parser:
     root: Table
     problems: Problems
-    broken: dict[str, set[str]]
+    broken: dict[str, list[Node]]
 
     def check_keys(self) -> None:
         for name, entry in self.root.entries.items():
@@ -104,13 +108,8 @@ class _Parser:
             if value is not None:
                 found.append(Located(value, node))
             else:
-                self._note_broken(name, node)
+                self.broken.setdefault(name, []).append(node)
         return tuple(found)
-
-    def _note_broken(self, kind: str, node: Node) -> None:
-        name = locate(node, ["name"]).node
-        if isinstance(name, Scalar):
-            self.broken.setdefault(kind, set()).add(name.text)
 
 
 def _validate(node: Node, block: type[BlockT], problems: Problems, within: str) -> BlockT | None:

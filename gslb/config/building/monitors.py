@@ -15,7 +15,7 @@ _TLS_ONLY = ("sni", "verify")
 
 
 def build_monitors(config: Config, problems: Problems) -> Registry[Built]:
-    found: Registry[Built] = Registry("monitor", problems, config.broken.get("monitors", frozenset()))
+    found: Registry[Built] = Registry("monitor", problems, config.broken_names("monitors"))
     for item in config.monitors:
         _check(item, problems)
         found.add(item.value.name, _build(item.value, config.defaults.value.failback), place(item.node, "name"))

@@ -16,7 +16,7 @@ from gslb.core.model import Location as Point
 
 
 def build_sites(config: Config, problems: Problems) -> Registry[Site]:
-    found: Registry[Site] = Registry("site", problems, config.broken.get("sites", frozenset()))
+    found: Registry[Site] = Registry("site", problems, config.broken_names("sites"))
     for item in config.sites:
         site = Site(
             name=item.value.name,

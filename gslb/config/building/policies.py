@@ -43,7 +43,7 @@ class Policies:
 
 
 def build_policies(config: Config, problems: Problems) -> Policies:
-    registry: Registry[Policy] = Registry("policy", problems, config.broken.get("policies", frozenset()))
+    registry: Registry[Policy] = Registry("policy", problems, config.broken_names("policies"))
     comparisons = Comparisons()
     for item in config.policies:
         stages = build_chain(item.value.steering, locate(item.node, ["steering"]).node, comparisons, problems)

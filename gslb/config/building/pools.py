@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from gslb.config.building.references import check_broken
 from gslb.config.building.registry import Registry
 from gslb.config.nodes import Node, locate, place
 from gslb.config.parse import Config, Located
@@ -29,14 +30,15 @@ class Servers:
 
 
 def build_servers(config: Config, sites: Registry[Site], monitors: Registry[Monitor], problems: Problems) -> Servers:
-    endpoints: Registry[Endpoint] = Registry("endpoint", problems, config.broken.get("endpoints", frozenset()))
+    endpoints: Registry[Endpoint] = Registry("endpoint", problems, config.broken_names("endpoints"))
     for item in config.endpoints:
         endpoint = _endpoint(item.value.name, item.value, item.node, problems)
         endpoints.add(endpoint.name, endpoint, place(item.node, "name"))
-    pools: Registry[Pool] = Registry("pool", problems, config.broken.get("pools", frozenset()))
+    pools: Registry[Pool] = Registry("pool", problems, config.broken_names("pools"))
     builder = _PoolBuilder(config, sites, monitors, endpoints, problems)
     for pool_item in config.pools:
         pools.add(pool_item.value.name, builder.build(pool_item), place(pool_item.node, "name"))
+    check_broken(config, "pools", {"site": sites.find, "monitor": monitors.find, "members": endpoints.find})
     return Servers(endpoints=endpoints, pools=pools)
 
 

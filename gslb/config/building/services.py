@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from gslb.config.building.policies import Policies
 from gslb.config.building.pools import Servers
+from gslb.config.building.references import check_broken
 from gslb.config.building.registry import Registry
 from gslb.config.building.steering import excluding
 from gslb.config.building.zones import Draft, Drafts
@@ -46,7 +48,19 @@ class ServiceBuilder:
             mark = place(item.node, "name")
             for service in self._services(item):
                 found.add(str(service.name), service, mark)
+        references = {
+            "name": self._zone_of_text,
+            "pools": self.servers.pools.find,
+            "policy": self.policies.registry.find,
+            "monitor": self.monitors.find,
+        }
+        check_broken(self.config, "services", references)
         return found
+
+    def _zone_of_text(self, text: str, mark: Mark) -> None:
+        """For a service that could not be read; a name that is none has been reported."""
+        with suppress(InvalidName):
+            self._zone(Name.from_text(text), mark)
 
     def _services(self, item: Located[ServiceBlock]) -> Iterator[Service]:
         """The service in each name of its zone; nothing where that is unknown."""
@@ -86,9 +100,7 @@ class ServiceBuilder:
     def _zone(self, name: Name, mark: Mark) -> Draft | None:
         draft = self.zones.find(name)
         if draft is None and not self.zones.broken:
-            apexes = [str(apex) for apex in self.zones.drafts]
-            example = f": write {name}.{apexes[0]}, or add the zone" if apexes else ": add the zone to `zones`"
-            self.problems.error(mark, f"`{name}` is in none of the zones{example}")
+            self.problems.error(mark, f"`{name}` is in none of the zones{_meant(name, list(self.zones.drafts))}")
         return draft
 
     def _check_bound(self, bound: tuple[Bound, ...]) -> None:
@@ -201,3 +213,13 @@ def _bound(block: ServiceBlock, node: Node) -> Iterator[Bound]:
 def _moved(name: Name, old: Name, new: Name) -> Name:
     """`name` below another apex."""
     return Name.from_labels((*name.labels[: len(name.labels) - len(old.labels)], *new.labels))
+
+
+def _meant(name: Name, apexes: list[Name]) -> str:
+    """What a name outside all zones may have meant: a misspelt zone, else a name without its zone."""
+    for apex in apexes:
+        depth = len(apex.labels)
+        tail = str(Name.from_labels(name.labels[-depth:])) if len(name.labels) >= depth else ""
+        if nearest(tail, [str(apex)], likeness=0.8):
+            return f": did you mean `{Name.from_labels((*name.labels[:-depth], *apex.labels))}`?"
+    return f": write {name}.{apexes[0]}, or add the zone" if apexes else ": add the zone to `zones`"
