@@ -17,7 +17,6 @@ from gslb.core.facts import AgentId
 from gslb.runtime import rpc
 from gslb.runtime.addresses import SocketAddress
 from gslb.runtime.backoff import Backoff
-from gslb.runtime.cancellation import check_cancelled
 from gslb.runtime.clock import monotonic_ms, monotonic_s
 from gslb.runtime.logs import get_logger
 from site_agent import report
@@ -68,7 +67,6 @@ class Uplink:
             try:
                 await self._connect()
             except Disconnected as error:
-                check_cancelled()
                 self._shared.metrics.disconnects.inc()
                 if not self._is_told:
                     self._log.warning("coordinator away", reason=str(error))
