@@ -16,7 +16,7 @@ from gslb.api.v1.discovery_pb2_grpc import DiscoveryStub
 from gslb.runtime import rpc
 from gslb.runtime.addresses import SocketAddress
 from gslb.runtime.backoff import Backoff
-from gslb.runtime.cancellation import check_cancelled
+from gslb.runtime.cancellation import CancelledElsewhere, alone
 from gslb.runtime.logs import get_logger
 from gslb.runtime.supervise import keep_running
 
@@ -51,14 +51,13 @@ class Feed:
             stream = Stream(coordinator, self._shared, self.beat_s)
             try:
                 async with rpc.channel(coordinator) as channel:
-                    await stream.run(DiscoveryStub(channel).Subscribe())
-            except* (grpc.aio.AioRpcError, asyncio.InvalidStateError, TimeoutError) as errors:
+                    await alone(stream.run(DiscoveryStub(channel).Subscribe()))
+            except* (grpc.aio.AioRpcError, asyncio.InvalidStateError, TimeoutError, CancelledElsewhere) as errors:
                 if stream.heard or not told:
                     self._log.warning("coordinator lost", coordinator=coordinator, error=_in_a_line(errors))
                     told = True
             finally:
                 self._shared.hearing.lost(coordinator)
-            check_cancelled()
             if stream.heard:
                 backoff.reset()
             await asyncio.sleep(backoff.delay_s())

@@ -17,6 +17,7 @@ from gslb.core.facts import AgentId
 from gslb.runtime import rpc
 from gslb.runtime.addresses import SocketAddress
 from gslb.runtime.backoff import Backoff
+from gslb.runtime.cancellation import CancelledElsewhere, alone
 from gslb.runtime.clock import monotonic_ms, monotonic_s
 from gslb.runtime.logs import get_logger
 from site_agent import report
@@ -65,8 +66,8 @@ class Uplink:
         """Stay connected until cancelled. Only the first of a row of failures is logged."""
         while True:
             try:
-                await self._connect()
-            except Disconnected as error:
+                await alone(self._connect())
+            except (Disconnected, CancelledElsewhere) as error:
                 self._shared.metrics.disconnects.inc()
                 if not self._is_told:
                     self._log.warning("coordinator away", reason=str(error))

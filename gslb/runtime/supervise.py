@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 
 from gslb.runtime.backoff import Backoff
-from gslb.runtime.cancellation import check_cancelled
+from gslb.runtime.cancellation import alone
 from gslb.runtime.clock import monotonic_s
 from gslb.runtime.logs import get_logger
 
@@ -19,7 +19,7 @@ def never(_: Exception) -> bool:
 
 
 async def keep_running(
-    name: str, start: Callable[[], Awaitable[None]], is_fatal: Callable[[Exception], bool] = never
+    name: str, start: Callable[[], Coroutine[object, object, None]], is_fatal: Callable[[Exception], bool] = never
 ) -> None:
     """Run `start()` again whenever it raises or returns, until cancelled or an error is fatal.
 
@@ -30,16 +30,12 @@ async def keep_running(
     while True:
         started = monotonic_s()
         try:
-            await start()
+            await alone(start())
             log.error("part ended", name=name)
-        except asyncio.CancelledError:
-            check_cancelled()
-            log.error("part was cancelled by nobody", name=name)
         except Exception as error:
             if is_fatal(error):
                 return
             log.exception("part failed", name=name, error=str(error))
-        check_cancelled()
         if monotonic_s() - started > STEADY_S:
             backoff.reset()
         await asyncio.sleep(backoff.delay_s())

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from gslb.runtime.backoff import Backoff
+from gslb.runtime.cancellation import CancelledElsewhere, alone
 from gslb.runtime.supervise import keep_running
 
 
@@ -53,6 +54,30 @@ async def test_a_part_that_returns_or_fails_starts_again() -> None:
 
     assert await started_again(fail, 3) >= 3
     assert await started_again(end, 3) >= 3
+
+
+async def test_a_part_whose_children_fail_starts_again() -> None:
+    """A TaskGroup that waits at its end leaves its task marked as cancelled then (CPython 3.11)."""
+
+    async def child() -> None:
+        await asyncio.sleep(0)
+        raise RuntimeError
+
+    async def part() -> None:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(child())
+            group.create_task(asyncio.Event().wait())
+
+    assert await started_again(part, 3) >= 3
+
+
+async def test_work_that_is_cancelled_elsewhere_is_told_from_being_asked_to_end() -> None:
+    async def cancelled() -> None:
+        raise asyncio.CancelledError
+
+    with pytest.raises(CancelledElsewhere):
+        await alone(cancelled())
+    assert await alone(asyncio.sleep(0, "done")) == "done"
 
 
 async def test_a_part_that_fails_while_it_is_cancelled_ends() -> None:
