@@ -15,19 +15,33 @@ WIDTH_WITHOUT_TERMINAL = 1000
 
 
 def console(*, errors: bool = False) -> Console:
-    """A console that never wraps what a program may read line by line."""
+    """A console that never wraps what a program may read line by line, and takes text as it is, never as markup."""
     stream = sys.stderr if errors else sys.stdout
     if stream.isatty():
-        return Console(file=stream, highlight=False)
-    return Console(file=stream, highlight=False, no_color=True, width=WIDTH_WITHOUT_TERMINAL, soft_wrap=True)
+        return Console(file=stream, highlight=False, markup=False)
+    return Console(
+        file=stream, highlight=False, markup=False, no_color=True, width=WIDTH_WITHOUT_TERMINAL, soft_wrap=True
+    )
 
 
 def table(*columns: str, title: str | None = None) -> Table:
-    """A table without frames, readable also where there is no colour."""
-    made = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
+    """A table without frames, readable also where there is no colour. A column named `...>` holds numbers.
+
+    On a narrow terminal text folds, so that nothing is cut off.
+    """
+    made = Table(
+        title=title,
+        title_justify="left",
+        title_style="bold",
+        box=box.SIMPLE_HEAD,
+        show_edge=False,
+        padding=(0, 1, 0, 0),
+    )
     for column in columns:
-        made.add_column(column, justify="right" if column.endswith(">") else "left", no_wrap=True)
-        made.columns[-1].header = column.removesuffix(">")
+        numbers = column.endswith(">")
+        made.add_column(
+            column.removesuffix(">"), justify="right" if numbers else "left", no_wrap=numbers, overflow="fold"
+        )
     return made
 
 

@@ -23,7 +23,7 @@ async def show(folder: Path, *, keep: bool) -> int:
         try:
             await story.tell()
         except DemoFailed as error:
-            out.print(f"[red]The demo failed:[/] {error}")
+            out.print(f"The demo failed: {error}", style="red")
             return 1
         story.summarise(monotonic_s() - started)
         if keep:
@@ -44,7 +44,7 @@ def _invite(story: Story, stage: Stage) -> None:
         f"kill -9 {victim}    # {world.SERVERS[0].name}",
         f"cat {stage.config}",
     ):
-        story.out.print(f"  {line}", markup=False)
+        story.out.print(f"  {line}")
 
 
 async def _until_interrupted() -> None:

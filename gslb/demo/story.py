@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from rich.console import Console
+from rich.text import Text
 
 from gslb.api.v1 import admin_pb2, facts_pb2
 from gslb.cli import screen
@@ -52,9 +53,10 @@ class Story:
             answers = [await self.stage.ask(dns, client.network) for dns in DNS_NAMES]
             server = SERVER_OF.get(answers[0] or "")
             page = await self.stage.fetch(answers[0]) if answers[0] else "-"
-            shown = [answer or "[red]no answer[/]" for answer in answers]
+            shown = [answer or Text("no answer", style="red") for answer in answers]
             names = (server.name, server.site) if server else ("-", "-")
             made.add_row(client.where, str(client.network), *shown, *names, page)
+        self.out.print()
         self.out.print(made)
 
     async def kill_one_by_one(self, servers: tuple[world.Server, ...]) -> None:
@@ -147,12 +149,13 @@ class Story:
         )
 
     def check(self, what: str, held: bool) -> None:
-        self.out.print(f"[green]held[/]    {what}" if held else f"[red]FAILED[/]  {what}")
+        self.out.print("held   " if held else "FAILED ", style="green" if held else "red", end=" ")
+        self.out.print(what)
         if not held:
             self.failed.append(what)
 
     def title(self, text: str) -> None:
-        self.out.print(f"\n[bold]{text}[/]")
+        self.out.print(f"\n{text}", style="bold")
 
     def say(self, text: str) -> None:
         self.out.print(text)

@@ -39,8 +39,8 @@ def show_problems(folder: Path, problems: tuple[Problem, ...], *, as_json: bool 
         return
     out = screen.console(errors=True)
     for problem in problems:
-        out.print(f"{folder / problem.file}:{problem.line}:{problem.column}: ", end="", style="bold", markup=False)
-        out.print(problem.text, markup=False)
+        out.print(f"{folder / problem.file}:{problem.line}:{problem.column}: ", end="", style="bold")
+        out.print(problem.text)
     out.print(f"{len(problems)} problem{'s' * (len(problems) != 1)}; nothing was changed", style="red")
 
 

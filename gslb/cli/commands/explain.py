@@ -30,8 +30,8 @@ def explain(name: str, client_address: str, rrtype: str, admin: SocketAddress, a
     width = max((len(step.what) for step in answer.steps), default=0)
     for step in answer.steps:
         shares = ", ".join(f"{part.name} {screen.percent(part.share)}" for part in step.row)
-        out.print(f"{step.what:<{width}}  ", end="", style="cyan", markup=False)
-        out.print(step.text + (f"  ->  {shares}" if shares else ""), markup=False)
+        out.print(f"{step.what:<{width}}  ", end="", style="cyan")
+        out.print(step.text + (f"  ->  {shares}" if shares else ""))
     out.print(f"\n{answer.rcode}, ECS scope /{answer.scope}", style="bold")
     for record in answer.answer:
-        out.print(record, markup=False)
+        out.print(record)

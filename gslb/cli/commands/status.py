@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import click
 from rich.table import Table
+from rich.text import Text
 
 from gslb.api.v1 import admin_pb2, facts_pb2
 from gslb.cli import client, options, screen
@@ -37,10 +38,11 @@ def status(admin: SocketAddress, as_json: bool, services: tuple[str, ...]) -> No
         f"decision {_digest(answer.decision)}"
     )
     for alarm in answer.alarms:
-        out.print(f"ALARM {alarm}", style="bold red", markup=False)
+        out.print(f"ALARM {alarm}", style="bold red")
     wanted = {name.rstrip(".").lower() for name in services}
     for made in (_services(answer, wanted), _pools(answer), _agents(answer), _dns_servers(answer), _overrides(answer)):
         if made.row_count:
+            out.print()
             out.print(made)
 
 
@@ -70,20 +72,32 @@ def _pools(answer: admin_pb2.GetStatusResponse) -> Table:
     for pool in answer.pools:
         for index, member in enumerate(pool.members):
             first = (f"{pool.name}{'' if pool.healthy else ' (!)'}", pool.site) if index == 0 else ("", "")
-            colour = _COLOURS.get(member.verdict, "")
             made.add_row(
                 *first,
                 member.name,
                 member.address,
-                f"[{colour}]{member.verdict}[/]" if colour else member.verdict,
+                Text(member.verdict, style=_COLOURS.get(member.verdict, "")),
                 screen.age(member.verdict_age_ms) if member.verdict_age_ms else "",
-                member.detail or member.cause,
+                _evidence(pool, member),
                 f"{member.latency_us / 1000:.1f} ms" if member.latency_us else "",
-                str(member.weight) + (" standby" if member.standby else ""),
+                str(member.weight),
                 screen.percent(member.share) if member.serving else "-",
-                _override(member.override) if member.HasField("override") else "",
+                ", ".join(_notes(member)),
             )
     return made
+
+
+def _evidence(pool: admin_pb2.PoolStatus, member: admin_pb2.MemberStatus) -> str:
+    """With its monitor, since a pool has a row of verdicts for every monitor that services use."""
+    seen = member.detail or member.cause
+    return f"{pool.monitor}: {seen}" if pool.monitor and seen else seen
+
+
+def _notes(member: admin_pb2.MemberStatus) -> Iterator[str]:
+    if member.standby:
+        yield "standby"
+    if member.HasField("override"):
+        yield _ACTIONS.get(member.override.action, "?")
 
 
 def _agents(answer: admin_pb2.GetStatusResponse) -> Table:
@@ -94,35 +108,37 @@ def _agents(answer: admin_pb2.GetStatusResponse) -> Table:
             made.add_row(
                 f"{site.name}{' (witness)' if site.witness else ''}",
                 name,
-                ", ".join(_agent_states(agent)),
+                Text(", ").join(_agent_states(agent)),
                 screen.age(agent.age_ms),
                 str(agent.boot),
                 f"{agent.lag_ms} ms",
             )
         if not site.agents:
-            made.add_row(f"{site.name}{' (witness)' if site.witness else ''}", "-", "[red]never heard[/]", "", "", "")
+            made.add_row(
+                f"{site.name}{' (witness)' if site.witness else ''}", "-", Text("never heard", style="red"), "", "", ""
+            )
     return made
 
 
-def _agent_states(agent: admin_pb2.AgentStatus) -> Iterator[str]:
-    yield "[red]silent[/]" if agent.silent else "[green]heard[/]"
+def _agent_states(agent: admin_pb2.AgentStatus) -> Iterator[Text]:
+    yield Text("silent", style="red") if agent.silent else Text("heard", style="green")
     if agent.sick:
-        yield "[red]doubts itself[/]"
+        yield Text("doubts itself", style="red")
     if not agent.current:
-        yield "[yellow]earlier layout[/]"
+        yield Text("earlier layout", style="yellow")
 
 
 def _dns_servers(answer: admin_pb2.GetStatusResponse) -> Table:
     made = screen.table("dns server", "engine", "order", "decision", "state", "heard>", "queries>", title="DNS servers")
     for server in answer.dns_servers:
         if not server.connected:
-            state = "[red]away[/]"
+            state = Text("away", style="red")
         elif server.refused:
-            state = f"[red]refused: {server.refused}[/]"
+            state = Text(f"refused: {server.refused}", style="red")
         elif server.decision == answer.decision:
-            state = "[green]same decision[/]"
+            state = Text("same decision", style="green")
         else:
-            state = "[yellow]other decision[/]"
+            state = Text("other decision", style="yellow")
         made.add_row(
             server.name,
             server.engine,
@@ -146,10 +162,6 @@ def _overrides(answer: admin_pb2.GetStatusResponse) -> Table:
             _ACTIONS.get(override.action, "?"), f"{kind} {override.scope.name}", override.who, override.why, until
         )
     return made
-
-
-def _override(override: facts_pb2.Override) -> str:
-    return _ACTIONS.get(override.action, "?") + (f": {override.why}" if override.why else "")
 
 
 def _order(order: facts_pb2.Order) -> str:

@@ -63,7 +63,8 @@ def _greet(config: Path, ready: Up) -> None:
     if ready.problems:
         show_problems(config.parent, ready.problems)
     out = screen.console()
-    out.print(f"[bold]Aya {__version__}[/] is up" + (", with the configuration before" if ready.problems else ""))
+    before = ", with the configuration before" if ready.problems else ""
+    out.print(f"Aya {__version__} is up{before}", style="bold")
     for address in ready.listen:
         out.print(f"  DNS      {address} (UDP and TCP)")
     out.print(f"  admin    {ready.admin} (gRPC)")

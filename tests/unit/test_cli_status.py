@@ -1,0 +1,77 @@
+"""`gslb status` on screen: whatever operators and agents wrote stands as they wrote it, and nothing is cut off."""
+
+from __future__ import annotations
+
+import io
+import re
+
+import pytest
+from click.testing import CliRunner
+from rich.console import Console
+
+from gslb.api.v1 import admin_pb2 as pb
+from gslb.api.v1 import facts_pb2
+from gslb.cli import client, screen
+from gslb.cli.main import main
+
+WHY = "[/] [red]fuse[/red] blown"
+
+
+def answer() -> pb.GetStatusResponse:
+    override = facts_pb2.Override(
+        scope=facts_pb2.Scope(kind=facts_pb2.SCOPE_KIND_SITE, name="eu"),
+        action=facts_pb2.OVERRIDE_ACTION_DRAIN,
+        who="me",
+        why=WHY,
+    )
+    member = pb.MemberStatus(
+        name="eu1", address="2001:db8::10", verdict="down", detail="got [/b] for body", standby=True, override=override
+    )
+    return pb.GetStatusResponse(
+        sites=[pb.SiteStatus(name="eu", agents=[pb.AgentStatus(agent="eu/a", silent=True, sick=True)])],
+        pools=[pb.PoolStatus(name="web-eu", site="eu", monitor="web", family="AAAA", members=[member])],
+        dns_servers=[pb.DnsServerStatus(name="dns1", connected=True, refused="1.2.3: [/]")],
+        overrides=[override],
+        alarms=["agent [/] is silent"],
+    )
+
+
+@pytest.fixture
+def shown(monkeypatch: pytest.MonkeyPatch) -> str:
+    monkeypatch.setattr(client, "call", lambda admin, use: answer())
+    result = CliRunner().invoke(main, ["status"])
+    assert result.exit_code == 0, result.exception
+    return result.output
+
+
+def test_text_of_others_is_shown_as_it_is(shown: str) -> None:
+    for text in (WHY, "web: got [/b] for body", "refused: 1.2.3: [/]", "ALARM agent [/] is silent"):
+        assert text in shown
+
+
+def test_what_stands_beside_a_verdict(shown: str) -> None:
+    (line,) = (line for line in shown.splitlines() if "2001:db8::10" in line)
+    assert re.split(r"\s{2,}", line.strip()) == [
+        "web-eu (!)",
+        "eu",
+        "eu1",
+        "2001:db8::10",
+        "down",
+        "web: got [/b] for body",
+        "0",
+        "-",
+        "standby, drained",
+    ]
+    assert "silent, doubts itself, earlier layout" in shown
+
+
+def test_nothing_is_cut_off_on_a_narrow_terminal() -> None:
+    out = io.StringIO()
+    made = screen.table("name", "text", "number>")
+    made.add_row("www.gslb.example.com" * 3, "word " * 30, "123456")
+    Console(file=out, width=80).print(made)
+    lines = out.getvalue().splitlines()
+    assert max(map(len, lines)) <= 80
+    assert "…" not in out.getvalue()
+    assert out.getvalue().count("word") == 30
+    assert "123456" in out.getvalue()
