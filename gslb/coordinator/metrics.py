@@ -26,7 +26,7 @@ class Metrics:
         self.applies = counter("applies", "Applied configurations", "outcome")
         self.overrides = counter("overrides", "Overrides set, cleared and ended by time", "change")
         self.streams = gauge("streams", "Open streams", "service")
-        self.order = gauge("order", "The order in force, part by part", "part")
+        self.order = gauge("order", "The order in force, number by number", "number")
         self.silent_agents = gauge("silent_agents", "Agents with a register that were not heard for three beats")
         self.alarms = gauge("alarms", "Alarms in force")
         self.apply_seconds = Histogram(

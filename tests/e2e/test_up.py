@@ -127,6 +127,8 @@ async def test_it_is_ready_and_shows_the_metrics_of_every_part(world: World) -> 
     _, metrics = await world.page("/metrics")
     for part in ("coordinator", "dns", "agent us", "agent eu"):
         assert f'part="{part}"' in metrics
+    series = [line.rpartition(" ")[0] for line in metrics.splitlines() if not line.startswith("#")]
+    assert sorted(set(series)) == sorted(series), "a series that stands twice is refused by Prometheus"
 
 
 async def test_status_says_who_serves_what_with_evidence(world: World) -> None:

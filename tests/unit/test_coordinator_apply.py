@@ -57,7 +57,7 @@ async def test_a_configuration_takes_force(running: Running) -> None:
     assert config.files[1].text == ""
     assert config.files[1].sha256 == sha256(places()).digest()
     assert running.count("applies_total", outcome="applied") == 1
-    assert running.count("order", part="config") == 1
+    assert running.count("order", number="config") == 1
 
 
 async def test_what_the_coordinator_holds_is_not_sent_again(running: Running) -> None:

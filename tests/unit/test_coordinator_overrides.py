@@ -71,7 +71,7 @@ async def test_from_set_to_cleared(running: Running) -> None:
         assert dns.directives.overrides == ()
     assert running.count("overrides_total", change="set") == 2
     assert running.count("overrides_total", change="cleared") == 1
-    assert running.count("order", part="directive") == 3
+    assert running.count("order", number="directive") == 3
 
 
 async def test_overrides_stay_sorted_by_scope(running: Running) -> None:

@@ -60,7 +60,7 @@ async def test_ready_once_there_is_a_configuration(running: Running) -> None:
             assert answer.status == 200
         async with session.get(f"{url}/metrics") as answer:
             text = await answer.text()
-    assert 'gslb_coordinator_order{part="config"} 1.0' in text
+    assert 'gslb_coordinator_order{number="config"} 1.0' in text
     assert 'gslb_coordinator_applies_total{outcome="applied"} 1.0' in text
 
 
