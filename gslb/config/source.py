@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -23,6 +24,10 @@ class FileSource(Protocol):
 
     def glob(self, pattern: str) -> tuple[str, ...]:
         """Paths that match, sorted; `*`, `?` and `[...]` stay within one folder and skip hidden files."""
+        ...
+
+    def has(self, path: str) -> bool:
+        """Whether there is such a file, for those that are too large to be read here."""
         ...
 
 
@@ -46,6 +51,10 @@ class DiskSource:
         found = glob(pattern, root_dir=self.root)  # noqa: PTH207 - Path.glob would match hidden files too
         return tuple(sorted(normpath(path) for path in found))
 
+    def has(self, path: str) -> bool:
+        full = self.root / path
+        return full.is_file() and os.access(full, os.R_OK)
+
 
 @dataclass(frozen=True, slots=True)
 class BundleSource:
@@ -63,6 +72,9 @@ class BundleSource:
 
     def glob(self, pattern: str) -> tuple[str, ...]:
         return tuple(sorted(path for path in self.files if _matches(path, pattern)))
+
+    def has(self, path: str) -> bool:
+        return path in self.files
 
 
 def _matches(path: str, pattern: str) -> bool:

@@ -344,7 +344,9 @@ services: [{name: w.g.example, pools: [eu], policy: x}]
 
 
 def test_geo_databases_are_relative_to_the_file_that_names_them() -> None:
-    loaded = read(f"include: sub/geo.yaml\n{BASE}", **{"sub/geo.yaml": "geo: {database: [City.mmdb, /var/ASN.mmdb]}"})
+    databases = {"sub/City.mmdb": "", "/var/ASN.mmdb": ""}
+    names = {"sub/geo.yaml": "geo: {database: [City.mmdb, /var/ASN.mmdb]}"}
+    loaded = read(f"include: sub/geo.yaml\n{BASE}", **names, **databases)
     assert loaded.model.geo.databases == ("sub/City.mmdb", "/var/ASN.mmdb")
     assert loaded.files == ("gslb.yaml", "sub/geo.yaml")
 

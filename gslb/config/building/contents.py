@@ -14,6 +14,8 @@ from gslb.core.names import Name
 
 _MAX_RRSET_BYTES = 60_000
 _RR_BYTES = 12
+_MAX_DELEGATED_TO = 13
+"""So that a referral with all its glue stays small (the root has as many)."""
 _ADDRESSES = frozenset({A, AAAA})
 
 
@@ -162,6 +164,12 @@ class _Contents:
         if sum(len(record.rdata) + _RR_BYTES for record in records) > _MAX_RRSET_BYTES:
             self.problems.error(
                 records[0].mark, f"`{owner}` {type_name(rrtype)} does not fit into a DNS message: remove some records"
+            )
+
+        if rrtype == NS and owner in self.cuts and len(records) > _MAX_DELEGATED_TO:
+            self.problems.error(
+                records[_MAX_DELEGATED_TO].mark,
+                f"`{owner}` is delegated to {len(records)} nameservers: at most {_MAX_DELEGATED_TO}, remove some",
             )
 
     def _check_glue(self, records: list[Record]) -> None:

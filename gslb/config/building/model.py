@@ -29,7 +29,7 @@ def build_model(config: Config, files: Files, problems: Problems) -> Model:
     services = ServiceBuilder(
         config=config, zones=zones, monitors=monitors, servers=servers, policies=policies, problems=problems
     ).build()
-    geo = build_geo(config, problems)
+    geo = build_geo(config, files.source, problems)
     chains = policies.registry.values()
     if not config.zones and not problems.has_errors():
         problems.error(config.start, "there is no zone to answer for: add `zones`")

@@ -10,7 +10,7 @@ from gslb.config.nodes import place
 from gslb.config.parse import Config
 from gslb.config.problems import Mark, Problems
 from gslb.config.schema.sites import Location
-from gslb.config.source import beside
+from gslb.config.source import FileSource, beside
 from gslb.core.model import EcsTrust, GeoSources, IPNetwork, OwnPrefix, Site
 from gslb.core.model import Location as Point
 
@@ -28,7 +28,7 @@ def build_sites(config: Config, problems: Problems) -> Registry[Site]:
     return found
 
 
-def build_geo(config: Config, problems: Problems) -> GeoSources:
+def build_geo(config: Config, source: FileSource, problems: Problems) -> GeoSources:
     geo, node = config.geo.value, config.geo.node
     first: dict[IPNetwork, Mark] = {}
     for number, prefix in enumerate(geo.prefixes):
@@ -36,8 +36,14 @@ def build_geo(config: Config, problems: Problems) -> GeoSources:
         if prefix.cidr in first:
             problems.error(mark, f"prefix {prefix.cidr} stands twice, first at {first[prefix.cidr]}: keep one")
         first.setdefault(prefix.cidr, mark)
+    databases = []
+    for number, path in enumerate(geo.database):
+        mark = place(node, "database", number)
+        databases.append(beside(path, mark.file))
+        if not source.has(databases[-1]):
+            problems.error(mark, f"there is no file `{databases[-1]}` that can be read: correct the path or the file")
     return GeoSources(
-        databases=tuple(beside(path, place(node, "database", number).file) for number, path in enumerate(geo.database)),
+        databases=tuple(databases),
         prefixes=tuple(
             OwnPrefix(
                 network=prefix.cidr,

@@ -20,6 +20,7 @@ def warn(config: Config, model: Model, problems: Problems) -> None:
     _warn_locations(config, model, problems)
     _warn_weights(config, model, problems)
     _warn_certificates(config, model, problems)
+    _warn_unprobed(config, model, problems)
 
 
 def _warn_unused(config: Config, model: Model, problems: Problems) -> None:
@@ -107,6 +108,19 @@ def _warn_certificates(config: Config, model: Model, problems: Problems) -> None
                 place(item.node, "tls"),
                 f"monitor `{monitor.name}` looks for the members' addresses in their certificates: "
                 "add the name to find there as `host` or `sni`, or `verify: false`",
+            )
+
+
+def _warn_unprobed(config: Config, model: Model, problems: Problems) -> None:
+    """Nobody stands beside a pool without a site, so a service's monitor does not reach it."""
+    placed = {pool.name for pool in model.pools if pool.site is not None}
+    for item in config.services:
+        service = item.value
+        if service.monitor is not None and placed.isdisjoint(bound.pool for bound in service.pools):
+            problems.warn(
+                place(item.node, "monitor"),
+                f"none of the pools has a `site`, so nothing is probed with `{service.monitor}`: remove it, "
+                "or say where the pools stand",
             )
 
 

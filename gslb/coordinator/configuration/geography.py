@@ -49,7 +49,7 @@ class Geography:
 
         Raises ConfigErrors; InvalidSnapshot where a map cannot be put into chunks.
         """
-        table_key = _TableKey(_databases(model, digests), model.geo.prefixes)
+        table_key = _TableKey(tuple(digests[path] for path in model.geo.databases), model.geo.prefixes)
         keys = {policy.name: _MapKey(policy, bound_sites(model, policy), table_key) for policy in model.policies}
         missing = [policy for policy in model.policies if keys[policy.name] not in self._cuts]
         if missing:
@@ -69,10 +69,3 @@ class Geography:
                 name = names.get(error.path, str(error.path))
                 raise ConfigErrors([Problem(name, 0, 0, f"geo database: {error.reason}")]) from error
         return self._table[1]
-
-
-def _databases(model: Model, digests: Mapping[str, bytes]) -> tuple[bytes, ...]:
-    missing = [path for path in model.geo.databases if path not in digests]
-    if missing:
-        raise ConfigErrors(Problem(path, 0, 0, "geo database: it was not sent along: offer it too") for path in missing)
-    return tuple(digests[path] for path in model.geo.databases)
