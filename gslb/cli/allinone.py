@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, MutableMapping
+from collections.abc import Awaitable, Callable, Coroutine, MutableMapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from functools import partial
@@ -86,15 +86,15 @@ async def run(options: Options, on_ready: Callable[[Up], None]) -> None:
             page = http.serve(host, port, merged_registry(registries), together.missing)
             metrics = SocketAddress(host, await stack.enter_async_context(page))
         admin = await together.start_coordinator()
+        listen = await together.start_dns(admin)  # answers as before until the file is read
         stub = AdminStub(await stack.enter_async_context(rpc.channel(str(admin))))
-        problems = await _apply(stub, options.config)
+        problems = await together.configured(_apply(stub, options.config))
         if problems and await _revision(stub) == 0:
             raise CannotStart(problems)
-        listen = await together.start_dns(admin)
         on_ready(Up(listen=listen, admin=admin, metrics=metrics, problems=problems))
         if options.watch:
-            together.group.create_task(_watch(stub, options.config))
-        await together.follow_sites(stub, admin)
+            together.group.create_task(keep_running("watch", partial(_watch, stub, options.config)))
+        await keep_running("sites", partial(together.follow_sites, stub, admin))
 
 
 class Together:
@@ -106,7 +106,8 @@ class Together:
         self.group = group
         self._options = options
         self._registries = registries
-        self._starting: set[str] = set()
+        self._starting = {"configuration"}
+        self._agents: dict[str, asyncio.Task[None]] = {}
 
     def missing(self) -> str | None:
         """What is not up yet."""
@@ -130,17 +131,25 @@ class Together:
         await self._start("dns", partial(dns.run, settings), ready)
         return ready.result().listen
 
+    async def configured(self, applying: Awaitable[Bound]) -> Bound:
+        """What the first apply results in."""
+        result = await applying
+        self._starting.discard("configuration")
+        return result
+
     async def follow_sites(self, stub: AdminAsyncStub, admin: SocketAddress) -> None:
         """An agent for every site of the configuration in force, also of one that others apply; until cancelled."""
-        running: set[str] = set()
         revision = 0
         while True:
-            if (now := await _revision(stub)) != revision:
+            if (now := await _revision(stub)) not in (0, revision):
+                sites = frozenset(await _sites(stub))
+                for site in sites - self._agents.keys():
+                    part = self._keep(_agent_name(site), self._agent(site, admin))
+                    self._agents[site] = self.group.create_task(part)
+                for site in self._agents.keys() - sites:
+                    self._agents.pop(site).cancel()
+                    self._registries.pop(_agent_name(site), None)
                 revision = now
-                for site in await _sites(stub):
-                    if site not in running:
-                        running.add(site)
-                        self.group.create_task(self._keep(f"agent {site}", self._agent(site, admin)))
             await asyncio.sleep(LOOK_S)
 
     def _agent(self, site: str, admin: SocketAddress) -> Part:
@@ -176,41 +185,52 @@ class Together:
         await keep_running(name, once, is_fatal)
 
 
+def _agent_name(site: str) -> str:
+    return f"agent {site}"
+
+
 async def _apply(stub: AdminAsyncStub, config: Path) -> tuple[Problem, ...]:
-    """Put the file in force; its problems, if it was refused."""
+    """Put the file in force, if it is not; the problems, if it was refused."""
     try:
         loaded = await asyncio.to_thread(applying.read, config)
         result = await applying.apply(stub, config, loaded, applying.Change(author=client.whoami(), message="gslb up"))
     except ConfigErrors as errors:
         return errors.problems
-    except OSError as error:
-        return (Problem(file=config.name, line=1, column=1, text=f"cannot be read: {error}"),)
+    except grpc.aio.AioRpcError as error:
+        return (Problem(file=config.name, line=1, column=1, text=f"cannot be applied: {error.details()}"),)
+    except (applying.CoordinatorGone, OSError) as error:
+        return (Problem(file=config.name, line=1, column=1, text=f"cannot be applied: {error}"),)
     return result.problems if isinstance(result, applying.Refusal) else ()
 
 
 async def _watch(stub: AdminAsyncStub, config: Path) -> None:
     """Apply again whenever the file, or what it names, changes; a bad state is logged and what runs goes on."""
     log = get_logger("up")
-    async for _ in awatch(*_watched(config)):
-        try:
+    folders = _folders(config, set())
+    while True:
+        # not what is below: there may be our own data, which changes all the time
+        async for _ in awatch(*folders, recursive=False):
             problems = await _apply(stub, config)
-        except grpc.aio.AioRpcError as error:
-            log.error("cannot apply", reason=error.details())
-            continue
-        for problem in problems:
-            log.error("configuration refused", problem=str(problem))
-        if not problems:
-            log.info("configuration applied", revision=await _revision(stub))
+            for problem in problems:
+                log.error("configuration refused", problem=str(problem))
+            now = await asyncio.to_thread(_folders, config, folders)
+            if now != folders:
+                folders = now
+                break
 
 
-def _watched(config: Path) -> set[Path]:
-    """Folders of the file and of all that it names: editors replace files, so the folder is what to watch."""
+def _folders(config: Path, before: set[Path]) -> set[Path]:
+    """Folders of the file and of all that it names: editors replace files, so the folder is what to watch.
+
+    `before`: what was watched; it counts while the file is wrong and does not say all that it names.
+    """
     try:
         loaded = applying.read(config)
-    except ConfigErrors:
-        return {config.parent}
-    named = (*loaded.files, *loaded.model.geo.databases)
-    return {config.parent, *((config.parent / name).parent for name in named)}
+        named, found = {*loaded.files, *loaded.model.geo.databases}, {config.parent}
+    except ConfigErrors as errors:
+        named, found = {problem.file for problem in errors.problems}, {config.parent, *before}
+    found |= {(config.parent / name).parent for name in named}
+    return {folder for folder in found if folder.is_dir()}
 
 
 async def _revision(stub: AdminAsyncStub) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import sys
+import os
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, TypeVar
 
@@ -11,6 +11,7 @@ import click
 import grpc
 
 from gslb.api.v1.admin_pb2_grpc import AdminStub
+from gslb.core.errors import GslbError
 from gslb.runtime import rpc
 from gslb.runtime.addresses import SocketAddress
 
@@ -28,6 +29,8 @@ def call(admin: SocketAddress, use: Callable[[AdminAsyncStub], Awaitable[Answer]
         return asyncio.run(_call(admin, use))
     except grpc.aio.AioRpcError as error:
         raise click.ClickException(explain_failure(admin, error)) from None
+    except (GslbError, OSError) as error:
+        raise click.ClickException(str(error)) from None
 
 
 async def _call(admin: SocketAddress, use: Callable[[AdminAsyncStub], Awaitable[Answer]]) -> Answer:
@@ -52,6 +55,7 @@ def whoami() -> str:
     import socket
 
     try:
-        return f"{getpass.getuser()}@{socket.gethostname()}"
-    except OSError:
-        return f"{sys.argv[0]}@{socket.gethostname()}"
+        user = getpass.getuser()
+    except (KeyError, OSError):  # a user without a name, as in many containers
+        user = f"uid{os.getuid()}"
+    return f"{user}@{socket.gethostname()}"

@@ -198,6 +198,23 @@ async def test_a_changed_file_is_taken_up_while_watching(world: World) -> None:
     await world.until_answered(LONDON, EU)
 
 
+async def test_a_site_comes_and_goes_with_its_agent(world: World) -> None:
+    async def has_agent() -> bool:
+        return 'part="agent ap"' in (await world.page("/metrics"))[1]
+
+    async def has_none() -> bool:
+        return not await has_agent()
+
+    world.config.write_text(configuration(world.http, "nearest").replace("sites:", "include: more/*.yaml\nsites:"))
+    (world.folder / "more").mkdir()
+    (world.folder / "more" / "site.yaml").write_text("sites: [{name: ap")
+    world.config.touch()
+    (world.folder / "more" / "site.yaml").write_text("sites: [{name: ap}]")
+    await eventually("an agent for the new site", has_agent, children=world.children)
+    world.write("nearest")
+    await eventually("the end of its agent", has_none, children=world.children)
+
+
 async def test_interrupted_it_ends_well_and_starts_again_with_what_it_knew(world: World) -> None:
     assert world.gslb("drain", "site", "eu", "--why", "kept").returncode == 0
     process = world.children.running.pop("up")
