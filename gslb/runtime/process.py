@@ -5,7 +5,11 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import threading
 from collections.abc import Coroutine
+
+END_WITHIN_S = 1.5
+"""After a signal. Then threads that still work are left behind: what was acknowledged survives even SIGKILL."""
 
 
 def run(main: Coroutine[object, object, None]) -> int:
@@ -24,6 +28,13 @@ def _first(error: BaseException) -> BaseException:
     return _first(error.exceptions[0]) if isinstance(error, BaseExceptionGroup) else error
 
 
+def _end_anyway() -> None:
+    """In a thread, since the event loop is over before the last threads are."""
+    timer = threading.Timer(END_WITHIN_S, os._exit, args=(0,))
+    timer.daemon = True
+    timer.start()
+
+
 async def _until_signal(main: Coroutine[object, object, None]) -> int:
     loop = asyncio.get_running_loop()
     task = asyncio.ensure_future(main)
@@ -35,6 +46,7 @@ async def _until_signal(main: Coroutine[object, object, None]) -> int:
             os._exit(130)
         asked = True
         task.cancel()
+        _end_anyway()
 
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop)
