@@ -300,4 +300,5 @@ class DnsServer:
                     self.updates.append(report)
                     self.facts = merge(self.facts, report)
             case "beat":
+                self.greeted = True
                 self.beats.append(message.beat)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import MappingProxyType
 
 import pytest
 from prometheus_client import CollectorRegistry
 
 from gslb.api.v1 import health_pb2
+from gslb.codec.facts import load_order
 from gslb.codec.snapshot import Bundle
-from gslb.coordinator.admin.alarms import raise_alarms
+from gslb.coordinator.admin.alarms import MAX_SERVICES, raise_alarms
 from gslb.coordinator.admin.decider import Concluded, Decider
 from gslb.coordinator.metrics import Metrics
 from gslb.coordinator.relay.agents import MAX_AGENTS_PER_SITE, Agents, Evidence
@@ -21,6 +23,7 @@ from gslb.core.compile import compile_snapshot
 from gslb.core.directives import Directives
 from gslb.core.facts import AgentId, Report
 from gslb.core.model import EcsTrust, GeoSources, Model
+from gslb.core.names import Name
 from gslb.core.order import Order
 
 US1, US2 = AgentId("us/a1"), AgentId("us/a2")
@@ -233,3 +236,44 @@ def test_evidence_belongs_to_its_layout() -> None:
     assert agents.witness(US1, b"layout-2", 2, [(1, item)]) == 0
     assert agents.evidence(US1, b"layout-1", 0) is None
     assert agents.witness(US2, b"layout-1", 2, [(0, item)]) == 0
+
+
+async def test_without_a_configuration_nothing_is_directed() -> None:
+    hub = make_hub(Clock())
+    drained = Directives(revision=1, overrides=())
+    with hub.subscribed() as outbox:
+        hub.direct(drained)
+        hub.beat()
+        assert (await outbox.next()).WhichOneof("message") == "beat"
+        hub.publish(publication(1, "us"))
+        sent = [await outbox.next() for _ in range(2)]
+        assert [message.WhichOneof("message") for message in sent] == ["directives", "manifest"]
+        assert load_order(sent[0].directives.order) == Order(7, 1, 1)
+        hub.publish(publication(2, "us"))
+        assert (await outbox.next()).WhichOneof("message") == "manifest"
+
+
+async def test_a_dns_server_with_more_than_the_store_holds_is_an_alarm() -> None:
+    clock = Clock()
+    hub = make_hub(clock)
+    hub.publish(publication(3))
+    decider = Decider(hub)
+    server = hub.dns_servers.connect("d", "python", "1", Order(7, 3, 0))
+    assert server is not None
+    assert await alarms(hub, decider, clock) == ()
+    hub.dns_servers.status(server, Order(8, 1, 0), b"", 0)
+    (alarm,) = await alarms(hub, decider, clock)
+    assert alarm.startswith("dns server d serves 8.1.0 and takes nothing from here, where 7.3.0 is in force")
+
+
+async def test_services_that_fail_together_are_not_all_listed() -> None:
+    clock = Clock()
+    hub = make_hub(clock)
+    hub.publish(publication(1))
+    concluded = await Decider(hub).conclude()
+    assert concluded is not None
+    down = frozenset(Name.from_text(f"s{number:03}.g.example") for number in range(MAX_SERVICES + 5))
+    listed = raise_alarms(hub, replace(concluded, decision=replace(concluded.decision, down=down)), "", clock())
+    assert len(listed) == MAX_SERVICES + 1
+    assert listed[0].startswith("service s000.g.example:")
+    assert listed[-1].startswith("5 more services:")

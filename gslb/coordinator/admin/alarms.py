@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from gslb.coordinator.admin.decider import Concluded
 from gslb.coordinator.relay.hub import Hub
 
+MAX_SERVICES = 100
+"""That are listed one by one when they fail together."""
 DIFFERS_AFTER_S = 3.0
 """How long a dns server's decision may differ from the coordinator's while a change spreads."""
 
@@ -21,8 +23,11 @@ def raise_alarms(hub: Hub, concluded: Concluded | None, broken: str, now_s: floa
 
 
 def _services(concluded: Concluded) -> Iterator[str]:
-    for name in sorted(concluded.decision.down):
+    down = sorted(concluded.decision.down)
+    for name in down[:MAX_SERVICES]:
         yield f"service {name}: nothing that serves is left for some of its clients, `all_down` is in force"
+    if len(down) > MAX_SERVICES:
+        yield f"{len(down) - MAX_SERVICES} more services: nothing that serves is left, `all_down` is in force"
 
 
 def _agents(hub: Hub, concluded: Concluded) -> Iterator[str]:
@@ -45,6 +50,12 @@ def _dns_servers(hub: Hub, now_s: float) -> Iterator[str]:
         if server.refused is not None:
             order, reason = server.refused
             yield f"dns server {server.name} refused {order} and goes on with {server.order}: {reason}"
+        if server.streams and server.order > hub.order:
+            yield (
+                f"dns server {server.name} serves {server.order} and takes nothing from here, where {hub.order} is in"
+                " force: this store is older or another one; bring the newer one back, or start that dns server with"
+                " an empty data folder"
+            )
         if server.differs_since_s is not None and now_s - server.differs_since_s > DIFFERS_AFTER_S:
             yield (
                 f"dns server {server.name} decides otherwise than this coordinator from the same order for"

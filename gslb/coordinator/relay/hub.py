@@ -72,6 +72,8 @@ class Hub:
         self.agents.keep_sites(publication.assignments)
         self._keep_registers()
         for outbox in self._outboxes:
+            if self._before is None:
+                outbox.directives(self._directions())
             outbox.manifest(self._manifest(publication))
         self._metrics.show_order(self.order)
         published, self._published = self._published, asyncio.Event()
@@ -82,7 +84,7 @@ class Hub:
         if directives.revision <= self._directives.revision and directives != self._directives:
             raise ValueError(f"directives {directives.revision} are not above {self._directives.revision}")
         self._directives = directives
-        for outbox in self._outboxes:
+        for outbox in self._outboxes if self._publication is not None else ():
             outbox.directives(self._directions())
         self._metrics.show_order(self.order)
 
@@ -127,11 +129,14 @@ class Hub:
 
     @contextmanager
     def subscribed(self) -> Iterator[Outbox]:
-        """An outbox that holds everything to begin with, and gets every change while the context lasts."""
+        """An outbox that holds everything to begin with, and gets every change while the context lasts.
+
+        Without a configuration there is nothing to direct: an emptied store must not end drains that dns servers know.
+        """
         outbox = Outbox()
         outbox.reports(self._facts.reports.values())
-        outbox.directives(self._directions())
         if self._publication is not None:
+            outbox.directives(self._directions())
             outbox.manifest(self._manifest(self._publication))
         self._outboxes.add(outbox)
         try:
