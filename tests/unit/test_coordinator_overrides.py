@@ -7,7 +7,7 @@ from pathlib import Path
 
 import grpc
 import pytest
-from support.coordinators import UP, Running, coordinator
+from support.coordinators import CONFIG, UP, Running, coordinator, files
 
 from gslb.api.v1 import admin_pb2 as pb
 from gslb.api.v1 import facts_pb2
@@ -177,6 +177,16 @@ async def test_without_the_store_nothing_changes_and_failover_goes_on(
             await dns.until(lambda: bool(dns.updates) and len(dns.beats) >= 2)
             assert [override.scope.name for override in dns.directives.overrides] == ["eu"]
     assert (await put(running, SITE, "us")).order.directive >= 2
+
+
+async def test_an_override_of_what_has_left_the_configuration_is_an_alarm(running: Running) -> None:
+    await put(running, MEMBER, "web-us/us1")
+    assert not any("us1" in alarm for alarm in (await running.status()).alarms)
+    await running.applied(files(CONFIG.replace("name: us1,", "name: us9,")))
+    (alarm,) = (alarm for alarm in (await running.status()).alarms if "us1" in alarm)
+    assert alarm.startswith("the drain of member web-us/us1 is of nothing in the configuration: clear it")
+    assert (await clear(running, MEMBER, "web-us/us1")).order.directive == 2
+    assert not any("us1" in alarm for alarm in (await running.status()).alarms)
 
 
 async def test_a_lost_race_is_run_again(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from gslb.coordinator.admin.decider import Concluded
+from gslb.coordinator.admin.scopes import has_scope
 from gslb.coordinator.relay.hub import Hub
 
 MAX_SERVICES = 100
@@ -19,6 +20,7 @@ def raise_alarms(hub: Hub, concluded: Concluded | None, broken: str, now_s: floa
     if concluded is not None:
         alarms += _services(concluded)
         alarms += _agents(hub, concluded)
+        alarms += _overrides(hub, concluded)
     return (*alarms, *_dns_servers(hub, now_s))
 
 
@@ -43,6 +45,18 @@ def _agents(hub: Hub, concluded: Concluded) -> Iterator[str]:
     for site, assignment in concluded.publication.assignments.items():
         if assignment.targets and site not in known:
             yield f"site {site}: no agent has been heard"
+
+
+def _overrides(hub: Hub, concluded: Concluded) -> Iterator[str]:
+    """Of what has left the configuration: forgotten, they would meet whoever brings it back."""
+    for override in hub.directives.overrides:
+        scope = override.scope
+        if not has_scope(scope, concluded.snapshot.model):
+            action = override.action.replace("_", " ")
+            yield (
+                f"the {action} of {scope.kind} {scope.name} is of nothing in the configuration: clear it, or it holds"
+                " when that comes back"
+            )
 
 
 def _dns_servers(hub: Hub, now_s: float) -> Iterator[str]:

@@ -19,9 +19,13 @@ MAX_NAMES = 5
 
 def check_scope(scope: Scope, model: Model) -> None:
     """NOT_FOUND, with the nearest known one, for what is not in the configuration."""
-    known = tuple(_known(scope.kind, model))
-    if scope.name not in known:
-        raise not_found(f"no {scope.kind} '{scope.name}' in the configuration{did_you_mean(scope.name, known)}")
+    if not has_scope(scope, model):
+        near = did_you_mean(scope.name, _known(scope.kind, model))
+        raise not_found(f"no {scope.kind} '{scope.name}' in the configuration{near}")
+
+
+def has_scope(scope: Scope, model: Model) -> bool:
+    return scope.name in _known(scope.kind, model)
 
 
 def _known(kind: ScopeKind, model: Model) -> Iterable[str]:
