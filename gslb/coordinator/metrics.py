@@ -17,8 +17,8 @@ class Metrics:
         def gauge(name: str, text: str, *labels: str) -> Gauge:
             return Gauge(f"gslb_coordinator_{name}", text, labels, registry=registry)
 
-        self.reports = counter("reports", "Reports of agents; late ones lost to a newer register", "agent", "outcome")
-        self.relays = counter("relays", "Registers handed to the streams of dns servers", "agent")
+        self.reports = counter("reports", "Reports of agents; late ones lost to a newer register", "site", "outcome")
+        self.relays = counter("relays", "Registers handed to the streams of dns servers", "site")
         self.evidence_dropped = counter("evidence_dropped", "Evidence items that fit no target of the layout")
         self.chunks_unknown = counter("chunks_unknown", "Chunks that dns servers asked for and no manifest names")
         self.acks = counter("acks", "What dns servers said of snapshots and directives", "answer")

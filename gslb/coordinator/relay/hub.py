@@ -104,12 +104,12 @@ class Hub:
             return
         known, merged = self._facts.reports.get(report.agent), merge(self._facts, report)
         outcome = "late" if merged is self._facts else "merged"
-        self._metrics.reports.labels(report.agent, outcome).inc()
+        self._metrics.reports.labels(report.site, outcome).inc()
         self._facts = merged
         if outcome == "merged" and (known is None or known.content != report.content):
             for outbox in self._outboxes:
                 outbox.reports((report,))
-            self._metrics.relays.labels(report.agent).inc(len(self._outboxes))
+            self._metrics.relays.labels(report.site).inc(len(self._outboxes))
         if was_silent:
             self.beat()
 
