@@ -16,6 +16,14 @@ def serve(main: Coroutine[object, object, None], log_level: str) -> NoReturn:
     logs.configure(log_level)
     try:
         status = process.run(main)
-    except (GslbError, OSError) as error:
+    except GslbError as error:
         raise click.ClickException(str(error)) from None
+    except OSError as error:
+        raise click.ClickException(_sentence(error)) from None
     raise SystemExit(status)
+
+
+def _sentence(error: OSError) -> str:
+    """Without its number, which says nothing to people."""
+    where = f"{error.filename}: " if error.filename is not None else ""
+    return where + (error.strerror or str(error))

@@ -51,7 +51,8 @@ class Stage:
         self._start("coordinator", "coordinator", "--admin", f"127.0.0.1:{self.admin_port}")
 
     def start_agent(self, site: str) -> None:
-        self._start(f"agent-{site}", "agent", "--site", site, "--coordinator", f"127.0.0.1:{self.admin_port}")
+        ours = ("--site", site, "--name", "agent", "--coordinator", f"127.0.0.1:{self.admin_port}")
+        self._start(f"agent-{site}", "agent", *ours)
 
     def start_dns(self, name: str) -> None:
         ours = ("--listen", f"127.0.0.1:{self.dns_ports[name]}", "--coordinator", f"127.0.0.1:{self.admin_port}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from pathlib import Path
 
 import click
@@ -13,7 +14,9 @@ from gslb.runtime.addresses import SocketAddress
 
 @click.command()
 @click.option("--site", required=True, help="The site it stands at, as in the configuration.")
-@click.option("--name", default="agent", show_default=True, help="Tells several agents of one site apart.")
+@click.option(
+    "--name", default=socket.gethostname, help="Tells several agents of one site apart (default: this host's name)."
+)
 @options.coordinators
 @options.data
 @options.metrics
