@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
 
-from gslb.config.jsonschema import json_schema
+from gslb.config.jsonschema import described_schema
 
 BEGIN = "<!-- reference: made from the schema, do not edit -->\n"
 END = "<!-- reference: end -->\n"
@@ -25,7 +25,7 @@ Schema = Mapping[str, object]
 
 def markdown() -> str:
     """A table for every mapping of the schema, from the outermost inwards."""
-    schema = json_schema()
+    schema = described_schema()
     blocks = _Blocks(cast("Mapping[str, Schema]", schema["$defs"]))
     blocks.find(schema, "")
     tables = [_table(_TOP, schema, blocks)]
@@ -88,7 +88,7 @@ def _shape(schema: Schema, blocks: _Blocks) -> str:
     if "$ref" in schema:
         path = blocks.paths.get(_name(schema))
         return f"[mapping](#{re.sub(r'[^a-z0-9_-]', '', path)})" if path is not None else "no options"
-    if choices := schema.get("anyOf") or schema.get("oneOf"):
+    if choices := schema.get("anyOf"):
         parts = cast("list[Schema]", choices)
         shapes = ["a list of such" if part.get("items") in parts else _shape(part, blocks) for part in parts]
         return ", or ".join(dict.fromkeys(shapes))

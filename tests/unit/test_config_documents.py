@@ -7,6 +7,8 @@ import os
 from pathlib import Path
 
 import pytest
+import yaml
+from jsonschema import Draft202012Validator
 
 from gslb.config import DiskSource, json_schema, load
 from gslb.config import limits as bounds
@@ -50,12 +52,38 @@ def test_the_json_schema_describes_every_key() -> None:
     text = json.dumps(schema)
     assert json.loads(text)["title"] == "GSLB configuration"
     assert '"null"' not in text
-    definitions = schema["$defs"]
-    assert isinstance(definitions, dict)
+    definitions = dict(schema["$defs"])
+    assert definitions.pop("Service")["if"] == {"required": ["for_each"]}
     for definition in (schema, *definitions.values()):
         assert definition["additionalProperties"] is False
         for key, value in definition["properties"].items():
             assert value.get("description"), key
+
+
+def schema_errors(text: str) -> list[str]:
+    """What a program that knows nothing but the JSON Schema has against a file."""
+    return [error.message for error in Draft202012Validator(json_schema()).iter_errors(yaml.safe_load(text))]
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "examples").rglob("*.yaml")), ids=lambda path: path.name)
+def test_the_json_schema_accepts_the_examples(path: Path) -> None:
+    Draft202012Validator.check_schema(json_schema())
+    assert schema_errors(path.read_text("utf-8")) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "zones: [{nmae: x}]",
+        "views: [{name: inside}]",
+        "services: [{name: w.g.example, pools: [a b]}]\nsites: [{name: a b}]",
+        "services: [{name: w.g.example, pools: [a], ttl: 20}]",
+        "services: [{for_each: {a: [b]}, name: '{a}.g.example', pools: ['{a}'], ttll: 20s}]",
+        "policies: [{name: p, steering: [{geo: {rules: [], otherwise: {a: many}}}]}]",
+    ],
+)
+def test_the_json_schema_refuses(text: str) -> None:
+    assert schema_errors(text)
 
 
 def test_defaults_in_the_json_schema_are_of_their_own_type() -> None:
