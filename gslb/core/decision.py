@@ -40,11 +40,6 @@ class PoolKey(NamedTuple):
     family: Family
 
 
-class VectorKey(NamedTuple):
-    key: PoolKey
-    level: Level
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MemberState:
     """`verdict` is the agents' (UP without a monitor), `cause` its evidence; `override` beats it."""

@@ -21,7 +21,6 @@ from gslb.core.decision import Shares
 from gslb.core.names import Name
 
 COHORTS = 4096
-PREFIX_V4_BITS, PREFIX_V6_BITS = 24, 56
 
 _U64 = (1 << 64) - 1
 _COST = [round(-math.log((stratum + 0.5) / COHORTS) * (1 << 24)) for stratum in range(COHORTS)]
