@@ -57,7 +57,7 @@ class Sections(click.Group):
         for section, names in SECTIONS.items():
             with formatter.section(section):
                 commands = [(name, self.get_command(ctx, name)) for name in names]
-                formatter.write_dl([(name, command.get_short_help_str(90)) for name, command in commands if command])
+                formatter.write_dl([(name, command.get_short_help_str(120)) for name, command in commands if command])
 
 
 @click.group(

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import sys
 from pathlib import Path
+from shutil import which
 
 from gslb.cli import screen
 from gslb.demo import world
@@ -34,13 +36,14 @@ async def show(folder: Path, *, keep: bool) -> int:
 
 def _invite(story: Story, stage: Stage) -> None:
     dns, admin = stage.dns_ports[DNS_NAMES[0]], f"--admin 127.0.0.1:{stage.admin_port}"
+    gslb = "gslb" if which("gslb") else str(Path(sys.executable).with_name("gslb"))
     victim = stage.children.running[world.SERVERS[0].name].pid
     story.title("Still running; Ctrl-C ends it. Try:")
     for line in (
         f"dig @127.0.0.1 -p {dns} {world.SERVICE} +subnet=81.2.69.0/24",
-        f"gslb status {admin}",
-        f"gslb explain {world.SERVICE} --client 8.8.8.0/24 {admin}",
-        f"gslb drain site {world.PLACES[0].site} --why lunch {admin}",
+        f"{gslb} status {admin}",
+        f"{gslb} explain {world.SERVICE} --client 8.8.8.0/24 {admin}",
+        f"{gslb} drain site {world.PLACES[0].site} --why lunch {admin}",
         f"kill -9 {victim}    # {world.SERVERS[0].name}",
         f"cat {stage.config}",
     ):
