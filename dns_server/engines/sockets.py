@@ -13,6 +13,12 @@ from gslb.runtime.addresses import SocketAddress
 UDP_RECEIVE_BUFFER_BYTES = 4 * 1024 * 1024
 BACKLOG = 512
 _TRIES = 20
+_IP_PKTINFO = 8
+"""As in <linux/in.h>; Python has no name for it before 3.14."""
+ARRIVAL_BYTES = socket.CMSG_SPACE(20)
+"""Room for the address at which a packet arrived."""
+
+Ancillary = list[tuple[int, int, bytes]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +54,26 @@ def client_at(host: str, transport: Transport) -> Client:
     return Client(mapped or address, transport)
 
 
+def sent_from(arrival: Ancillary) -> Ancillary:
+    """What makes a reply leave from the address at which its query arrived; nothing where a socket has only one."""
+    for level, kind, data in arrival:
+        if level == socket.IPPROTO_IP and kind == _IP_PKTINFO:  # interface, local address, destination
+            return [(level, kind, bytes(4) + data[4:8] + bytes(4))]
+        if level == socket.IPPROTO_IPV6 and kind == socket.IPV6_PKTINFO:  # destination, interface
+            return [(level, kind, data[:16] + bytes(4))]
+    return []
+
+
+def _tell_arrival(udp: socket.socket) -> None:
+    """A socket for all addresses must say for each packet at which of them it came, or replies leave from another."""
+    if not ip_address(udp.getsockname()[0].partition("%")[0]).is_unspecified:
+        return
+    if udp.family == socket.AF_INET6:
+        udp.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RECVPKTINFO, 1)
+    else:
+        udp.setsockopt(socket.IPPROTO_IP, _IP_PKTINFO, 1)
+
+
 def _bind_one(address: SocketAddress, kind: socket.SocketKind) -> socket.socket:
     family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
     made = socket.socket(family, kind)
@@ -60,6 +86,8 @@ def _bind_one(address: SocketAddress, kind: socket.SocketKind) -> socket.socket:
         else:
             made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, UDP_RECEIVE_BUFFER_BYTES)
         made.bind((address.host, address.port))
+        if kind == socket.SOCK_DGRAM:
+            _tell_arrival(made)
     except OSError as error:
         made.close()
         raise OSError(error.errno, f"cannot listen on {address}: {error.strerror}") from error

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 
 from dns_server.engines.base import Counters
-from dns_server.engines.sockets import client_at
+from dns_server.engines.sockets import ARRIVAL_BYTES, Ancillary, client_at, sent_from
 from dns_server.engines.tcp import Respond
 from gslb.core.answering.source import Transport
 
@@ -25,7 +25,7 @@ class UdpReader:
     def __call__(self) -> None:
         for _ in range(PER_TURN):
             try:
-                packet, peer = self._socket.recvfrom(LONGEST_QUERY_BYTES)
+                packet, arrival, _, peer = self._socket.recvmsg(LONGEST_QUERY_BYTES, ARRIVAL_BYTES)
             except BlockingIOError:
                 return
             except OSError:
@@ -33,11 +33,11 @@ class UdpReader:
                 return
             message = self._respond(packet, client_at(peer[0], Transport.UDP))
             if message is not None:
-                self._send(message, peer)
+                self._send(message, sent_from(arrival), peer)
 
-    def _send(self, message: bytes, peer: tuple[str, int]) -> None:
+    def _send(self, message: bytes, source: Ancillary, peer: tuple[str, int]) -> None:
         """Never waits: a reply that the kernel does not take is lost, as it might be on the way."""
         try:
-            self._socket.sendto(message, peer)
+            self._socket.sendmsg((message,), source, 0, peer)
         except OSError:
             self._counters.dropped["send failed"] += 1

@@ -104,6 +104,23 @@ async def ask_udp(address: SocketAddress, *packets: bytes) -> list[bytes]:
             return [await loop.sock_recv(client, 65_535) for _ in packets]
 
 
+@pytest.mark.parametrize(
+    ("everywhere", "asked"),
+    [("0.0.0.0", "127.0.0.1"), ("0.0.0.0", "127.8.7.6"), ("127.8.7.6", "127.8.7.6"), ("::", "::1")],
+)
+async def test_a_reply_leaves_from_the_address_that_was_asked(start: Start, everywhere: str, asked: str) -> None:
+    running = await start(SocketAddress(everywhere, 0))
+    family = socket.AF_INET6 if ":" in asked else socket.AF_INET
+    loop = asyncio.get_running_loop()
+    with socket.socket(family, socket.SOCK_DGRAM) as client:
+        client.setblocking(False)
+        await loop.sock_sendto(client, QUERY, (asked, running.port))
+        async with asyncio.timeout(DEADLINE_S):
+            reply, source = await loop.sock_recvfrom(client, 4096)
+    assert source[:2] == (asked, running.port)
+    assert dns.message.from_wire(reply).answer
+
+
 async def test_udp_and_tcp_on_ipv4_and_ipv6_at_the_same_port(start: Start) -> None:
     running = await start(LOOPBACK, SocketAddress("::1", 0))
     for address in running.listen:
