@@ -8,6 +8,10 @@ MAX_NODES = 2_000_000
 MAX_SERVICES = 100_000
 MAX_RECORDS = 200_000
 MAX_RULES = 2_000
+MAX_RRSET_BYTES = 60_000
+"""So that an answer with a CNAME or two before it still fits into a DNS message over TCP."""
+RECORD_BYTES = 12
+"""A record without its RDATA."""
 MAX_COMPARISONS = 500_000
 MAX_CANDIDATES = 2_000
 MAX_HINTS = 50

@@ -7,7 +7,7 @@ from textwrap import dedent
 
 import pytest
 
-from gslb.config import BundleSource, Loaded, load
+from gslb.config import BundleSource, ConfigErrors, Loaded, Problem, load
 from gslb.core.model import (
     AllDown,
     AllDownKind,
@@ -361,3 +361,30 @@ pools:
 """
     ).model
     assert model.pools[0].members[0].name == model.pools[1].members[0].name == "a"
+
+
+@pytest.mark.parametrize(
+    ("members", "answers", "all_down", "refused"),
+    [
+        (2142, "all", "nodata", ()),
+        (2143, "all", "nodata", ("all 2143 members of pool `big` do not fit into a DNS message",)),
+        (2143, "64", "nodata", ()),
+        (2143, "1", "{addresses: [%s]}", ("`all_down`: 2143 addresses do not fit into a DNS message",)),
+    ],
+)
+def test_an_answer_that_fits_no_message(members: int, answers: str, all_down: str, refused: tuple[str, ...]) -> None:
+    addresses = [f"10.0.{number // 256}.{number % 256}" for number in range(members)]
+    listed = ", ".join(f"{{name: m{number}, address: {address}}}" for number, address in enumerate(addresses))
+    fallback = all_down.replace("%s", ", ".join(addresses))
+    text = f"""{BASE}
+pools: [{{name: big, members: [{listed}]}}]
+services: [{{name: w.g.example, pools: [big], answers: {answers}, all_down: {fallback}}}]
+"""
+    problems: tuple[Problem, ...] = ()
+    try:
+        read(text)
+    except ConfigErrors as errors:
+        problems = errors.problems
+    assert len(problems) == len(refused)
+    for problem, start in zip(problems, refused, strict=True):
+        assert problem.text.startswith(start)

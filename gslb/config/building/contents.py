@@ -7,13 +7,12 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from gslb.config.building.zones import Draft, Drafts
+from gslb.config.limits import MAX_RRSET_BYTES, RECORD_BYTES
 from gslb.config.problems import Mark, Problems
 from gslb.config.zone.record import AAAA, CNAME, DNAME, DS, NS, A, Record, type_name
 from gslb.core.model import RRset, Zone
 from gslb.core.names import Name
 
-_MAX_RRSET_BYTES = 60_000
-_RR_BYTES = 12
 _MAX_DELEGATED_TO = 13
 """So that a referral with all its glue stays small (the root has as many)."""
 _ADDRESSES = frozenset({A, AAAA})
@@ -161,7 +160,7 @@ class _Contents:
                     record.mark,
                     f"`{owner}` {type_name(rrtype)} has several TTLs, {low}s counts for all: write the same one",
                 )
-        if sum(len(record.rdata) + _RR_BYTES for record in records) > _MAX_RRSET_BYTES:
+        if sum(len(record.rdata) + RECORD_BYTES for record in records) > MAX_RRSET_BYTES:
             self.problems.error(
                 records[0].mark, f"`{owner}` {type_name(rrtype)} does not fit into a DNS message: remove some records"
             )

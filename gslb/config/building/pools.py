@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -27,6 +28,12 @@ class Servers:
         """In which families the pool's members can be answered."""
         found = (self.endpoints.get(member.endpoint) for member in pool.members)
         return frozenset(family for endpoint in found if endpoint is not None for family in endpoint.families())
+
+    def most_addresses(self, pool: Pool) -> int:
+        """How many of its members' addresses one answer may have to carry."""
+        found = (self.endpoints.get(member.endpoint) for member in pool.members)
+        versions = Counter(address.version for one in found if one is not None for address in one.addresses)
+        return max(versions.values(), default=0)
 
 
 def build_servers(config: Config, sites: Registry[Site], monitors: Registry[Monitor], problems: Problems) -> Servers:

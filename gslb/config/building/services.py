@@ -13,6 +13,7 @@ from gslb.config.building.references import check_broken
 from gslb.config.building.registry import Registry
 from gslb.config.building.steering import excluding
 from gslb.config.building.zones import Draft, Drafts
+from gslb.config.limits import MAX_RRSET_BYTES, RECORD_BYTES
 from gslb.config.nodes import Node, locate, place
 from gslb.config.parse import Config, Located
 from gslb.config.problems import Mark, Problems, nearest
@@ -22,6 +23,9 @@ from gslb.core.errors import InvalidName
 from gslb.core.model import AllDown, AllDownKind, Family, Monitor, Policy, Service
 from gslb.core.names import Name
 from gslb.core.steering.stages.round_robin import RoundRobin
+
+MAX_ADDRESSES = MAX_RRSET_BYTES // (RECORD_BYTES + 16)
+"""In one answer; as many as fit of the longer kind."""
 
 
 class Bound(NamedTuple):
@@ -75,6 +79,7 @@ class ServiceBuilder:
             self.monitors.find(block.monitor, place(node, "monitor"))
         all_down = self._all_down(block, node)
         is_host = self._check_families(item, bound, all_down, draft)
+        self._check_sizes(item, bound, all_down)
         if draft is None or policy is None:
             return
         service = Service(
@@ -185,6 +190,27 @@ class ServiceBuilder:
             self.problems.error(place(node, "answers"), "host names are answered one at a time: write 1, or remove it")
         self._check_fallback(block, node, all_down, hosts=True)
         return True
+
+    def _check_sizes(self, item: Located[ServiceBlock], bound: tuple[Bound, ...], all_down: AllDown) -> None:
+        """An RRset is answered as a whole or not at all, so it must fit into a message."""
+        block, node = item.value, item.node
+        at = place(node, "all_down") if block.all_down is not None else place(node, "name")
+        if len(all_down.addresses) > MAX_ADDRESSES:
+            count = len(all_down.addresses)
+            self.problems.error(at, f"`all_down`: {count} addresses do not fit into a DNS message: remove some")
+        if self._answers(block) != 0:
+            return
+        answered = {binding.pool: binding.mark for binding in bound}
+        if all_down.pool is not None:
+            answered.setdefault(all_down.pool, at)
+        for name, mark in answered.items():
+            pool = self.servers.pools.get(name)
+            if pool is not None and len(pool.members) > MAX_ADDRESSES < self.servers.most_addresses(pool):
+                self.problems.error(
+                    mark,
+                    f"all {len(pool.members)} members of pool `{name}` do not fit into a DNS message: "
+                    "write `answers: 64`, or make smaller pools",
+                )
 
     def _check_fallback(self, block: ServiceBlock, node: Node, all_down: AllDown, *, hosts: bool) -> None:
         mark = place(node, "all_down") if block.all_down is not None else place(node, "name")
