@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, MutableMapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, MutableMapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from functools import partial
@@ -206,31 +206,50 @@ async def _apply(stub: AdminAsyncStub, config: Path) -> tuple[Problem, ...]:
 async def _watch(stub: AdminAsyncStub, config: Path) -> None:
     """Apply again whenever the file, or what it names, changes; a bad state is logged and what runs goes on."""
     log = get_logger("up")
-    folders = _folders(config, set())
+    files = await asyncio.to_thread(_named, config, frozenset())
+    state = _state(files)
     while True:
-        # not what is below: there may be our own data, which changes all the time
+        folders = _folders(files)
         async for _ in awatch(*folders, recursive=False):
-            problems = await _apply(stub, config)
-            for problem in problems:
+            before, state = state, _state(files)
+            if state == before:  # something else that lies there, such as our own log
+                continue
+            for problem in await _apply(stub, config):
                 log.error("configuration refused", problem=str(problem))
-            now = await asyncio.to_thread(_folders, config, folders)
-            if now != folders:
-                folders = now
+            named = await asyncio.to_thread(_named, config, files)
+            if named != files:
+                files, state = named, frozenset()  # what changed meanwhile shows at the next event
+            if _folders(files) != folders:
                 break
 
 
-def _folders(config: Path, before: set[Path]) -> set[Path]:
-    """Folders of the file and of all that it names: editors replace files, so the folder is what to watch.
-
-    `before`: what was watched; it counts while the file is wrong and does not say all that it names.
-    """
+def _named(config: Path, before: frozenset[Path]) -> frozenset[Path]:
+    """The file and all that it names. `before`: counts too while the file is wrong and does not say all."""
     try:
         loaded = applying.read(config)
-        named, found = {*loaded.files, *loaded.model.geo.databases}, {config.parent}
+        named, kept = {*loaded.files, *loaded.model.geo.databases}, frozenset[Path]()
     except ConfigErrors as errors:
-        named, found = {problem.file for problem in errors.problems}, {config.parent, *before}
-    found |= {(config.parent / name).parent for name in named}
-    return {folder for folder in found if folder.is_dir()}
+        named, kept = {problem.file for problem in errors.problems}, before
+    return kept | {config} | {config.parent / name for name in named}
+
+
+def _folders(files: Iterable[Path]) -> set[Path]:
+    """Editors replace files, so the folder is what to watch. Not what is below: our own data may lie there."""
+    return {file.parent for file in files if file.parent.is_dir()}
+
+
+def _state(files: frozenset[Path]) -> frozenset[tuple[str, int, int]]:
+    """Differs when one of `files` has changed, or something has come or gone beside them."""
+    beside = ((str(path), 0, 0) for folder in _folders(files) for path in folder.iterdir() if path not in files)
+    return frozenset((*beside, *((str(file), *_stamp(file)) for file in files)))
+
+
+def _stamp(file: Path) -> tuple[int, int]:
+    try:
+        found = file.stat()
+    except OSError:
+        return (0, 0)
+    return (found.st_mtime_ns, found.st_size)
 
 
 async def _revision(stub: AdminAsyncStub) -> int:

@@ -198,6 +198,25 @@ async def test_a_changed_file_is_taken_up_while_watching(world: World) -> None:
     await world.until_answered(LONDON, EU)
 
 
+async def test_a_wrong_file_is_refused_once_while_its_own_log_grows_beside_it(world: World) -> None:
+    log = world.folder / "up.log"
+    before = log.read_text().count("configuration refused")
+
+    async def refused() -> bool:
+        return log.read_text().count("configuration refused") > before
+
+    fresh = world.folder / "gslb.yaml.new"
+    fresh.write_text(configuration(world.http, "nearest").replace("port:", "prot:", 1))
+    fresh.replace(world.config)
+    await eventually("the refusal", refused, children=world.children)
+    fresh.write_text(configuration(world.http, "priority: [[web-us], [web-eu]]"))
+    fresh.replace(world.config)
+    await world.until_answered(LONDON, US)
+    assert log.read_text().count("configuration refused") == before + 1
+    world.write("nearest")
+    await world.until_answered(LONDON, EU)
+
+
 async def test_a_site_comes_and_goes_with_its_agent(world: World) -> None:
     async def has_agent() -> bool:
         return 'part="agent ap"' in (await world.page("/metrics"))[1]
