@@ -40,7 +40,7 @@ class ClassMap:
     full_v6: RangeMap
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, weakref_slot=True)
 class Snapshot:
     """`model.geo` is emptied: class maps stand for it.
 
