@@ -27,6 +27,6 @@ pub use decision::Decision;
 pub use error::Invalid;
 pub use guard::Guard;
 pub use statics::Static;
-pub use stats::Stats;
+pub use stats::{Counter, Stats};
 pub use tables::Tables;
 pub use view::View;
