@@ -11,7 +11,9 @@ use std::os::fd::{AsRawFd, BorrowedFd};
 use std::ptr::{self, NonNull, addr_of, addr_of_mut};
 use std::slice;
 
-use libc::{c_int, c_uint, cmsghdr, in_pktinfo, in6_pktinfo, iovec, mmsghdr, sockaddr_in, sockaddr_in6, sockaddr_storage};
+use libc::{
+    c_int, c_uint, cmsghdr, in_pktinfo, in6_pktinfo, iovec, mmsghdr, sockaddr_in, sockaddr_in6, sockaddr_storage,
+};
 
 /// Packets a turn.
 pub const BATCH: usize = 32;
@@ -249,11 +251,8 @@ unsafe fn answer_from_where_it_was_asked(header: &libc::msghdr) {
 /// # Errors
 /// Those of `setsockopt`.
 pub fn tell_local_address(socket: BorrowedFd<'_>, is_v6: bool) -> io::Result<()> {
-    let (level, option) = if is_v6 {
-        (libc::IPPROTO_IPV6, libc::IPV6_RECVPKTINFO)
-    } else {
-        (libc::IPPROTO_IP, libc::IP_PKTINFO)
-    };
+    let (level, option) =
+        if is_v6 { (libc::IPPROTO_IPV6, libc::IPV6_RECVPKTINFO) } else { (libc::IPPROTO_IP, libc::IP_PKTINFO) };
     let on: c_int = 1;
     // SAFETY: the value is an int that lives through the call, and its size is given.
     let result = unsafe {

@@ -69,7 +69,13 @@ impl Connection {
         self.try_turn(limits, now, view, responder).unwrap_or(Turn::Done)
     }
 
-    fn try_turn(&mut self, limits: &TcpLimits, now: Instant, view: &View, responder: &mut Responder) -> io::Result<Turn> {
+    fn try_turn(
+        &mut self,
+        limits: &TcpLimits,
+        now: Instant,
+        view: &View,
+        responder: &mut Responder,
+    ) -> io::Result<Turn> {
         self.flush()?;
         let mut at = 0;
         for _ in 0..limits.per_turn {

@@ -46,14 +46,7 @@ impl Responder {
         self.tcp_reply.get(..length).unwrap_or_default()
     }
 
-    fn respond(
-        &mut self,
-        query: &[u8],
-        address: IpAddr,
-        transport: Transport,
-        view: &View,
-        reply: &mut [u8],
-    ) -> usize {
+    fn respond(&mut self, query: &[u8], address: IpAddr, transport: Transport, view: &View, reply: &mut [u8]) -> usize {
         self.entropy = self.entropy.wrapping_add(ENTROPY_STEP);
         let client = Client { address, transport, entropy: self.entropy };
         let mut out = ResponseBuf::new(reply);

@@ -10,6 +10,7 @@ use arc_swap::{ArcSwap, Guard};
 use dns_core::View;
 
 use crate::counters::WorkerCounters;
+use crate::faults;
 use crate::responder::Responder;
 use crate::sockets::{Listener, bind};
 use crate::tcp::{House, TcpLimits};
@@ -62,6 +63,7 @@ impl Server {
     /// A server that does not listen yet.
     #[must_use]
     pub fn new(settings: Settings) -> Self {
+        faults::tell_few();
         let shared = Shared { view: ArcSwap::from_pointee(View::nothing()), stopping: AtomicBool::new(false) };
         Self {
             shared: Arc::new(shared),
@@ -102,13 +104,13 @@ impl Server {
         let (house, waker) = House::new(doors, self.settings.limits)?;
         self.waker = Some(waker);
         let (shared, mut responder) = (Arc::clone(&self.shared), self.responder());
-        self.threads.push(named("dns-tcp", move || house.run(&shared, &mut responder))?);
+        self.threads.push(worker("tcp", move || house.run(&shared, &mut responder))?);
         Ok(())
     }
 
     fn start_udp(&mut self, socket: UdpSocket, with_control: bool) -> io::Result<()> {
         let (shared, mut responder) = (Arc::clone(&self.shared), self.responder());
-        let thread = named("dns-udp", move || udp::run(&socket, with_control, &shared, &mut responder))?;
+        let thread = worker("udp", move || udp::run(&socket, with_control, &shared, &mut responder))?;
         self.threads.push(thread);
         Ok(())
     }
@@ -136,12 +138,13 @@ impl Server {
     /// End all threads, close all sockets; what is on the way out may be lost.
     pub fn stop(&mut self) {
         self.shared.stopping.store(true, Ordering::Relaxed);
-        if let Some(waker) = self.waker.take() {
+        if let Some(waker) = &self.waker {
             let _ = waker.wake(); // it looks by itself soon
         }
         for thread in self.threads.drain(..) {
             let _ = thread.join(); // it let no panic out
         }
+        self.waker = None; // not before: closed, it wakes nobody
         self.shared.stopping.store(false, Ordering::Relaxed);
     }
 }
@@ -152,6 +155,6 @@ impl Drop for Server {
     }
 }
 
-fn named(name: &str, work: impl FnOnce() + Send + 'static) -> io::Result<JoinHandle<()>> {
-    thread::Builder::new().name(name.to_owned()).spawn(work)
+fn worker(name: &str, work: impl FnOnce() + Send + 'static) -> io::Result<JoinHandle<()>> {
+    thread::Builder::new().name(format!("{}{name}", faults::WORKERS)).spawn(work)
 }

@@ -64,7 +64,8 @@ impl Server {
     /// Bind all, then answer. Returns where it listens.
     fn start(&self, py: Python<'_>, listen: Vec<(IpAddr, u16)>) -> PyResult<Vec<(String, u16)>> {
         let wanted: Vec<SocketAddr> = listen.into_iter().map(SocketAddr::from).collect();
-        let bound = py.detach(|| self.server().start(&wanted)).map_err(|(address, error)| cannot_listen(address, error))?;
+        let bound =
+            py.detach(|| self.server().start(&wanted)).map_err(|(address, error)| cannot_listen(address, error))?;
         Ok(bound.into_iter().map(|address| (address.ip().to_string(), address.port())).collect())
     }
 
@@ -89,7 +90,10 @@ impl Server {
             *queries.entry((transport, rrtype, rcode)).or_default() += count;
         }
         Counted {
-            queries: queries.into_iter().map(|((transport, rrtype, rcode), count)| (transport, rrtype, rcode, count)).collect(),
+            queries: queries
+                .into_iter()
+                .map(|((transport, rrtype, rcode), count)| (transport, rrtype, rcode, count))
+                .collect(),
             dropped: counts(workers.iter().flat_map(|worker| worker.dropped())),
             malformed: counts(workers.iter().flat_map(|worker| worker.stats.malformed())),
             closed: counts(workers.iter().flat_map(|worker| worker.tcp.closed())),
