@@ -4,21 +4,30 @@
 //! argument of [`answer()`]; whatever does not depend on the packet was worked out when [`Static`] and [`Decision`]
 //! were loaded, so that a query costs neither lock nor allocation.
 #![forbid(unsafe_code)]
-#![cfg_attr(
-    not(test),
-    deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)
-)]
+#![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
 
 mod answer;
 mod buffer;
 mod client;
 mod decision;
 mod error;
+mod family;
 mod guard;
-mod stats;
+mod load;
+mod messages;
+mod names;
+mod query;
+mod ranges;
+mod records;
+mod resolve;
+mod source;
 mod statics;
+mod stats;
 mod tables;
 mod view;
+mod writer;
+mod zone_load;
+mod zones;
 
 pub use answer::{Verdict, answer};
 pub use buffer::{MAX_TCP_BYTES, MAX_UDP_BYTES, ResponseBuf};
