@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TypedDict
 
 from bench.dns.processes import Processes
-from bench.dns.servers import Server
 
 _GRACE_S = 30
 
@@ -28,6 +27,15 @@ class Outcome(TypedDict):
     p50_us: float
     p99_us: float
     p999_us: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Server:
+    """One that takes part. `reply_bytes`: of its first answer."""
+
+    name: str
+    port: int
+    reply_bytes: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +63,7 @@ class Turn:
     rate: float
     p50_us: float
     p99_us: float
-    late_lost: int
+    paced_lost: int
     resident_bytes: int
     reply_bytes: float
 
@@ -65,14 +73,14 @@ class Turn:
 
 
 def measure(
-    servers: Sequence[Server], processes: Processes, load: Load, rounds: int, say: Callable[[str], None]
+    loads: Sequence[tuple[Server, Load]], processes: Processes, rounds: int, say: Callable[[str], None]
 ) -> Mapping[str, Sequence[Turn]]:
     """All turns by server. A first round, of one second each, warms up and is not kept."""
     turns: dict[str, list[Turn]] = defaultdict(list)
-    for server in servers:
+    for server, load in loads:
         _generate(load, "flood", server.port, 1.0, load.window, seed=1)
     for number in range(1, rounds + 1):
-        for server in servers:
+        for server, load in loads:
             turn = _turn(server, processes, load, seed=1000 + number)
             costs = f"user {turn.user_us:.2f} us, all {turn.total_us:.2f} us"
             say(f"round {number} {server.name}: {turn.answers_per_s:,.0f}/s, {costs}")
@@ -96,7 +104,7 @@ def _turn(server: Server, processes: Processes, load: Load, seed: int) -> Turn:
         rate=paced["sent"] / paced["elapsed_s"],
         p50_us=paced["p50_us"],
         p99_us=paced["p99_us"],
-        late_lost=paced["lost"],
+        paced_lost=paced["lost"],
         resident_bytes=after.resident_bytes,
         reply_bytes=flood["reply_bytes"] / answers,
     )

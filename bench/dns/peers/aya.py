@@ -21,7 +21,7 @@ def start_coordinator(processes: Processes, setting: Setting, core: int) -> int:
     """A coordinator with the world's configuration in force; returns its port. Raises Unavailable."""
     port = free_port()
     config = setting.folder / "gslb.yaml"
-    config.write_text(json.dumps(_config(setting), indent=1))
+    config.write_text(json.dumps(configuration(setting.world, setting.database), indent=1))
     arguments = _gslb("coordinator", "--admin", f"127.0.0.1:{port}", *_kept(setting.folder / "coordinator"))
     processes.start("coordinator", Command(arguments=arguments), core)
     end = time.monotonic() + _START_S
@@ -56,11 +56,11 @@ def _kept(folder: Path) -> tuple[str, ...]:
     return ("--data", str(folder), "--log-level", "warning")
 
 
-def _config(setting: Setting) -> object:
+def configuration(of: world.World, database: Path) -> object:
     """The configuration file; JSON is YAML."""
-    labels = list(setting.world.labels())
+    labels = list(of.labels())
     return {
-        "geo": {"database": str(setting.database)},
+        "geo": {"database": str(database)},
         "zones": [
             {
                 "name": world.ZONE,
