@@ -14,6 +14,9 @@ class Tables:
     def __new__(cls, costs: Sequence[int]) -> Tables:
         """`costs`: -ln U of every stratum in units of 2^-24. Raises ValueError."""
 
+    def tabulate(self, shares: Sequence[tuple[str, int]], picks: int) -> list[list[int]]:
+        """For every cohort the `picks` best names, as indexes into `shares`, best first. Raises ValueError."""
+
 @final
 class Static:
     """A snapshot's index."""

@@ -37,5 +37,5 @@ pub use error::Invalid;
 pub use guard::Guard;
 pub use statics::Static;
 pub use stats::{Counter, Stats};
-pub use tables::Tables;
+pub use tables::{COHORTS, Tables};
 pub use view::View;

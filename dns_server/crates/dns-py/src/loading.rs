@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use dns_core::Invalid;
+use dns_core::{COHORTS, Invalid};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
@@ -16,6 +16,14 @@ impl Tables {
     #[new]
     fn new(costs: Vec<u32>) -> PyResult<Self> {
         Ok(Self(Mutex::new(dns_core::Tables::new(costs).map_err(refused)?)))
+    }
+
+    /// For every cohort the `picks` best names, as indexes into `shares`, best first.
+    fn tabulate(&self, shares: Vec<(String, u32)>, picks: usize) -> PyResult<Vec<Vec<u16>>> {
+        let shares: Vec<(&str, u32)> = shares.iter().map(|(name, share)| (name.as_str(), *share)).collect();
+        let table = self.0.lock().unwrap_or_else(PoisonError::into_inner).tabulate(&shares, picks);
+        let table = table.ok_or_else(|| PyValueError::new_err("there are no shares"))?;
+        Ok((0..COHORTS).map(|cohort| table.ranks(cohort).to_vec()).collect())
     }
 }
 
