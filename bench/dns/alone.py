@@ -37,7 +37,7 @@ from gslb.geo.database import read
 from gslb.runtime.addresses import SocketAddress
 
 SEED = 11
-_SWAPPED = f"s0-{world.OTHERWISE}"
+_SWAPPED = "s0-US"
 
 
 def main() -> None:
@@ -72,7 +72,7 @@ async def _swap(engine: Engine, views: tuple[View, View], swaps: int) -> None:
 
 
 def _less() -> Directives:
-    """One pool forced down: the pool that most clients of a twentieth of all names are sent to."""
+    """One pool forced down: the one that most clients of a twentieth of all names are sent to."""
     override = Override(
         scope=Scope(ScopeKind.POOL, _SWAPPED),
         action=Action.FORCE_DOWN,

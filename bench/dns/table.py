@@ -31,8 +31,8 @@ def about(load: Load, given: argparse.Namespace) -> str:
     lines = (
         f"Made by `{command}`.",
         f"Machine: {_machine()}. {given.note}".strip(),
-        f"{given.rounds} rounds; in each, every server is flooded for {load.seconds:g} s with {load.window} queries under",
-        "way, and then asked at a fixed rate for as long. Medians over the rounds; *lost* and *not answers* are sums.",
+        f"{given.rounds} rounds; in each, every server is flooded for {load.seconds:g} s, {load.window} queries under",
+        "way, then asked at a fixed rate for as long. Medians over the rounds; *lost* and *not answers* are sums.",
     )
     return "\n".join(lines) + "\n\n"
 
