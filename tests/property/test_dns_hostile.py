@@ -16,10 +16,11 @@ from ipaddress import IPv4Address
 
 import dns.message
 import pytest
-from support.dnsworld import query_for, view
+from support.dnsworld import query_for, serve, view
 from support.waiting import until
 
-from dns_server.engines.python import PythonEngine
+from dns_server.engines.base import Engine
+from dns_server.engines.choice import make_engine
 from gslb.core.answering.answer import Answered, Dropped, answer
 from gslb.core.answering.records import Rcode
 from gslb.core.answering.source import Client, Transport
@@ -105,15 +106,15 @@ def test_no_packet_makes_the_answer_fail_or_grow() -> None:
     assert rcodes == {Rcode.NOERROR, Rcode.FORMERR, Rcode.NXDOMAIN, Rcode.NOTIMP, Rcode.REFUSED, Rcode.BADVERS}
 
 
-@pytest.fixture
-async def engine() -> AsyncIterator[PythonEngine]:
-    engine = PythonEngine(entropy=1)
-    engine.publish(view())
+@pytest.fixture(params=["python", "native"])
+async def engine(request: pytest.FixtureRequest) -> AsyncIterator[Engine]:
+    engine = make_engine(request.param, entropy=1)
+    serve(engine, view())
     yield engine
     await engine.stop()
 
 
-async def udp_storm(engine: PythonEngine, address: SocketAddress, draw: random.Random, packets: int) -> None:
+async def udp_storm(engine: Engine, address: SocketAddress, draw: random.Random, packets: int) -> None:
     """In batches that fit into the socket's buffer; every packet is taken notice of, every reply is small enough."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
         client.setblocking(False)
@@ -147,17 +148,17 @@ async def tcp_storm(address: SocketAddress, draw: random.Random, packets: int) -
         await writer.wait_closed()
 
 
-def taken_notice_of(engine: PythonEngine) -> int:
+def taken_notice_of(engine: Engine) -> int:
     return engine.counters.queries_total + engine.counters.dropped.total()
 
 
-async def storm(engine: PythonEngine, address: SocketAddress, draw: random.Random, udp: int, tcp: int) -> None:
+async def storm(engine: Engine, address: SocketAddress, draw: random.Random, udp: int, tcp: int) -> None:
     await udp_storm(engine, address, draw, udp)
     await tcp_storm(address, draw, tcp)
     await until(lambda: engine.counters.connections == 0)
 
 
-async def test_the_sockets_live_through_it_with_flat_memory(engine: PythonEngine) -> None:
+async def test_the_sockets_live_through_it_with_flat_memory(engine: Engine) -> None:
     (address,) = await engine.start((SocketAddress("127.0.0.1", 0),))
     draw = random.Random(2)
     await storm(engine, address, draw, OVER_UDP // 3, OVER_TCP // 3)

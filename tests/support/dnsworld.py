@@ -11,6 +11,8 @@ import dns.message
 import dns.rdatatype
 import dns.rrset
 
+from dns_server.engines.base import Engine
+from gslb.codec.snapshot import dump_snapshot, refs
 from gslb.config import BundleSource, load
 from gslb.core.answering.answer import Answered, Dropped, answer
 from gslb.core.answering.source import Client, Transport
@@ -178,6 +180,18 @@ def make_view(
 def view() -> View:
     """The world with everything up but the pool `broken`."""
     return make_view()
+
+
+def chunks_of(view: View) -> list[bytes]:
+    """The chunks of a view's snapshot, in the manifest's order."""
+    bundle = dump_snapshot(view.index.snapshot)
+    return [bundle.chunks[ref.digest] for ref in refs(bundle.manifest)]
+
+
+def serve(engine: Engine, view: View) -> None:
+    """Let an engine answer with this from now on."""
+    engine.prepare(view, chunks_of(view))
+    engine.publish(view)
 
 
 def query_for(name: str, rrtype: str, subnet: str | None = None, **options: object) -> dns.message.QueryMessage:
