@@ -142,8 +142,11 @@ V6 = _ranges(128, ("2a02::/16", 1), ("2600::/12", 2))
 SMALL_GEO = GeoTable(v4=V4, v6=V6, ecs_v4=V4, ecs_v6=V6, places=PLACES)
 
 
-def make_snapshot(config: str = CONFIG, order: Order = FIRST, geo: GeoTable = SMALL_GEO) -> Snapshot:
-    files = {"gslb.yaml": config.encode(), "example.zone": _records().encode()}
+def make_snapshot(
+    config: str = CONFIG, order: Order = FIRST, geo: GeoTable = SMALL_GEO, records: str | None = None
+) -> Snapshot:
+    """`records`: what `example.zone` holds instead."""
+    files = {"gslb.yaml": config.encode(), "example.zone": (records or _records()).encode()}
     model = load(BundleSource(files), "gslb.yaml").model
     serials = {zone.apex: 2026110101 for zone in model.zones}
     return compile_snapshot(model, class_maps(model, geo), order=order, serials=serials, earlier=(), seed=7)
