@@ -10,11 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
-from gslb.codec.engine import DecisionDumper, dump_costs, dump_static
-
 from dns_server import _native
 from dns_server.engines.base import Counters, Kind
 from dns_server.engines.tcp import TcpLimits
+from gslb.codec.engine import DecisionDumper, dump_costs, dump_static
 from gslb.core.answering.view import Index, View
 from gslb.core.decision import Decision
 from gslb.core.errors import InvalidSnapshot

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from support import health
-from support.dnsworld import facts_of, make_view
+from support.dnsworld import facts_of, make_view, world
 from support.nativeworld import SEED, Native, both, ecs_query, plain_query
 from support.strategies import snapshots
 from support.worlds import World, worlds
@@ -60,8 +60,8 @@ def test_any_snapshot_is_answered_alike(snapshot: Snapshot, draw: random.Random)
 
 @SLOW
 @given(worlds(), st.data(), st.randoms(use_true_random=False))
-def test_differences_add_up_to_the_whole(world: World, data: st.DataObject, draw: random.Random) -> None:
-    snapshot = addressed(world.snapshot)
+def test_differences_add_up_to_the_whole(moment: World, data: st.DataObject, draw: random.Random) -> None:
+    snapshot = addressed(moment.snapshot)
     index = build_view(snapshot)
     decision = decide(snapshot, NO_DIRECTIVES, NO_FACTS, frozenset())
     native = Native(index.with_decision(decision))
@@ -96,7 +96,7 @@ def addressed(snapshot: Snapshot) -> Snapshot:
 
 def test_a_member_that_fails_costs_few_octets() -> None:
     """One dead server changes one pool's vectors, however many services use it."""
-    snapshot = small_world()
+    snapshot = world()
     view = make_view()
     native = Native(view)
     whole = native.message_bytes
