@@ -132,6 +132,7 @@ impl Decision {
         columns.get(family as usize).copied().filter(|&column| column != NOBODY)
     }
 
+    /// How members share a pool; None for a number that is not in use.
     #[inline]
     pub fn vector(&self, number: u32) -> Option<&Vector> {
         self.vectors.get(number as usize)?.as_deref()

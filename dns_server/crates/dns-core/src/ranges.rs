@@ -211,6 +211,16 @@ pub fn decode_starts<A: Address>(deltas: &[u8], unit_bits: u32, into: &mut Vec<A
     if is_open { Err(refuse) } else { Ok(()) }
 }
 
+/// A prefix as text, host bits zero or not.
+pub fn parse_prefix(text: &str) -> Result<(IpAddr, u32), Invalid> {
+    let refuse = || Invalid::Content("a prefix of the ECS settings cannot be read");
+    let (address, bits) = text.split_once('/').ok_or_else(refuse)?;
+    let address: IpAddr = address.parse().map_err(|_| refuse())?;
+    let bits: u32 = bits.parse().map_err(|_| refuse())?;
+    let width = if address.is_ipv4() { 32 } else { 128 };
+    if bits > width { Err(refuse()) } else { Ok((address, bits)) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -283,14 +293,4 @@ mod tests {
         assert!(Ranges::<u32>::new(vec![1], vec![1]).is_err());
         assert!(Ranges::<u32>::new(vec![], vec![]).is_err());
     }
-}
-
-/// A prefix as text, host bits zero or not.
-pub fn parse_prefix(text: &str) -> Result<(IpAddr, u32), Invalid> {
-    let refuse = || Invalid::Content("a prefix of the ECS settings cannot be read");
-    let (address, bits) = text.split_once('/').ok_or_else(refuse)?;
-    let address: IpAddr = address.parse().map_err(|_| refuse())?;
-    let bits: u32 = bits.parse().map_err(|_| refuse())?;
-    let width = if address.is_ipv4() { 32 } else { 128 };
-    if bits > width { Err(refuse()) } else { Ok((address, bits)) }
 }
