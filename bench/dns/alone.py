@@ -38,6 +38,7 @@ from gslb.runtime.addresses import SocketAddress
 
 SEED = 11
 _SWAPPED = "s0-US"
+_LOOK_S = 0.2
 
 
 def main() -> None:
@@ -48,27 +49,34 @@ def main() -> None:
 
 async def _serve(engine: Engine, port: int, snapshot: Snapshot, swaps: int) -> None:
     index = build_view(snapshot)
-    whole, less = (
-        index.with_decision(decide(snapshot, directives, NO_FACTS, frozenset()))
-        for directives in (NO_DIRECTIVES, _less())
-    )
+    whole = decide(snapshot, NO_DIRECTIVES, NO_FACTS, frozenset())
+    less = decide(snapshot, _less(), NO_FACTS, frozenset(), previous=whole)
     bundle = dump_snapshot(snapshot)
-    engine.prepare(whole, [bundle.chunks[ref.digest] for ref in refs(bundle.manifest)])
-    engine.publish(whole)
+    engine.prepare(index.with_decision(whole), [bundle.chunks[ref.digest] for ref in refs(bundle.manifest)])
+    engine.publish(index.with_decision(whole))
     await engine.start([SocketAddress("127.0.0.1", port)])
-    await _swap(engine, (less, whole), swaps)
+    await _swap(engine, (index.with_decision(less), index.with_decision(whole)), swaps)
 
 
 async def _swap(engine: Engine, views: tuple[View, View], swaps: int) -> None:
-    """Until killed."""
+    """Until killed; only while somebody asks, so that servers that have their turn later disturb nobody."""
     if swaps == 0:
         await asyncio.Event().wait()
-    due = time.monotonic()
+    asked = 0
     while True:
-        for view in views:
-            engine.publish(view)
-            due += 1 / swaps
-            await asyncio.sleep(max(0.0, due - time.monotonic()))
+        if asked == engine.counters.queries_total:
+            await asyncio.sleep(_LOOK_S)
+            continue
+        asked = engine.counters.queries_total
+        await _swap_for(_LOOK_S, engine, views, swaps)
+
+
+async def _swap_for(seconds: float, engine: Engine, views: tuple[View, View], swaps: int) -> None:
+    due = time.monotonic()
+    for number in range(round(seconds * swaps)):
+        engine.publish(views[number % 2])
+        due += 1 / swaps
+        await asyncio.sleep(max(0.0, due - time.monotonic()))
 
 
 def _less() -> Directives:

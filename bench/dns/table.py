@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import platform
+import shlex
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -27,7 +28,7 @@ _ORDER = (ECHO, "native", "gdnsd", "knot", "pdns", STATIC, "python")
 
 def about(load: Load, given: argparse.Namespace) -> str:
     """What must be known to judge a table."""
-    command = " ".join(("python -m", given.prog, *sys.argv[1:]))
+    command = shlex.join(("python", "-m", given.prog, *sys.argv[1:]))
     lines = (
         f"Made by `{command}`.",
         f"Machine: {_machine()}. {given.note}".strip(),
