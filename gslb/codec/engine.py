@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence, Set
 from itertools import groupby
+from operator import eq
 from typing import Generic, TypeVar
 
 from gslb.api.v1 import engine_pb2 as pb
@@ -23,6 +24,7 @@ ColumnKey = tuple[tuple[int, int], ...]
 """Runs of classes: (row, length)."""
 
 Key = TypeVar("Key", bound=Hashable)
+Value = TypeVar("Value")
 
 _FAMILIES = {
     Family.A: pb.ENGINE_FAMILY_A,
@@ -99,10 +101,8 @@ class DecisionDumper:
         if self._before is None:
             return
         before = self._before.pools
-        for key, state in decision.pools.items():
+        for key, state in _renewed(before, decision.pools):
             known = before.get(key)
-            if known is state:
-                continue
             for level, shares in state.vectors.items():
                 vector = VectorKey(key, level)
                 number = self._vectors.get(vector)
@@ -115,9 +115,7 @@ class DecisionDumper:
         known: dict[tuple[int, str | None, Family], ColumnKey] = {}
         new: dict[tuple[int, Family], list[int]] = {}
         left: list[ColumnKey] = []
-        for (name, family), row in decision.rows.items():
-            if before.get((name, family)) is row:
-                continue
+        for (name, family), row in _renewed(before, decision.rows):
             number, service = self._services[name]
             key = id(row), service.monitor, family
             column = known.get(key)
@@ -126,7 +124,7 @@ class DecisionDumper:
             self._columns.use(column)
             left.extend(self._hold(name, family, column))
             new.setdefault((self._columns[column] + 1, family), []).append(number)
-        for name, family in before.keys() - decision.rows.keys():
+        for name, family in _gone(before, decision.rows):
             left.append(self._columns_of.pop((name, family)))
             new.setdefault((0, family), []).append(self._services[name][0])
         message.assignments.extend(
@@ -221,6 +219,24 @@ class DecisionDumper:
             if isinstance(outcome, Pools) and family is not None:
                 for pool, _ in outcome.shares:
                     self._vectors.release(VectorKey(self._key(pool, monitor, family), outcome.level))
+
+
+def _renewed(before: Mapping[Key, Value], now: Mapping[Key, Value]) -> list[tuple[Key, Value]]:
+    """What is new, or another object than before."""
+    if _alike(before, now):
+        pairs = zip(now.items(), before.values(), strict=True)
+        return [item for item, held in pairs if item[1] is not held]
+    return [(key, value) for key, value in now.items() if before.get(key) is not value]
+
+
+def _gone(before: Mapping[Key, Value], now: Mapping[Key, Value]) -> Set[Key]:
+    """Keys that are no more."""
+    return frozenset() if _alike(before, now) else before.keys() - now.keys()
+
+
+def _alike(before: Mapping[Key, Value], now: Mapping[Key, Value]) -> bool:
+    """Whether the keys are the same in the same order, as they mostly are: then there is no need to hash them all."""
+    return len(before) == len(now) and all(map(eq, before, now))
 
 
 class _Numbers(Generic[Key]):
