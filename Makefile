@@ -7,9 +7,10 @@ READY := $(VENV)/.ready
 PROTO_VENV := .venv-proto
 CARGO := cargo
 RUST := dns_server/Cargo.toml
+LOAD := bench/load/Cargo.toml --target-dir build/bench/target
 RUST_SOURCES := $(RUST) dns_server/Cargo.lock $(shell find dns_server/crates -name '*.rs' -o -name Cargo.toml)
 
-.PHONY: help demo test check lint rust-lint unit rust-unit e2e format proto proto-check bench bench-parts clean
+.PHONY: help demo test check lint rust-lint unit rust-unit e2e format proto proto-check bench bench-growth bench-parts clean
 
 help: ## Say what can be typed
 	@awk -F':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,12 +40,15 @@ lint: $(READY)
 rust-lint:
 	@$(CARGO) fmt --manifest-path $(RUST) --all --check
 	@$(CARGO) clippy --quiet --manifest-path $(RUST) --locked --workspace --all-targets -- -D warnings
+	@$(CARGO) fmt --manifest-path $(firstword $(LOAD)) --check
+	@$(CARGO) clippy --quiet --manifest-path $(LOAD) --locked --all-targets -- -D warnings
 
 unit: $(READY) rust-unit
 	@$(BIN)/pytest -q --numprocesses auto tests/unit tests/property tests/scenario tests/contract
 
 rust-unit:
 	@$(CARGO) test --quiet --manifest-path $(RUST) --locked
+	@$(CARGO) test --quiet --manifest-path $(LOAD) --locked
 
 e2e: $(READY)
 	@$(BIN)/pytest -q tests/e2e
@@ -74,6 +78,9 @@ proto-check: $(PROTO_VENV)/.ready
 
 bench: $(READY) ## Compare the dns server with others that steer (docs/benchmarks.md)
 	@$(BIN)/python -m bench.dns $(BENCH)
+
+bench-growth: $(READY) ## What an answer costs with more names, prefixes and swaps
+	@$(BIN)/python -m bench.dns.growth $(BENCH)
 
 bench-parts: $(READY) ## Measure the other parts: agent, relay, decisions
 	@for file in bench/*.py; do $(BIN)/python $$file || exit 1; done
