@@ -70,8 +70,9 @@ class Servers:
             return PEERS[name](setting)
         aya.check_engine(name)
         if self.coordinator is None:
-            self.coordinator = aya.start_coordinator(self.here.processes, setting, self.here.load.core)
-        return aya.prepare(setting, name, self.coordinator)
+            settings = aya.configuration(self.here.world, self.here.database)
+            self.coordinator = aya.start_coordinator(self.here.processes, folder, settings, self.here.load.core)
+        return aya.prepare(folder, port, name, self.coordinator)
 
     def _echoed(self) -> int:
         return self.present[0].reply_bytes if self.present else 0

@@ -26,16 +26,19 @@ _TITLES = {
 _ORDER = (ECHO, "native", "gdnsd", "knot", "pdns", STATIC, "python")
 
 
-def about(load: Load, given: argparse.Namespace) -> str:
-    """What must be known to judge a table."""
+def origin(given: argparse.Namespace) -> str:
+    """How and where it was made."""
     command = shlex.join(("python", "-m", given.prog, *sys.argv[1:]))
+    return f"Made by `{command}`.\nMachine: {_machine()}. {given.note}".strip() + "\n"
+
+
+def about(load: Load, given: argparse.Namespace) -> str:
+    """What must be known to judge a table of loads."""
     lines = (
-        f"Made by `{command}`.",
-        f"Machine: {_machine()}. {given.note}".strip(),
         f"{given.rounds} rounds; in each, every server is flooded for {load.seconds:g} s, {load.window} queries under",
         "way, then asked at a fixed rate for as long. Medians over the rounds; *lost* and *not answers* are sums.",
     )
-    return "\n".join(lines) + "\n\n"
+    return origin(given) + "\n".join(lines) + "\n\n"
 
 
 def of_servers(turns: Turns, absent: Mapping[str, str]) -> str:

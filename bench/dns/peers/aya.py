@@ -11,18 +11,17 @@ from pathlib import Path
 
 from bench.dns import world
 from bench.dns.packages import Unavailable
-from bench.dns.peers.base import Setting
 from bench.dns.processes import Command, Processes, free_port
 
 _START_S = 60
 
 
-def start_coordinator(processes: Processes, setting: Setting, core: int) -> int:
-    """A coordinator with the world's configuration in force; returns its port. Raises Unavailable."""
+def start_coordinator(processes: Processes, folder: Path, settings: object, core: int) -> int:
+    """A coordinator with that configuration in force; returns its port. Raises Unavailable."""
     port = free_port()
-    config = setting.folder / "gslb.yaml"
-    config.write_text(json.dumps(configuration(setting.world, setting.database), indent=1))
-    arguments = _gslb("coordinator", "--admin", f"127.0.0.1:{port}", *_kept(setting.folder / "coordinator"))
+    config = folder / "gslb.yaml"
+    config.write_text(json.dumps(settings, indent=1))
+    arguments = _gslb("coordinator", "--admin", f"127.0.0.1:{port}", *_kept(folder / "coordinator"))
     processes.start("coordinator", Command(arguments=arguments), core)
     end = time.monotonic() + _START_S
     while True:
@@ -41,10 +40,10 @@ def check_engine(name: str) -> None:
         raise Unavailable("this installation has no native module")
 
 
-def prepare(setting: Setting, engine: str, coordinator: int) -> Command:
+def prepare(folder: Path, port: int, engine: str, coordinator: int) -> Command:
     """A dns server with that engine."""
-    listen = ("--listen", f"127.0.0.1:{setting.port}", "--coordinator", f"127.0.0.1:{coordinator}")
-    kept = _kept(setting.folder)
+    listen = ("--listen", f"127.0.0.1:{port}", "--coordinator", f"127.0.0.1:{coordinator}")
+    kept = _kept(folder)
     return Command(arguments=_gslb("dns", "--name", engine, "--engine", engine, *listen, *kept))
 
 
