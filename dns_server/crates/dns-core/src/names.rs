@@ -67,6 +67,13 @@ pub struct Span {
     len: u32,
 }
 
+impl Span {
+    #[inline]
+    pub fn len(self) -> usize {
+        self.len as usize
+    }
+}
+
 impl Arena {
     /// None once there are more than an offset can say.
     pub fn push(&mut self, bytes: &[u8]) -> Option<Span> {

@@ -4,7 +4,7 @@ use crate::error::Invalid;
 use crate::messages::{RRsetData, SoaData, ZoneData};
 use crate::names::{Span, is_name, is_within, labels, parent};
 use crate::records::{A, AAAA, CNAME, DNAME, NS, SOA, is_named, write_record};
-use crate::zones::{Lead, NONE, Node, RRset, Zone, Zones};
+use crate::zones::{Lead, NONE, Node, RRset, ShortName, Zone, Zones};
 
 const TOO_LARGE: Invalid = Invalid::Content("there are more records than the engine can hold");
 
@@ -101,19 +101,19 @@ impl ZoneLoader {
         if !is_name(name) || !is_within(name, apex) {
             return Err(Invalid::Content("a name lies outside its zone"));
         }
-        let made = self.make(zone, name)?;
+        let made = self.make(zone, apex, name)?;
         let mut above = parent(name).filter(|_| name.len() > apex.len());
         while let Some(name) = above {
             if self.zones.node_at(zone, name).is_some() {
                 break;
             }
-            self.make(zone, name)?;
+            self.make(zone, apex, name)?;
             above = parent(name).filter(|_| name.len() > apex.len());
         }
         Ok(made)
     }
 
-    fn make(&mut self, zone: u32, name: &[u8]) -> Result<u32, Invalid> {
+    fn make(&mut self, zone: u32, apex: &[u8], name: &[u8]) -> Result<u32, Invalid> {
         let number = u32::try_from(self.zones.nodes.len()).ok().filter(|&number| number < NONE).ok_or(TOO_LARGE)?;
         let node = Node {
             zone,
@@ -124,6 +124,7 @@ impl ZoneLoader {
             dname: NONE,
             wildcard: NONE,
             is_below: false,
+            short: ShortName::new(name, apex),
         };
         let Zones { nodes, node_table, texts, .. } = &mut self.zones;
         nodes.push(node);

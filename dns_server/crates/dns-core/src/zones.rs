@@ -1,6 +1,6 @@
 //! Zones and their nodes: where a name leads inside a zone (RFC 1034 4.3.2).
 
-use crate::names::{Arena, NameTable, Span, labels, parent};
+use crate::names::{Arena, NameTable, Span, is_within, labels, parent};
 use crate::records::DS;
 
 /// No node, record set or service.
@@ -13,7 +13,13 @@ pub struct Zone {
     pub negative_ttl_s: u32,
 }
 
+/// Names of so many octets below their zone's apex stand in the node itself.
+const SHORT_BYTES: usize = 26;
+
 /// A name that exists in a zone; without record sets and service it is an empty non-terminal (RFC 4592 2.2.2).
+///
+/// One line of the cache: with a million names, what a look-up costs is the number of lines it touches.
+#[repr(align(64))]
 pub struct Node {
     pub zone: u32,
     pub name: Span,
@@ -27,6 +33,37 @@ pub struct Node {
     pub wildcard: u32,
     /// Whether a cut or a DNAME stands above.
     pub is_below: bool,
+    pub short: ShortName,
+}
+
+/// The labels below the zone's apex, where they are short enough.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ShortName {
+    len: u8,
+    octets: [u8; SHORT_BYTES],
+}
+
+impl ShortName {
+    const TOO_LONG: u8 = u8::MAX;
+
+    pub fn new(name: &[u8], apex: &[u8]) -> Self {
+        let mut made = Self { len: Self::TOO_LONG, octets: [0; SHORT_BYTES] };
+        let below = name.get(..name.len().saturating_sub(apex.len())).unwrap_or_default();
+        if let Some(octets) = made.octets.get_mut(..below.len()) {
+            octets.copy_from_slice(below);
+            made.len = below.len() as u8;
+        }
+        made
+    }
+
+    /// Whether `below` are these labels; None where they were too long to know.
+    #[inline]
+    fn is(&self, below: &[u8]) -> Option<bool> {
+        if self.len == Self::TOO_LONG {
+            return None;
+        }
+        Some(self.octets.get(..usize::from(self.len)) == Some(below))
+    }
 }
 
 /// Records of one owner name and type as they go out: an owner name of two octets (a pointer to the question's name),
@@ -141,16 +178,28 @@ impl Zones {
         self.rrsets.get(first as usize..end as usize)?.iter().find(|rrset| rrset.rrtype == rrtype)
     }
 
+    /// The node of a name that lies in the zone.
     #[inline]
-    pub fn node_at(&self, zone: u32, name: &[u8]) -> Option<u32> {
-        let is_it =
-            |number| self.node(number).is_some_and(|node| node.zone == zone && self.texts.get(node.name) == name);
+    fn node_within(&self, zone: u32, name: &[u8]) -> Option<u32> {
+        let apex_bytes = self.zone(zone)?.apex.len();
+        let below = name.get(..name.len().checked_sub(apex_bytes)?)?;
+        let is_it = |number| {
+            self.node(number).is_some_and(|node| {
+                node.zone == zone && node.short.is(below).unwrap_or_else(|| self.texts.get(node.name) == name)
+            })
+        };
         self.node_table.find(zone, name, is_it)
+    }
+
+    /// The node of any name, if it has one in the zone.
+    pub fn node_at(&self, zone: u32, name: &[u8]) -> Option<u32> {
+        let apex = self.texts.get(self.zone(zone)?.apex);
+        if is_within(name, apex) { self.node_within(zone, name) } else { None }
     }
 
     /// Where `name`, which lies in the zone, leads: one look-up where it exists and nothing above turns it away.
     pub fn place(&self, zone: u32, name: &[u8], rrtype: u16) -> Place<'_> {
-        match self.node_at(zone, name).and_then(|number| self.node(number)) {
+        match self.node_within(zone, name).and_then(|number| self.node(number)) {
             Some(node) if !node.is_below => match self.rrset(node.cut) {
                 Some(cut) if rrtype != DS => Place::Delegated(cut),
                 _ => Place::Found(node),
@@ -167,7 +216,7 @@ impl Zones {
         let mut encloser: Option<&Node> = None;
         for skipped in (0..=labels(name) - labels(apex).min(labels(name))).rev() {
             let suffix = without(name, skipped);
-            let Some(node) = self.node_at(zone, suffix).and_then(|number| self.node(number)) else {
+            let Some(node) = self.node_within(zone, suffix).and_then(|number| self.node(number)) else {
                 let wildcard = encloser.and_then(|encloser| self.node(encloser.wildcard));
                 return wildcard.map_or(Place::Missing, Place::Found);
             };
@@ -190,4 +239,26 @@ impl Zones {
 /// The name without its first `count` labels.
 fn without(name: &[u8], count: usize) -> &[u8] {
     (0..count).fold(name, |rest, _| parent(rest).unwrap_or(rest))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_node_is_one_line_of_the_cache() {
+        assert_eq!(size_of::<Node>(), 64);
+    }
+
+    #[test]
+    fn short_names_are_known_without_their_text() {
+        let apex = b"\x04test\0";
+        let short = ShortName::new(b"\x03www\x04test\0", apex);
+        assert_eq!(short.is(b"\x03www"), Some(true));
+        assert_eq!(short.is(b"\x03ww"), Some(false));
+        assert_eq!(short.is(b""), Some(false));
+        assert_eq!(ShortName::new(apex, apex).is(b""), Some(true));
+        let long = [[26].as_slice(), &[b'x'; 26], apex].concat();
+        assert_eq!(ShortName::new(&long, apex).is(b""), None);
+    }
 }
