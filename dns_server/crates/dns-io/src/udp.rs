@@ -3,10 +3,15 @@
 use std::io;
 use std::net::UdpSocket;
 use std::os::fd::AsFd;
+use std::thread;
+use std::time::Duration;
 
 use crate::batch::Batch;
 use crate::responder::Responder;
 use crate::server::Shared;
+
+/// After the kernel failed to receive, so that a lasting failure costs no core.
+const PAUSE: Duration = Duration::from_millis(10);
 
 /// Answer until told to stop. The view is looked up once a batch, and held no longer.
 pub fn run(socket: &UdpSocket, with_control: bool, shared: &Shared, responder: &mut Responder) {
@@ -15,7 +20,10 @@ pub fn run(socket: &UdpSocket, with_control: bool, shared: &Shared, responder: &
         match batch.receive(socket.as_fd()) {
             Ok(count) => turn(socket, &mut batch, count, shared, responder),
             Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => {}
-            Err(_) => responder.counters().receive_failed.add(1),
+            Err(_) => {
+                responder.counters().receive_failed.add(1);
+                thread::sleep(PAUSE);
+            }
         }
     }
 }
