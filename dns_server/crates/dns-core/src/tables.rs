@@ -16,19 +16,51 @@ const MAX_STRATA: usize = 2048;
 
 type Strata = Arc<[u16]>;
 
-/// By cohort: indexes into the shares, best first. Cohorts that rank alike share one run.
+/// By cohort: indexes into the shares, best first. Cohorts that rank alike share one run, and the runs' numbers are
+/// packed: a table of two names takes 512 octets.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Table {
-    numbers: Box<[u16]>,
+    packed: Box<[u8]>,
+    /// Of one number: 1, 2, 4, 8 or 16, so that none lies across octets but those of 16.
+    bits: usize,
     ranks: Box<[u16]>,
     picks: usize,
 }
 
 impl Table {
+    /// `numbers`: by cohort, of a run of `picks` among `ranks`.
+    fn new(numbers: &[u16], ranks: Box<[u16]>, picks: usize) -> Self {
+        let most = numbers.iter().copied().max().unwrap_or_default();
+        let bits = ((u16::BITS - most.leading_zeros()).max(1) as usize).next_power_of_two();
+        let mut packed = vec![0; (numbers.len() * bits).div_ceil(8)];
+        for (cohort, &number) in numbers.iter().enumerate() {
+            let at = cohort * bits;
+            let [high, low] = number.to_be_bytes();
+            if bits == 16 {
+                put(&mut packed, at / 8, high);
+                put(&mut packed, at / 8 + 1, low);
+            } else {
+                put(&mut packed, at / 8, low << (at % 8));
+            }
+        }
+        Self { packed: packed.into(), bits, ranks, picks }
+    }
+
+    #[inline]
+    fn number(&self, cohort: usize) -> usize {
+        let at = cohort * self.bits;
+        let octet = |at| usize::from(self.packed.get(at).copied().unwrap_or_default());
+        if self.bits == 16 {
+            octet(at / 8) << 8 | octet(at / 8 + 1)
+        } else {
+            octet(at / 8) >> (at % 8) & ((1 << self.bits) - 1)
+        }
+    }
+
     /// The best for a cohort, as many as the table was made for.
     #[inline]
     pub fn ranks(&self, cohort: usize) -> &[u16] {
-        let number = self.numbers.get(cohort).map_or(0, |&number| usize::from(number));
+        let number = self.number(cohort);
         self.ranks.get(number * self.picks..(number + 1) * self.picks).unwrap_or_default()
     }
 
@@ -36,6 +68,12 @@ impl Table {
     #[inline]
     pub fn first(&self, cohort: usize) -> usize {
         self.ranks(cohort).first().map_or(0, |&index| usize::from(index))
+    }
+}
+
+fn put(packed: &mut [u8], at: usize, bits: u8) {
+    if let Some(octet) = packed.get_mut(at) {
+        *octet |= bits;
     }
 }
 
@@ -100,7 +138,8 @@ impl Tables {
                 least.0
             };
             let ranks = (0..shares.len()).map(|index| index as u16).collect();
-            return Some(Table { numbers: (0..COHORTS).map(best).collect(), ranks, picks });
+            let numbers: Vec<u16> = (0..COHORTS).map(best).collect();
+            return Some(Table::new(&numbers, ranks, picks));
         }
         let mut known: HashMap<Box<[u16]>, u16, FixedState> = HashMap::default();
         let mut ranks = Vec::new();
@@ -115,8 +154,8 @@ impl Tables {
                 next
             })
         };
-        let numbers = (0..COHORTS).map(&mut rank).collect();
-        Some(Table { numbers, ranks: ranks.into(), picks })
+        let numbers: Vec<u16> = (0..COHORTS).map(&mut rank).collect();
+        Some(Table::new(&numbers, ranks.into(), picks))
     }
 
     /// By cohort: which of the strata of (0, 1) the name has there; a permutation, keyed by the name.
@@ -141,5 +180,38 @@ impl Tables {
         }
         self.strata.insert(name.into(), strata.clone());
         strata
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn packing_loses_nothing() {
+        for most in [0_u16, 1, 2, 3, 4, 15, 16, 255, 256, 4095] {
+            let numbers: Vec<u16> = (0..COHORTS as u16).map(|cohort| cohort % (most + 1)).collect();
+            let ranks: Box<[u16]> = (0..=most).collect();
+            let table = Table::new(&numbers, ranks, 1);
+            for (cohort, &number) in numbers.iter().enumerate() {
+                assert_eq!(table.ranks(cohort), [number], "{most} {cohort}");
+            }
+        }
+        assert_eq!(Table::new(&[0, 1].repeat(COHORTS / 2), Box::from([0, 1]), 1).packed.len(), 512);
+    }
+
+    /// A share of three quarters gets three quarters of the cohorts, but for a few.
+    #[test]
+    fn cohorts_follow_shares() {
+        let costs = (0..COHORTS).map(|stratum| {
+            let middle = (stratum as f64 + 0.5) / COHORTS as f64;
+            (-middle.ln() * f64::from(1 << 24)).round() as u32
+        });
+        let mut tables = Tables::new(costs.collect()).unwrap();
+        let table = tables.tabulate(&[("a", 3), ("b", 1)], 1).unwrap();
+        let firsts = (0..COHORTS).filter(|&cohort| table.first(cohort) == 0).count();
+        assert!(firsts.abs_diff(COHORTS * 3 / 4) < 64, "{firsts}");
+        assert!(tables.tabulate(&[("a", 3)], 1).is_none());
+        assert!(Tables::new(vec![1]).is_err());
     }
 }
