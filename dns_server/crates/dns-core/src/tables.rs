@@ -12,7 +12,7 @@ use crate::error::Invalid;
 /// Cohorts that clients fall into.
 pub const COHORTS: usize = 4096;
 /// Names whose permutation is remembered, 8 KiB each.
-const MAX_STRATA: usize = 2048;
+const MAX_STRATA: usize = 4096;
 
 type Strata = Arc<[u16]>;
 
@@ -165,16 +165,17 @@ impl Tables {
         }
         let mut hasher = Shake128::default();
         hasher.update(name.as_bytes());
-        let mut stream = hasher.finalize_xof();
-        let mut word = [0; 4];
-        let mut keyed: Vec<(u32, u16)> = (0..COHORTS as u16)
-            .map(|cohort| {
-                stream.read(&mut word);
-                (u32::from_le_bytes(word) >> 2, cohort)
+        let mut words = [0; 4 * COHORTS];
+        hasher.finalize_xof().read(&mut words);
+        let mut keyed: Vec<u64> = (0..)
+            .zip(words.chunks_exact(4))
+            .map(|(cohort, word)| {
+                let word = word.first_chunk().map_or(0, |&word| u32::from_le_bytes(word) >> 2);
+                u64::from(word) << 16 | cohort
             })
             .collect();
         keyed.sort_unstable();
-        let strata: Strata = keyed.into_iter().map(|(_, cohort)| cohort).collect();
+        let strata: Strata = keyed.into_iter().map(|key| key as u16).collect();
         if self.strata.len() >= MAX_STRATA {
             self.strata.clear();
         }
