@@ -5,15 +5,20 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 PROTO_VENV := .venv-proto
+CARGO := cargo
+RUST := dns_server/Cargo.toml
+LOAD := bench/load/Cargo.toml --target-dir build/bench/target
+RUST_SOURCES := $(RUST) dns_server/Cargo.lock $(shell find dns_server/crates -name '*.rs' -o -name Cargo.toml)
 
-.PHONY: help demo test check lint unit e2e format proto proto-check bench clean
+.PHONY: help demo test check lint rust-lint unit rust-unit e2e format proto proto-check bench bench-growth bench-reflex bench-parts clean
 
 help: ## Say what can be typed
 	@awk -F':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-$(READY): pyproject.toml constraints.txt
+$(READY): pyproject.toml constraints.txt $(RUST_SOURCES)
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed; name it with make PYTHON=/path/to/python"; exit 1; }
-	@echo "setting up $(VENV) with $(PYTHON) (once)"
+	@$(CARGO) --version >/dev/null 2>&1 || { echo "Rust 1.88 or newer is needed (cargo), for the native engine"; exit 1; }
+	@echo "setting up $(VENV) with $(PYTHON) and building the native engine (once)"
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --group dev --editable .
@@ -24,7 +29,7 @@ demo: $(READY) ## See it work and break it, in under a minute (KEEP=1 leaves it 
 
 test: check unit e2e ## Everything that must hold: style, types, contracts, all tests
 
-check: lint proto-check ## Style, types, import contracts, freshness of generated code
+check: lint rust-lint proto-check ## Style, types, import contracts, freshness of generated code
 
 lint: $(READY)
 	@$(BIN)/ruff check .
@@ -32,8 +37,18 @@ lint: $(READY)
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
 
-unit: $(READY)
+rust-lint:
+	@$(CARGO) fmt --manifest-path $(RUST) --all --check
+	@$(CARGO) clippy --quiet --manifest-path $(RUST) --locked --workspace --all-targets -- -D warnings
+	@$(CARGO) fmt --manifest-path $(firstword $(LOAD)) --check
+	@$(CARGO) clippy --quiet --manifest-path $(LOAD) --locked --all-targets -- -D warnings
+
+unit: $(READY) rust-unit
 	@$(BIN)/pytest -q --numprocesses auto tests/unit tests/property tests/scenario tests/contract
+
+rust-unit:
+	@$(CARGO) test --quiet --manifest-path $(RUST) --locked
+	@$(CARGO) test --quiet --manifest-path $(LOAD) --locked
 
 e2e: $(READY)
 	@$(BIN)/pytest -q tests/e2e
@@ -41,6 +56,7 @@ e2e: $(READY)
 format: $(READY) ## Bring the code into shape
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
+	@$(CARGO) fmt --manifest-path $(RUST) --all
 
 $(PROTO_VENV)/.ready: pyproject.toml
 	@$(PYTHON) -m venv $(PROTO_VENV)
@@ -60,8 +76,17 @@ proto-check: $(PROTO_VENV)/.ready
 	@diff -r -x __pycache__ -x __init__.py build/proto/gslb/api/v1 gslb/api/v1 \
 	  || { echo "gslb/api is not what proto/ generates: run make proto and commit"; exit 1; }
 
-bench: $(READY) ## Measure
+bench: $(READY) ## Compare the dns server with others that steer (docs/benchmarks.md)
+	@$(BIN)/python -m bench.dns $(BENCH)
+
+bench-growth: $(READY) ## What an answer costs with more names, prefixes and swaps
+	@$(BIN)/python -m bench.dns.growth $(BENCH)
+
+bench-reflex: $(READY) ## How long from a changed report to a changed answer
+	@$(BIN)/python -m bench.dns.reflex $(BENCH)
+
+bench-parts: $(READY) ## Measure the other parts: agent, relay, decisions
 	@for file in bench/*.py; do $(BIN)/python $$file || exit 1; done
 
 clean: ## Remove what was set up and built
-	@rm -rf $(VENV) $(PROTO_VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	@rm -rf $(VENV) $(PROTO_VENV) build dist dns_server/target dns_server/_native.*.so .mypy_cache .ruff_cache .pytest_cache .hypothesis

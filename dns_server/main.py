@@ -12,7 +12,7 @@ from pathlib import Path
 from prometheus_client import CollectorRegistry
 
 from dns_server.engines.base import Engine
-from dns_server.engines.python import PythonEngine
+from dns_server.engines.choice import make_engine
 from dns_server.feed import Feed
 from dns_server.files import Files, Kind
 from dns_server.metrics import DnsCollector, Sources
@@ -20,7 +20,7 @@ from dns_server.received import Directions, Received, load_facts
 from dns_server.replica import Replica
 from dns_server.saver import Saver
 from dns_server.stream import Identity
-from dns_server.trial import try_out
+from dns_server.trial import Prepare, try_out
 from gslb.runtime import http
 from gslb.runtime.addresses import SocketAddress
 from gslb.runtime.clock import monotonic_s
@@ -32,7 +32,7 @@ from gslb.runtime.supervise import keep_running
 class Options:
     """`listen`: UDP and TCP each; port 0 takes a free one. `data`: last-known-good files stand in its folder `dns`.
 
-    `metrics`: None = not served. `engine`: `auto` or `python`.
+    `metrics`: None = not served. `engine`: as for `make_engine`.
     """
 
     name: str
@@ -63,13 +63,13 @@ async def run(
     """
     files = Files(options.data / "dns")
     saver = Saver(files)
-    engine = make_engine(options.engine)
+    engine = make_engine(options.engine, entropy=secrets.randbits(64))
     replica = Replica(engine.publish, saver.put)
-    await asyncio.to_thread(_restore, files, replica)
+    await asyncio.to_thread(_restore, files, replica, engine.prepare)
     saver.forget()
     identity = Identity(name=options.name, engine=engine.name, queries_total=lambda: engine.counters.queries_total)
-    feed = Feed(identity, replica, saver)
-    sources = Sources(counters=engine.counters, replica=replica, files=files, beat_s=feed.beat_s, now_s=monotonic_s)
+    feed = Feed(identity, replica, saver, engine.prepare)
+    sources = Sources(engine=engine, replica=replica, files=files, beat_s=feed.beat_s, now_s=monotonic_s)
     shown = registry if registry is not None else CollectorRegistry()
     async with AsyncExitStack() as stack:
         stack.enter_context(_shown(DnsCollector(sources), shown))
@@ -83,16 +83,7 @@ async def run(
             on_ready(Bound(listen=listen, metrics=metrics))
 
 
-def make_engine(name: str) -> Engine:
-    """`auto` is the fastest there is."""
-    match name:
-        case "auto" | "python":
-            return PythonEngine(entropy=secrets.randbits(64))
-        case _:
-            raise ValueError(f"there is no engine '{name}': choose auto or python")
-
-
-def _restore(files: Files, replica: Replica) -> None:
+def _restore(files: Files, replica: Replica, prepare: Prepare) -> None:
     """Serve what was last known good, before anybody is asked."""
     facts = files.load(Kind.FACTS, load_facts)
     directions = files.load(Kind.DIRECTIVES, Directions.load)
@@ -100,7 +91,7 @@ def _restore(files: Files, replica: Replica) -> None:
         replica.take_reports(facts.reports.values())
     if directions is not None:
         replica.take_directions(directions)
-    passed = files.load(Kind.SNAPSHOT, lambda saved: try_out(Received.load(saved), replica.premises))
+    passed = files.load(Kind.SNAPSHOT, lambda saved: try_out(Received.load(saved), replica.premises, prepare))
     if passed is not None:
         replica.take_snapshot(passed)
 

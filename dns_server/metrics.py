@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from prometheus_client import Metric
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, SummaryMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily, SummaryMetricFamily
 from prometheus_client.registry import Collector
 
-from dns_server.engines.base import Counters
+from dns_server.engines.base import Counters, Engine
 from dns_server.files import Files
 from dns_server.replica import Replica
 from gslb.core.order import Order
@@ -19,7 +19,7 @@ from gslb.core.order import Order
 class Sources:
     """Where the numbers come from. `beat_s`: when each coordinator was last heard, by the clock `now_s` reads."""
 
-    counters: Counters
+    engine: Engine
     replica: Replica
     files: Files
     beat_s: Mapping[str, float]
@@ -31,8 +31,10 @@ class DnsCollector(Collector):
         self._sources = sources
 
     def collect(self) -> Iterable[Metric]:
-        yield from _queries(self._sources.counters)
-        yield from _connections(self._sources.counters)
+        counters = self._sources.engine.counters
+        yield InfoMetricFamily("gslb_dns_engine", "What answers the queries.", {"name": self._sources.engine.name})
+        yield from _queries(counters)
+        yield from _connections(counters)
         yield from _feed(self._sources)
         yield from _decisions(self._sources.replica)
         yield from _saved(self._sources.files)

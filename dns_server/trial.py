@@ -1,15 +1,17 @@
-"""A snapshot on trial: loaded, checked, indexed, decided and asked about itself, before any client meets it.
+"""A snapshot on trial: loaded, checked, indexed, decided, asked about itself and prepared by the engine, all before any
+client meets it.
 
 All of this is slow and runs in a thread; a snapshot that fails anywhere is refused as a whole.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address
 
 from dns_server.received import Received
-from gslb.codec.snapshot import load_snapshot
+from gslb.codec.snapshot import load_snapshot, refs
 from gslb.core.answering.answer import reply_to
 from gslb.core.answering.records import Rcode, RRClass, RRType
 from gslb.core.answering.source import Client, Transport
@@ -24,6 +26,13 @@ from gslb.runtime.logs import get_logger
 
 _SELF = Client(IPv4Address("127.0.0.1"), Transport.TCP)
 _SERVICES_ASKED = 100
+
+Prepare = Callable[[View, Sequence[bytes]], None]
+"""`Engine.prepare`."""
+
+
+def no_engine(_view: View, _chunks: Sequence[bytes]) -> None:
+    """Prepares nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,10 +57,10 @@ class Passed:
     decision: Decision
 
 
-def try_out(received: Received, premises: Premises) -> Passed:
+def try_out(received: Received, premises: Premises, prepare: Prepare = no_engine) -> Passed:
     """Raises InvalidSnapshot, whatever is wrong with the snapshot."""
     try:
-        return _try_out(received, premises)
+        return _try_out(received, premises, prepare)
     except InvalidSnapshot:
         raise
     except Exception as error:
@@ -59,13 +68,15 @@ def try_out(received: Received, premises: Premises) -> Passed:
         raise InvalidSnapshot(f"it made this dns server fail: {type(error).__name__}: {error}") from error
 
 
-def _try_out(received: Received, premises: Premises) -> Passed:
+def _try_out(received: Received, premises: Premises, prepare: Prepare) -> Passed:
     snapshot = load_snapshot(received.envelope.payload, received.chunks)
     if snapshot.order != received.order:
         raise InvalidSnapshot(f"the manifest says {snapshot.order}, its envelope {received.order}")
     index = build_view(snapshot)
     decision = decide(snapshot, premises.directives, premises.facts, premises.silent)
-    _ask_itself(index.with_decision(decision))
+    view = index.with_decision(decision)
+    _ask_itself(view)
+    prepare(view, [received.chunks[ref.digest] for ref in refs(received.envelope.payload)])
     return Passed(received=received, index=index, premises=premises, decision=decision)
 
 

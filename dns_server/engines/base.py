@@ -50,14 +50,23 @@ class Engine(Protocol):
     def name(self) -> str: ...
 
     @property
-    def counters(self) -> Counters: ...
+    def counters(self) -> Counters:
+        """As of now; not to be written to."""
+        ...
 
     async def start(self, listen: Sequence[SocketAddress]) -> tuple[SocketAddress, ...]:
         """Bind UDP and TCP and answer from now on. Returns what was bound (port 0 chosen). Raises OSError."""
         ...
 
+    def prepare(self, view: View, chunks: Sequence[bytes]) -> None:
+        """Lay a new snapshot ready, so that views of its index can be published; slow, may run in any thread.
+
+        `chunks`: the snapshot's, in the manifest's order. What serves goes on serving. Raises InvalidSnapshot.
+        """
+        ...
+
     def publish(self, view: View) -> None:
-        """Answer with this from the next packet on."""
+        """Answer with this from the next packets on; of the index that was prepared last, or that serves."""
         ...
 
     async def stop(self) -> None:

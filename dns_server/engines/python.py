@@ -34,6 +34,9 @@ class PythonEngine:
     def counters(self) -> Counters:
         return self._counters
 
+    def prepare(self, view: View, chunks: Sequence[bytes]) -> None:
+        """The view is all this engine needs."""
+
     def publish(self, view: View) -> None:
         self._responder.view = view
 

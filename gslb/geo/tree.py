@@ -31,7 +31,7 @@ def cut(content: bytes, node_count: int, record_size: int, ip_version: int) -> t
     IPv4 lies at ::/96 of a version 6 tree. It is read there once: aliases that lead to it (2002::/16, ::ffff:0:0/96,
     2001::/32) are empty, as a dns server sees such clients by their own address. Raises BadTree.
     """
-    words = _words(content, node_count, record_size)
+    words = records(content, node_count, record_size)
     if ip_version == 4:
         return _ranges(words, 0, CLASS_V4_BITS, None), EVERYWHERE
     v4_root = 0
@@ -40,8 +40,8 @@ def cut(content: bytes, node_count: int, record_size: int, ip_version: int) -> t
     return _ranges(words, v4_root, CLASS_V4_BITS, None), _ranges(words, 0, CLASS_V6_BITS, v4_root)
 
 
-def _words(content: bytes, node_count: int, record_size: int) -> Sequence[int]:
-    """Left and right record of every node in turn."""
+def records(content: bytes, node_count: int, record_size: int) -> Sequence[int]:
+    """Left and right record of every node in turn. Raises BadTree."""
     size = 2 * node_count * record_size // 8
     if node_count == 0:
         raise BadTree("it holds no networks")

@@ -48,6 +48,11 @@ async def test_clients_are_answered_with_the_site_that_the_rules_say(stage: Stag
         assert await stage.ask(dns_name, MOUNTAIN_VIEW) in US.addresses
 
 
+async def test_the_dns_servers_run_the_native_engine(stage: Stage) -> None:
+    status = await stage.admin.GetStatus(admin_pb2.GetStatusRequest(), timeout=5)
+    assert {server.name: server.engine for server in status.dns_servers} == dict.fromkeys(DNS_NAMES, "native")
+
+
 async def test_udp_and_tcp_give_the_same_answer_with_its_scope(stage: Stage) -> None:
     query = dns.message.make_query(world.SERVICE, "A", use_edns=0, options=[dns.edns.ECSOption("81.2.69.0", 24)])
     port = stage.dns_ports[DNS_NAMES[0]]

@@ -16,10 +16,12 @@ from ipaddress import IPv4Address
 
 import dns.message
 import pytest
-from support.dnsworld import query_for, view
+from support.dnsworld import serve, view
+from support.packets import SEEDS, random_packet
 from support.waiting import until
 
-from dns_server.engines.python import PythonEngine
+from dns_server.engines.base import Engine
+from dns_server.engines.choice import make_engine
 from gslb.core.answering.answer import Answered, Dropped, answer
 from gslb.core.answering.records import Rcode
 from gslb.core.answering.source import Client, Transport
@@ -29,50 +31,6 @@ DIRECT = 160_000
 OVER_UDP = 30_000
 OVER_TCP = 10_000
 CLIENT = IPv4Address("203.0.113.53")
-
-SEEDS = [
-    query_for(name, rrtype, subnet, **options).to_wire()
-    for name, rrtype in (
-        ("www.example.test", "A"),
-        ("both.example.test", "A"),
-        ("big.example.test", "TXT"),
-        ("www.wide.example.test", "AAAA"),
-        ("a.dname.example.test", "A"),
-        ("x.wild.example.test", "TXT"),
-        ("towww.example.test", "AAAA"),
-        ("cdn.example.test", "MX"),
-        ("any.example.test", "ANY"),
-        ("example.test", "NS"),
-        ("nothing.child.example.test", "DS"),
-    )
-    for subnet in (None, "81.2.69.0/24", "2a02::/48")
-    for options in ({}, {"use_edns": 0, "payload": 4096, "want_dnssec": True})
-]
-
-
-def random_packet(draw: random.Random) -> bytes:
-    """Noise, a header with noise behind it, or a good query with some octets changed, cut, doubled or swapped."""
-    kind = draw.randrange(10)
-    if kind == 0:
-        return draw.randbytes(draw.randrange(0, 80))
-    if kind == 1:
-        counts = [draw.choice((0, 1, 1, 2, 65_535)) for _ in range(4)]
-        return struct.pack("!6H", 7, draw.choice((0, 0x0100)), *counts) + draw.randbytes(draw.randrange(0, 120))
-    packet = bytearray(draw.choice(SEEDS))
-    for _ in range(draw.choice((1, 1, 2, 4, 8))):
-        at = draw.randrange(len(packet)) if packet else 0
-        match draw.randrange(6):
-            case 0 | 1:
-                packet[at : at + 1] = bytes([draw.randrange(256)])
-            case 2:
-                packet[at : at + 1] = bytes([draw.choice((0, 1, 0x3F, 0x40, 0xC0, 0xFF))])
-            case 3:
-                del packet[at : at + draw.randrange(1, 8)]
-            case 4:
-                packet[at:at] = packet[at : at + draw.randrange(1, 40)]
-            case 5:
-                packet[at:at] = draw.randbytes(draw.randrange(1, 8))
-    return bytes(packet)
 
 
 def allowed_bytes(packet: bytes) -> int:
@@ -105,15 +63,15 @@ def test_no_packet_makes_the_answer_fail_or_grow() -> None:
     assert rcodes == {Rcode.NOERROR, Rcode.FORMERR, Rcode.NXDOMAIN, Rcode.NOTIMP, Rcode.REFUSED, Rcode.BADVERS}
 
 
-@pytest.fixture
-async def engine() -> AsyncIterator[PythonEngine]:
-    engine = PythonEngine(entropy=1)
-    engine.publish(view())
+@pytest.fixture(params=["python", "native"])
+async def engine(request: pytest.FixtureRequest) -> AsyncIterator[Engine]:
+    engine = make_engine(request.param, entropy=1)
+    serve(engine, view())
     yield engine
     await engine.stop()
 
 
-async def udp_storm(engine: PythonEngine, address: SocketAddress, draw: random.Random, packets: int) -> None:
+async def udp_storm(engine: Engine, address: SocketAddress, draw: random.Random, packets: int) -> None:
     """In batches that fit into the socket's buffer; every packet is taken notice of, every reply is small enough."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
         client.setblocking(False)
@@ -147,17 +105,17 @@ async def tcp_storm(address: SocketAddress, draw: random.Random, packets: int) -
         await writer.wait_closed()
 
 
-def taken_notice_of(engine: PythonEngine) -> int:
+def taken_notice_of(engine: Engine) -> int:
     return engine.counters.queries_total + engine.counters.dropped.total()
 
 
-async def storm(engine: PythonEngine, address: SocketAddress, draw: random.Random, udp: int, tcp: int) -> None:
+async def storm(engine: Engine, address: SocketAddress, draw: random.Random, udp: int, tcp: int) -> None:
     await udp_storm(engine, address, draw, udp)
     await tcp_storm(address, draw, tcp)
     await until(lambda: engine.counters.connections == 0)
 
 
-async def test_the_sockets_live_through_it_with_flat_memory(engine: PythonEngine) -> None:
+async def test_the_sockets_live_through_it_with_flat_memory(engine: Engine) -> None:
     (address,) = await engine.start((SocketAddress("127.0.0.1", 0),))
     draw = random.Random(2)
     await storm(engine, address, draw, OVER_UDP // 3, OVER_TCP // 3)

@@ -11,6 +11,8 @@ import dns.message
 import dns.rdatatype
 import dns.rrset
 
+from dns_server.engines.base import Engine
+from gslb.codec.snapshot import dump_snapshot, refs
 from gslb.config import BundleSource, load
 from gslb.core.answering.answer import Answered, Dropped, answer
 from gslb.core.answering.source import Client, Transport
@@ -140,8 +142,11 @@ V6 = _ranges(128, ("2a02::/16", 1), ("2600::/12", 2))
 SMALL_GEO = GeoTable(v4=V4, v6=V6, ecs_v4=V4, ecs_v6=V6, places=PLACES)
 
 
-def make_snapshot(config: str = CONFIG, order: Order = FIRST, geo: GeoTable = SMALL_GEO) -> Snapshot:
-    files = {"gslb.yaml": config.encode(), "example.zone": _records().encode()}
+def make_snapshot(
+    config: str = CONFIG, order: Order = FIRST, geo: GeoTable = SMALL_GEO, records: str | None = None
+) -> Snapshot:
+    """`records`: what `example.zone` holds instead."""
+    files = {"gslb.yaml": config.encode(), "example.zone": (records or _records()).encode()}
     model = load(BundleSource(files), "gslb.yaml").model
     serials = {zone.apex: 2026110101 for zone in model.zones}
     return compile_snapshot(model, class_maps(model, geo), order=order, serials=serials, earlier=(), seed=7)
@@ -178,6 +183,18 @@ def make_view(
 def view() -> View:
     """The world with everything up but the pool `broken`."""
     return make_view()
+
+
+def chunks_of(view: View) -> list[bytes]:
+    """The chunks of a view's snapshot, in the manifest's order."""
+    bundle = dump_snapshot(view.index.snapshot)
+    return [bundle.chunks[ref.digest] for ref in refs(bundle.manifest)]
+
+
+def serve(engine: Engine, view: View) -> None:
+    """Let an engine answer with this from now on."""
+    engine.prepare(view, chunks_of(view))
+    engine.publish(view)
 
 
 def query_for(name: str, rrtype: str, subnet: str | None = None, **options: object) -> dns.message.QueryMessage:

@@ -1,4 +1,4 @@
-"""The Python engine on real sockets: UDP and TCP, IPv4 and IPv6, and what keeps one client from harming others."""
+"""Each engine on real sockets: UDP and TCP, IPv4 and IPv6, and what keeps one client from harming others."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from typing import Protocol
 
 import dns.message
 import pytest
-from support.dnsworld import query_for, view
+from support.dnsworld import query_for, serve, view
 from support.waiting import until
 
-from dns_server.engines.base import Kind
-from dns_server.engines.python import PythonEngine
+from dns_server.engines.base import Counters, Engine, Kind
+from dns_server.engines.choice import make_engine
 from dns_server.engines.tcp import TcpLimits
 from gslb.runtime.addresses import SocketAddress
 
@@ -28,12 +28,15 @@ DEADLINE_S = 5.0
 class Running:
     """An engine with its addresses."""
 
-    def __init__(self, engine: PythonEngine, listen: tuple[SocketAddress, ...]) -> None:
+    def __init__(self, engine: Engine, listen: tuple[SocketAddress, ...]) -> None:
         self.engine = engine
-        self.counters = engine.counters
         self.listen = listen
         self.port = listen[0].port
         self._writers: list[asyncio.StreamWriter] = []
+
+    @property
+    def counters(self) -> Counters:
+        return self.engine.counters
 
     async def connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
@@ -54,15 +57,21 @@ class Start(Protocol):
     ) -> Awaitable[Running]: ...
 
 
+@pytest.fixture(params=["python", "native"])
+def kind(request: pytest.FixtureRequest) -> str:
+    """The name of an engine."""
+    return str(request.param)
+
+
 @pytest.fixture
-async def start() -> AsyncIterator[Start]:
+async def start(kind: str) -> AsyncIterator[Start]:
     """Starts engines that end with the test."""
     started: list[Running] = []
 
     async def make(*listen: SocketAddress, limits: TcpLimits | None = None, publish: bool = True) -> Running:
-        engine = PythonEngine(entropy=1, limits=limits)
+        engine = make_engine(kind, entropy=1, limits=limits)
         if publish:
-            engine.publish(view())
+            serve(engine, view())
         running = Running(engine, await engine.start(listen or (LOOPBACK,)))
         started.append(running)
         return running
@@ -144,14 +153,14 @@ async def test_wildcard_addresses_answer(start: Start) -> None:
 async def test_without_a_view_everything_is_servfail_until_one_is_published(start: Start) -> None:
     running = await start(publish=False)
     (before,) = await ask_udp(running.listen[0], QUERY)
-    running.engine.publish(view())
+    serve(running.engine, view())
     (after,) = await ask_udp(running.listen[0], QUERY)
     assert (dns.message.from_wire(before).rcode(), dns.message.from_wire(after).rcode()) == (2, 0)
 
 
-async def test_an_address_that_is_taken_is_an_error_and_leaves_nothing_bound(start: Start) -> None:
+async def test_an_address_that_is_taken_is_an_error_and_leaves_nothing_bound(start: Start, kind: str) -> None:
     running = await start()
-    engine = PythonEngine(entropy=1)
+    engine = make_engine(kind, entropy=1)
     with pytest.raises(OSError, match=f"cannot listen on 127.0.0.1:{running.port}"):
         await engine.start((LOOPBACK, running.listen[0]))
     await ask_udp(running.listen[0], QUERY)
@@ -176,6 +185,7 @@ async def test_many_queries_at_once_are_all_answered(start: Start) -> None:
     assert sorted(int.from_bytes(reply[:2]) for reply in replies) == list(range(200))
 
 
+@pytest.mark.parametrize("kind", ["python"], indirect=True)
 async def test_a_fault_of_ours_costs_one_answer(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     running = await start()
 

@@ -17,7 +17,7 @@ from prometheus_client import CollectorRegistry
 from support.dnsworld import CONFIG, addresses, facts_of, make_snapshot, query_for, world
 from support.waiting import eventually, until
 
-from dns_server.main import Bound, Options, make_engine, run
+from dns_server.main import Bound, Options, run
 from gslb.api.v1 import discovery_pb2 as pb
 from gslb.api.v1.discovery_pb2_grpc import DiscoveryServicer, add_DiscoveryServicer_to_server
 from gslb.api.v1.facts_pb2 import Directives as DirectivesMessage
@@ -180,7 +180,7 @@ async def test_it_introduces_itself_fetches_answers_and_acknowledges(coordinator
     async with dns_server(tmp_path, address) as server:
         await until(lambda: bool(said.all("hello")))
         hello = said.all("hello")[0].hello
-        assert (hello.name, hello.engine, load_order(hello.order)) == ("test", "python", Order())
+        assert (hello.name, hello.engine, load_order(hello.order)) == ("test", "native", Order())
         said.publish(world())
         said.report(facts_of(world()))
         await until(lambda: said.acked() == [Order(1, 1, 0)])
@@ -455,8 +455,3 @@ async def test_an_address_that_is_taken_ends_it_with_an_oserror(tmp_path: Path) 
         options = Options(name="two", listen=server.bound.listen, coordinators=(), data=tmp_path / "two")
         with pytest.raises(OSError, match="cannot listen"):
             await run(options)
-
-
-def test_an_unknown_engine_is_an_error() -> None:
-    with pytest.raises(ValueError, match="choose auto or python"):
-        make_engine("warp")

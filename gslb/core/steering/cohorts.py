@@ -23,7 +23,7 @@ from gslb.core.names import Name
 COHORTS = 4096
 
 _U64 = (1 << 64) - 1
-_COST = [round(-math.log((stratum + 0.5) / COHORTS) * (1 << 24)) for stratum in range(COHORTS)]
+COSTS = [round(-math.log((stratum + 0.5) / COHORTS) * (1 << 24)) for stratum in range(COHORTS)]
 """-ln U in units of 2^-24."""
 
 
@@ -89,7 +89,7 @@ def tabulate(shares: Shares, picks: int = 1) -> Table:
     count = min(picks, len(shares))
     if len(shares) == 1:
         return _ALONE
-    costs = zip(*([_COST[stratum] / share for stratum in _strata(name)] for name, share in shares), strict=True)
+    costs = zip(*([COSTS[stratum] / share for stratum in _strata(name)] for name, share in shares), strict=True)
     if count == 1:
         alone = [(index,) for index in range(len(shares))]
         return Table(alone[cost.index(min(cost))] for cost in costs)

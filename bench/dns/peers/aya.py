@@ -1,0 +1,96 @@
+"""Our own dns server, fed by a coordinator as in production, which runs on the generator's core."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from bench.dns import world
+from bench.dns.packages import Unavailable
+from bench.dns.processes import Command, Processes, free_port
+
+_START_S = 60
+
+
+def start_coordinator(processes: Processes, folder: Path, settings: object, core: int) -> int:
+    """A coordinator with that configuration in force; returns its port. Raises Unavailable."""
+    port = free_port()
+    config = folder / "gslb.yaml"
+    config.write_text(json.dumps(settings, indent=1))
+    arguments = _gslb("coordinator", "--admin", f"127.0.0.1:{port}", *_kept(folder / "coordinator"))
+    processes.start("coordinator", Command(arguments=arguments), core)
+    end = time.monotonic() + _START_S
+    while True:
+        apply = _gslb("apply", str(config), "--admin", f"127.0.0.1:{port}")
+        done = subprocess.run(apply, capture_output=True, text=True, timeout=_START_S, check=False)
+        if done.returncode == 0:
+            return port
+        processes.check_alive("coordinator")
+        if time.monotonic() > end:
+            raise Unavailable(f"the configuration cannot be applied: {done.stderr.strip()}")
+
+
+def check_engine(name: str) -> None:
+    """Raises Unavailable when this installation has no such engine."""
+    if name == "native" and importlib.util.find_spec("dns_server._native") is None:
+        raise Unavailable("this installation has no native module")
+
+
+def prepare(folder: Path, port: int, engine: str, coordinator: int) -> Command:
+    """A dns server with that engine."""
+    listen = ("--listen", f"127.0.0.1:{port}", "--coordinator", f"127.0.0.1:{coordinator}")
+    kept = _kept(folder)
+    return Command(arguments=_gslb("dns", "--name", engine, "--engine", engine, *listen, *kept))
+
+
+def _gslb(*arguments: str) -> list[str]:
+    return [sys.executable, "-m", "gslb.cli", *arguments]
+
+
+def _kept(folder: Path) -> tuple[str, ...]:
+    return ("--data", str(folder), "--log-level", "warning")
+
+
+def configuration(of: world.World, database: Path) -> object:
+    """The configuration file; JSON is YAML."""
+    labels = list(of.labels())
+    return {
+        "geo": {"database": str(database)},
+        "zones": [
+            {
+                "name": world.ZONE,
+                "nameservers": [world.NAME_SERVER],
+                "contact": f"hostmaster@{world.ZONE}",
+                "records": [{"name": "ns1", "type": "A", "data": "127.0.0.1"}],
+            }
+        ],
+        "defaults": {"ttl": f"{world.TTL_S}s"},
+        "pools": [
+            {
+                "name": f"s{pools}-{place}",
+                "members": [{"name": f"s{pools}-{place}", "address": world.address(pools, place)}],
+            }
+            for pools in range(world.SETS)
+            for place in world.PLACES
+        ],
+        "policies": [{"name": "world", "steering": [_rules(), "weighted"]}],
+        "services": [
+            {
+                "for_each": {"label": [label for label, its in labels if its == pools]},
+                "name": f"{{label}}.{world.ZONE}",
+                "pools": {place: f"s{pools}-{place}" for place in world.PLACES},
+                "policy": "world",
+            }
+            for pools in range(min(world.SETS, len(labels)))
+        ],
+    }
+
+
+def _rules() -> object:
+    countries = [{"match": {"country": place}, "try": [place]} for place in world.OWN]
+    continents = [{"match": {"continent": place}, "try": [place]} for place in world.CONTINENTS]
+    return {"geo": {"rules": countries + continents, "otherwise": [world.OTHERWISE]}}

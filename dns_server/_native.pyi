@@ -1,0 +1,93 @@
+"""What the native engine's module offers; it is built from `crates/dns-py`."""
+
+from collections.abc import Mapping, Sequence
+from ipaddress import IPv4Address, IPv6Address
+from typing import final
+
+def version() -> str:
+    """The version this module was built from."""
+
+@final
+class Tables:
+    """Makes cohort tables; what is the same from decision to decision is made once."""
+
+    def __new__(cls, costs: Sequence[int]) -> Tables:
+        """`costs`: -ln U of every stratum in units of 2^-24. Raises ValueError."""
+
+    def tabulate(self, shares: Sequence[tuple[str, int]], picks: int) -> list[list[int]]:
+        """For every cohort the `picks` best names, as indexes into `shares`, best first. Raises ValueError."""
+
+@final
+class Static:
+    """A snapshot's index."""
+
+    def __new__(cls, chunks: Sequence[bytes], extra: bytes, seed: int) -> Static:
+        """`chunks`: in the manifest's order, digests checked. `extra`: an EngineStatic. `seed`: 64 random bits.
+
+        Raises ValueError.
+        """
+
+@final
+class Decision:
+    """A decision for the snapshot it was made from."""
+
+    def __new__(cls, message: bytes, statics: Static, before: Decision | None, tables: Tables) -> Decision:
+        """`message`: an EngineDecision; one that is a difference needs the decision `before` it. Raises ValueError."""
+
+@final
+class Answerer:
+    """The engine without its sockets."""
+
+    def __new__(cls, decision: Decision | None) -> Answerer: ...
+    def answer(self, packet: bytes, address: IPv4Address | IPv6Address, tcp: bool, entropy: int) -> bytes | None:
+        """The reply, or None where nothing is to be sent."""
+
+    def queries(self) -> list[tuple[str, str, str, int]]:
+        """(transport, type, rcode, count)."""
+
+    def dropped(self) -> Mapping[str, int]: ...
+    def malformed(self) -> Mapping[str, int]: ...
+
+@final
+class Counted:
+    """The sums of all workers' counters; the names are those of `engines.base.Counters`."""
+
+    queries: Sequence[tuple[str, str, str, int]]
+    dropped: Mapping[str, int]
+    malformed: Mapping[str, int]
+    closed: Mapping[str, int]
+    truncated: int
+    ecs: int
+    accepted: int
+    connections: int
+    received_bytes: int
+    sent_bytes: int
+
+@final
+class Server:
+    """The engine with its sockets and threads."""
+
+    def __new__(
+        cls,
+        *,
+        workers: int,
+        entropy: int,
+        idle_s: float,
+        per_address: int,
+        total: int,
+        per_turn: int,
+        high_water_bytes: int,
+    ) -> Server:
+        """`workers`: UDP threads a listen address."""
+
+    def start(self, listen: Sequence[tuple[IPv4Address | IPv6Address, int]]) -> list[tuple[str, int]]:
+        """Bind all, then answer; where it listens (port 0 chosen). Nothing stays bound when one fails: OSError."""
+
+    def publish(self, decision: Decision) -> None:
+        """Answer with this from the next packets on."""
+
+    def stop(self) -> None:
+        """End all threads, close all sockets."""
+
+    def counters(self) -> Counted:
+        """What was counted so far; nobody is stopped for it."""

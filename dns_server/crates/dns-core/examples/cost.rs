@@ -1,0 +1,67 @@
+//! Prints what one answer costs: `cost FILE ROUNDS`.
+//!
+//! FILE holds parts with their length (4 octets) before them: the `EngineStatic`, the `EngineDecision`, the costs (4
+//! octets each), how many chunks there are (4 octets), the chunks, and then queries up to its end.
+
+use std::hint::black_box;
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+use std::time::Instant;
+
+use dns_core::{Client, Decision, Guard, MAX_UDP_BYTES, ResponseBuf, Static, Stats, Tables, Transport, View, answer};
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let arguments: Vec<String> = std::env::args().collect();
+    let [_, path, rounds] = arguments.as_slice() else {
+        return Err("usage: cost FILE ROUNDS".into());
+    };
+    let content = std::fs::read(path)?;
+    let mut parts = parts(&content).into_iter();
+    let mut next = || parts.next().ok_or("the file is cut off");
+    let (extra, message, costs) = (next()?, next()?, next()?);
+    let count = u32::from_be_bytes(next()?.try_into()?);
+    let chunks = (0..count).map(|_| next()).collect::<Result<Vec<&[u8]>, _>>()?;
+    let queries: Vec<&[u8]> = std::iter::from_fn(|| next().ok()).collect();
+    let costs = costs.chunks_exact(4).map(|octets| octets.try_into().map(u32::from_be_bytes));
+    let mut tables = Tables::new(costs.collect::<Result<Vec<u32>, _>>()?)?;
+
+    let started = Instant::now();
+    let statics = Arc::new(Static::load(chunks, extra, 7)?);
+    println!("snapshot loaded in {:.1?}", started.elapsed());
+    let started = Instant::now();
+    let decision = Arc::new(Decision::load(message, &statics, None, &mut tables)?);
+    println!("decision loaded in {:.1?}", started.elapsed());
+
+    let view = View::new(statics, decision);
+    let (stats, mut guard) = (Stats::new(), Guard::new());
+    let mut memory = [0; MAX_UDP_BYTES];
+    let address = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 1));
+    let rounds: u32 = rounds.parse()?;
+    let mut best = f64::INFINITY;
+    for _ in 0..rounds {
+        let started = Instant::now();
+        for query in &queries {
+            let client = Client { address, transport: Transport::Udp, entropy: 0 };
+            let mut out = ResponseBuf::new(&mut memory);
+            black_box(answer(query, &client, &view, &mut guard, &mut out, &stats));
+        }
+        best = best.min(started.elapsed().as_nanos() as f64 / queries.len() as f64);
+    }
+    println!("{} queries, best of {rounds} rounds: {best:.0} ns an answer", queries.len());
+    for kind in stats.queries() {
+        println!("{kind:?}");
+    }
+    Ok(())
+}
+
+fn parts(mut content: &[u8]) -> Vec<&[u8]> {
+    let mut found = Vec::new();
+    while let Some((length, rest)) = content.split_first_chunk::<4>() {
+        let Some((part, rest)) = rest.split_at_checked(u32::from_be_bytes(*length) as usize) else {
+            break;
+        };
+        found.push(part);
+        content = rest;
+    }
+    found
+}

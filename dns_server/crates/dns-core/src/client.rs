@@ -1,0 +1,23 @@
+//! Who asks, and the chance that goes with the packet.
+
+use std::net::IpAddr;
+
+/// What a packet came over, which settles how large its answer may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Transport {
+    /// Answers of at most 512 octets, or what EDNS allows.
+    Udp,
+    /// Answers of up to 65,535 octets.
+    Tcp,
+}
+
+/// Who sent the packet: the resolver, or a client that asks for itself.
+#[derive(Clone, Copy, Debug)]
+pub struct Client {
+    /// Where the packet came from; an IPv4 address is never written as IPv6.
+    pub address: IpAddr,
+    /// What it came over.
+    pub transport: Transport,
+    /// Any number that differs from packet to packet; only services that draw per answer look at it.
+    pub entropy: u64,
+}

@@ -1,0 +1,41 @@
+//! Answers DNS queries from a snapshot and a decision: bytes in, bytes out. No sockets, no clock, no threads.
+//!
+//! `gslb/core/answering` is the specification: this crate says the same, faster. Whatever an answer depends on is an
+//! argument of [`answer()`]; whatever does not depend on the packet was worked out when [`Static`] and [`Decision`]
+//! were loaded, so that a query costs neither lock nor allocation.
+#![forbid(unsafe_code)]
+#![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
+
+mod answer;
+mod buffer;
+mod client;
+mod decision;
+mod error;
+mod family;
+mod guard;
+mod load;
+mod messages;
+mod names;
+mod query;
+mod ranges;
+mod records;
+mod resolve;
+mod source;
+mod statics;
+mod stats;
+mod tables;
+mod view;
+mod writer;
+mod zone_load;
+mod zones;
+
+pub use answer::{Verdict, answer};
+pub use buffer::{MAX_TCP_BYTES, MAX_UDP_BYTES, ResponseBuf};
+pub use client::{Client, Transport};
+pub use decision::Decision;
+pub use error::Invalid;
+pub use guard::Guard;
+pub use statics::Static;
+pub use stats::{Counter, Stats};
+pub use tables::{COHORTS, Tables};
+pub use view::View;

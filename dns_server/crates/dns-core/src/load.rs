@@ -1,0 +1,240 @@
+//! From the chunks of a snapshot to its index, chunk by chunk, so that no second copy of the whole is ever held.
+
+use std::sync::Arc;
+
+use foldhash::fast::FixedState;
+use hashbrown::{HashMap, HashSet};
+use prost::Message;
+
+use crate::error::Invalid;
+use crate::messages::{Chunk, EcsData, EndpointData, EngineStatic, PoolData, RangeKind, RangePiece, ServiceData};
+use crate::ranges::{Address, Ranges, decode_starts};
+use crate::statics::{AMBIGUOUS, ClassMaps, Member, Pool, Prefixes, Service, Static, Trust};
+use crate::zone_load::ZoneLoader;
+
+type Map<K, V> = HashMap<K, V, FixedState>;
+
+/// Scratch space of [`Static::load`].
+pub struct Loader {
+    zones: ZoneLoader,
+    endpoints: Map<String, Member>,
+    pools: Vec<Pool>,
+    pool_numbers: Map<Box<str>, usize>,
+    policies: Map<String, u32>,
+    maps: Vec<ClassMaps>,
+    pieces: Option<Pieces>,
+    known: Known,
+    services: Vec<Service>,
+    trust: Option<Trust>,
+}
+
+impl Loader {
+    pub fn new(seed: u64) -> Self {
+        Self {
+            zones: ZoneLoader::new(seed),
+            endpoints: Map::default(),
+            pools: Vec::new(),
+            pool_numbers: Map::default(),
+            policies: Map::default(),
+            maps: Vec::new(),
+            pieces: None,
+            known: Known::default(),
+            services: Vec::new(),
+            trust: None,
+        }
+    }
+
+    pub fn take(&mut self, chunk: &[u8]) -> Result<(), Invalid> {
+        let chunk = Chunk::decode(chunk).map_err(|_| Invalid::Unreadable("chunk"))?;
+        for piece in chunk.ranges {
+            self.take_piece(&piece)?;
+        }
+        for zone in &chunk.zones {
+            self.zones.take(zone)?;
+        }
+        for endpoint in chunk.endpoints {
+            self.take_endpoint(endpoint);
+        }
+        for pool in chunk.pools {
+            self.take_pool(pool)?;
+        }
+        for service in &chunk.services {
+            self.take_service(service)?;
+        }
+        if let Some(ecs) = &chunk.ecs {
+            self.trust = Some(trust(ecs)?);
+        }
+        Ok(())
+    }
+
+    pub fn finish(mut self, extra: &[u8]) -> Result<Static, Invalid> {
+        let extra = EngineStatic::decode(extra).map_err(|_| Invalid::Unreadable("static part"))?;
+        if extra.services.len() != self.services.len() {
+            return Err(Invalid::Content("the static part does not belong to the snapshot"));
+        }
+        for (service, said) in self.services.iter_mut().zip(&extra.services) {
+            service.salt = said.salt;
+            service.shared = [said.shared_a, said.shared_aaaa, said.shared_cname];
+        }
+        Ok(Static {
+            zones: self.zones.finish()?,
+            services: self.services.into(),
+            maps: self.maps,
+            pools: self.pools,
+            shared: extra.shared_sets,
+            trust: self.trust.ok_or(Invalid::Content("the snapshot is cut off: its ECS settings are missing"))?,
+        })
+    }
+
+    /// Pieces of one policy follow each other; its maps are made when those of the next begin.
+    fn take_piece(&mut self, piece: &RangePiece) -> Result<(), Invalid> {
+        if self.pieces.as_ref().is_none_or(|pieces| pieces.policy != piece.policy) {
+            self.finish_maps()?;
+            if self.policies.contains_key(&piece.policy) {
+                return Err(Invalid::Content("the class maps of a policy are scattered"));
+            }
+            self.pieces = Some(Pieces { policy: piece.policy.clone(), ..Pieces::default() });
+        }
+        match &mut self.pieces {
+            Some(pieces) => pieces.take(piece),
+            None => Ok(()),
+        }
+    }
+
+    fn finish_maps(&mut self) -> Result<(), Invalid> {
+        if let Some(pieces) = self.pieces.take() {
+            self.policies.insert(pieces.policy.clone(), self.maps.len() as u32);
+            self.maps.push(pieces.finish(&mut self.known)?);
+        }
+        Ok(())
+    }
+
+    fn take_endpoint(&mut self, endpoint: EndpointData) {
+        let member = Member {
+            name: "".into(),
+            a: endpoint.addresses.iter().find_map(|address| address.as_slice().try_into().ok()),
+            aaaa: endpoint.addresses.iter().find_map(|address| address.as_slice().try_into().ok()),
+            host: if endpoint.host.is_empty() { None } else { Some(endpoint.host.into()) },
+        };
+        self.endpoints.insert(endpoint.name, member);
+    }
+
+    fn take_pool(&mut self, pool: PoolData) -> Result<(), Invalid> {
+        let members = pool.members.into_iter().map(|member| {
+            let endpoint = self.endpoints.get(&member.endpoint);
+            let endpoint = endpoint.ok_or(Invalid::Content("a member's endpoint is not there"))?;
+            Ok(Member { name: member.name.into(), ..endpoint.clone() })
+        });
+        let members = members.collect::<Result<Vec<Member>, Invalid>>()?;
+        let name: Box<str> = pool.name.into();
+        self.pool_numbers.insert(name.clone(), self.pools.len());
+        self.pools.push(Pool { name, members, picks: Vec::new() });
+        Ok(())
+    }
+
+    fn take_service(&mut self, service: &ServiceData) -> Result<(), Invalid> {
+        self.finish_maps()?;
+        let maps =
+            *self.policies.get(&service.policy).ok_or(Invalid::Content("a service's policy has no class map"))?;
+        let number = u32::try_from(self.services.len()).map_err(|_| Invalid::Content("too many services"))?;
+        self.zones.steer(&service.zone, &service.name, number)?;
+        let last = service.all_down.as_ref().map(|last| &last.pool);
+        for pool in service.bindings.iter().map(|binding| &binding.pool).chain(last) {
+            self.note_picks(pool, service.answers as usize);
+        }
+        self.services.push(Service {
+            salt: 0,
+            ttl_s: service.ttl_s,
+            answers: service.answers,
+            maps,
+            by_query: service.by_query,
+            shared: [0; 3],
+        });
+        Ok(())
+    }
+
+    fn note_picks(&mut self, pool: &str, answers: usize) {
+        let pool = self.pool_numbers.get(pool).and_then(|&number| self.pools.get_mut(number));
+        if let Some(pool) = pool
+            && answers > 1
+        {
+            let picks = answers.min(pool.members.len());
+            if picks > 1 && !pool.picks.contains(&picks) {
+                pool.picks.push(picks);
+            }
+        }
+    }
+}
+
+fn trust(ecs: &EcsData) -> Result<Trust, Invalid> {
+    Ok(Trust {
+        resolvers: Prefixes::parse(ecs.networks.iter().map(String::as_str))?,
+        own: Prefixes::parse(ecs.own_prefixes.iter().map(String::as_str))?,
+        ambiguous: Prefixes::parse(AMBIGUOUS)?,
+    })
+}
+
+/// One class map as far as its pieces have come.
+struct Growing<A> {
+    starts: Vec<A>,
+    classes: Vec<u32>,
+}
+
+impl<A> Default for Growing<A> {
+    fn default() -> Self {
+        Self { starts: Vec::new(), classes: Vec::new() }
+    }
+}
+
+impl<A: Address> Growing<A> {
+    fn take(&mut self, piece: &RangePiece) -> Result<(), Invalid> {
+        decode_starts(&piece.deltas, piece.unit_bits, &mut self.starts)?;
+        self.classes.extend_from_slice(&piece.classes);
+        Ok(())
+    }
+
+    fn finish(self, known: &mut HashSet<Arc<Ranges<A>>, FixedState>) -> Result<Arc<Ranges<A>>, Invalid> {
+        let ranges = Arc::new(Ranges::new(self.starts, self.classes)?);
+        Ok(known.get_or_insert(ranges).clone())
+    }
+}
+
+/// The class maps of one policy as far as they have come.
+#[derive(Default)]
+struct Pieces {
+    policy: String,
+    ecs_v4: Growing<u32>,
+    ecs_v6: Growing<u64>,
+    full_v4: Option<Growing<u32>>,
+    full_v6: Option<Growing<u128>>,
+}
+
+impl Pieces {
+    fn take(&mut self, piece: &RangePiece) -> Result<(), Invalid> {
+        match piece.kind() {
+            RangeKind::EcsV4 => self.ecs_v4.take(piece),
+            RangeKind::EcsV6 => self.ecs_v6.take(piece),
+            RangeKind::FullV4 => self.full_v4.get_or_insert_default().take(piece),
+            RangeKind::FullV6 => self.full_v6.get_or_insert_default().take(piece),
+            RangeKind::Unspecified => Err(Invalid::Content("a piece of a class map is of no kind")),
+        }
+    }
+
+    fn finish(self, known: &mut Known) -> Result<ClassMaps, Invalid> {
+        let ecs_v4 = self.ecs_v4.finish(&mut known.v4)?;
+        Ok(ClassMaps {
+            full_v4: self.full_v4.map_or_else(|| Ok(ecs_v4.clone()), |full| full.finish(&mut known.v4))?,
+            ecs_v4,
+            ecs_v6: self.ecs_v6.finish(&mut known.ecs_v6)?,
+            full_v6: self.full_v6.map(|full| full.finish(&mut known.full_v6)).transpose()?,
+        })
+    }
+}
+
+/// Class maps met so far: equal ones are kept once.
+#[derive(Default)]
+struct Known {
+    v4: HashSet<Arc<Ranges<u32>>, FixedState>,
+    ecs_v6: HashSet<Arc<Ranges<u64>>, FixedState>,
+    full_v6: HashSet<Arc<Ranges<u128>>, FixedState>,
+}

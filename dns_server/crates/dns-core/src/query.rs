@@ -1,0 +1,208 @@
+//! Strict parsing of queries from the wire: what a stranger sent is checked once, here, and nothing is trusted before.
+//!
+//! Work is linear in the packet's length: the question's name stands first and so can have no pointer, and no other
+//! name is followed.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use crate::names::{MAX_LABEL_BYTES, MAX_NAME_BYTES};
+use crate::records::OPT;
+use crate::stats::Reason;
+
+pub const HEADER_BYTES: usize = 12;
+const SMALLEST_RECORD_BYTES: usize = 11;
+const POINTER: u8 = 0xC0;
+const CLIENT_SUBNET: u16 = 8;
+
+/// Why a packet gets no answer: nothing is sent, or a header with an rcode alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    Drop(Reason),
+    FormErr(Reason),
+    NotImp(Reason),
+}
+
+/// A query with one question.
+#[derive(Clone, Copy)]
+pub struct Query<'p> {
+    /// The header's first octet of flags; of it only RD matters.
+    pub flags: u8,
+    pub id: [u8; 2],
+    /// Question name, type and class as sent.
+    pub question: &'p [u8],
+    /// The name alone.
+    pub spelling: &'p [u8],
+    pub rrtype: u16,
+    pub rrclass: u16,
+    pub edns: Option<Edns<'p>>,
+}
+
+/// The OPT record of a query (RFC 6891 6.1). `options` are raw, since those of an unknown version mean nothing.
+#[derive(Clone, Copy)]
+pub struct Edns<'p> {
+    pub size: u16,
+    pub version: u8,
+    pub dnssec_ok: bool,
+    pub options: &'p [u8],
+}
+
+/// ECS option (RFC 7871 6). `data`: family, source, scope and the address's octets as sent.
+#[derive(Clone, Copy)]
+pub struct Subnet<'p> {
+    pub data: &'p [u8],
+    pub source: u8,
+    /// The network's first address; None for family 0.
+    pub address: Option<IpAddr>,
+}
+
+fn u16_at(packet: &[u8], at: usize) -> Option<u16> {
+    Some(u16::from_be_bytes([*packet.get(at)?, *packet.get(at + 1)?]))
+}
+
+/// Parse a packet; the order of checks is the reference's, since it decides the counted reason.
+#[inline]
+pub fn parse(packet: &[u8]) -> Result<Query<'_>, Refusal> {
+    let Some(&[id0, id1, flags, _, q0, q1, a0, a1, n0, n1, r0, r1]) = packet.first_chunk::<HEADER_BYTES>() else {
+        return Err(Refusal::Drop(Reason::Short));
+    };
+    if flags & 0x80 != 0 {
+        return Err(Refusal::Drop(Reason::Response));
+    }
+    if flags & 0x78 != 0 {
+        return Err(Refusal::NotImp(Reason::Opcode));
+    }
+    if [q0, q1] != [0, 1] {
+        return Err(Refusal::FormErr(Reason::QuestionCount));
+    }
+    let end = question_name_end(packet).map_err(Refusal::FormErr)?;
+    let cut_off = Refusal::FormErr(Reason::QuestionCutOff);
+    let rrtype = u16_at(packet, end).ok_or(cut_off)?;
+    let rrclass = u16_at(packet, end + 2).ok_or(cut_off)?;
+    let before = usize::from(u16::from_be_bytes([a0, a1])) + usize::from(u16::from_be_bytes([n0, n1]));
+    let additionals = usize::from(u16::from_be_bytes([r0, r1]));
+    Ok(Query {
+        flags,
+        id: [id0, id1],
+        question: packet.get(HEADER_BYTES..end + 4).ok_or(cut_off)?,
+        spelling: packet.get(HEADER_BYTES..end).ok_or(cut_off)?,
+        rrtype,
+        rrclass,
+        edns: find_edns(packet, end + 4, before, additionals).map_err(Refusal::FormErr)?,
+    })
+}
+
+#[inline]
+fn question_name_end(packet: &[u8]) -> Result<usize, Reason> {
+    let mut at = HEADER_BYTES;
+    loop {
+        let length = *packet.get(at).ok_or(Reason::QuestionCutOff)?;
+        if length > MAX_LABEL_BYTES {
+            return Err(Reason::QuestionName);
+        }
+        at += 1 + usize::from(length);
+        if at - HEADER_BYTES > MAX_NAME_BYTES {
+            return Err(Reason::QuestionName);
+        }
+        if length == 0 {
+            return Ok(at);
+        }
+    }
+}
+
+/// Walk all records, since only their lengths tell where the OPT record of the additional section is.
+#[inline]
+fn find_edns(packet: &[u8], from: usize, before: usize, additionals: usize) -> Result<Option<Edns<'_>>, Reason> {
+    if (before + additionals) * SMALLEST_RECORD_BYTES > packet.len().saturating_sub(from) {
+        return Err(Reason::RecordCount);
+    }
+    let mut at = from;
+    let mut found = None;
+    for number in 0..before + additionals {
+        let owner = at;
+        at = skip_name(packet, at)?;
+        let Some(&[t0, t1, c0, c1, _, version, f0, _, l0, l1]) =
+            packet.get(at..).and_then(|rest| rest.first_chunk::<10>())
+        else {
+            return Err(Reason::RecordCutOff);
+        };
+        let data = at + 10;
+        at = data + usize::from(u16::from_be_bytes([l0, l1]));
+        let options = packet.get(data..at).ok_or(Reason::RecordCutOff)?;
+        if u16::from_be_bytes([t0, t1]) == OPT {
+            if number < before || found.is_some() || packet.get(owner) != Some(&0) {
+                return Err(Reason::MisplacedOpt);
+            }
+            found = Some(Edns { size: u16::from_be_bytes([c0, c1]), version, dnssec_ok: f0 & 0x80 != 0, options });
+        }
+    }
+    if at == packet.len() { Ok(found) } else { Err(Reason::TrailingOctets) }
+}
+
+/// The end of a record's owner name, whose pointer, if it has one, must lead backward and outside the header.
+#[inline]
+fn skip_name(packet: &[u8], start: usize) -> Result<usize, Reason> {
+    let mut at = start;
+    loop {
+        let length = *packet.get(at).ok_or(Reason::RecordCutOff)?;
+        if length >= POINTER {
+            let low = *packet.get(at + 1).ok_or(Reason::RecordCutOff)?;
+            let target = usize::from(length & !POINTER) << 8 | usize::from(low);
+            return if (HEADER_BYTES..start).contains(&target) { Ok(at + 2) } else { Err(Reason::RecordName) };
+        }
+        let next = at + 1 + usize::from(length);
+        if length > MAX_LABEL_BYTES || next - start > MAX_NAME_BYTES {
+            return Err(Reason::RecordName);
+        }
+        at = next;
+        if length == 0 {
+            return Ok(at);
+        }
+    }
+}
+
+/// The ECS option among a query's options.
+#[inline]
+pub fn client_subnet(mut options: &[u8]) -> Result<Option<Subnet<'_>>, Reason> {
+    let mut found = None;
+    while !options.is_empty() {
+        let Some((&[c0, c1, l0, l1], rest)) = options.split_first_chunk::<4>() else {
+            return Err(Reason::OptionCutOff);
+        };
+        let length = usize::from(u16::from_be_bytes([l0, l1]));
+        let (data, rest) = rest.split_at_checked(length).ok_or(Reason::OptionCutOff)?;
+        if u16::from_be_bytes([c0, c1]) == CLIENT_SUBNET {
+            if found.is_some() {
+                return Err(Reason::TwoEcsOptions);
+            }
+            found = Some(parse_subnet(data).ok_or(Reason::Ecs)?);
+        }
+        options = rest;
+    }
+    Ok(found)
+}
+
+fn parse_subnet(data: &[u8]) -> Option<Subnet<'_>> {
+    let (&[family0, family1, source, scope], octets) = data.split_first_chunk::<4>()?;
+    let family = u16::from_be_bytes([family0, family1]);
+    let width = match family {
+        0 => 0,
+        1 => 32,
+        2 => 128,
+        _ => return None,
+    };
+    if source > width || scope != 0 || octets.len() != usize::from(source).div_ceil(8) {
+        return None;
+    }
+    if source % 8 != 0 && octets.last()? & (0xFF >> (source % 8)) != 0 {
+        return None;
+    }
+    let mut padded = [0; 16];
+    padded.get_mut(..octets.len())?.copy_from_slice(octets);
+    let wide = u128::from_be_bytes(padded);
+    let address = match family {
+        0 => None,
+        1 => Some(IpAddr::V4(Ipv4Addr::from_bits((wide >> 96) as u32))),
+        _ => Some(IpAddr::V6(Ipv6Addr::from_bits(wide))),
+    };
+    Some(Subnet { data, source, address })
+}

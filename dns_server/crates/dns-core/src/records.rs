@@ -1,0 +1,61 @@
+//! Numbers of the record types and response codes that are treated in a way of their own.
+
+pub const A: u16 = 1;
+pub const NS: u16 = 2;
+pub const CNAME: u16 = 5;
+pub const SOA: u16 = 6;
+pub const HINFO: u16 = 13;
+pub const AAAA: u16 = 28;
+pub const DNAME: u16 = 39;
+pub const OPT: u16 = 41;
+pub const DS: u16 = 43;
+pub const IXFR: u16 = 251;
+pub const AXFR: u16 = 252;
+pub const ANY: u16 = 255;
+
+/// The class of everything that is answered.
+pub const IN: u16 = 1;
+
+/// Response codes (RFC 1035 4.1.1, 2136 2.2, 6891 9).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rcode {
+    NoError = 0,
+    FormErr = 1,
+    ServFail = 2,
+    NxDomain = 3,
+    NotImp = 4,
+    Refused = 5,
+    YxDomain = 6,
+    BadVers = 16,
+}
+
+/// Types whose RDATA is one name that is followed.
+pub fn is_named(rrtype: u16) -> bool {
+    matches!(rrtype, NS | CNAME | DNAME)
+}
+
+/// Zone transfers, which are denied.
+pub fn is_transfer(rrtype: u16) -> bool {
+    matches!(rrtype, IXFR | AXFR)
+}
+
+/// Types below the message layer or long obsolete, which no zone can hold: OPT, TKEY, TSIG, MAILB, MAILA.
+pub fn is_unaskable(rrtype: u16) -> bool {
+    matches!(rrtype, OPT | 249 | 250 | 253 | 254)
+}
+
+/// RDATA of the HINFO that stands for an answer to ANY (RFC 8482 4.2).
+pub const MINIMAL_ANY: &[u8] = b"\x07RFC8482\x00";
+
+/// The first octets of a record whose owner is the question's name.
+pub const QUESTION_POINTER: [u8; 2] = [0xC0, 0x0C];
+
+/// A record: owner name of two octets, then everything else.
+pub fn write_record(into: &mut Vec<u8>, rrtype: u16, ttl_s: u32, rdata: &[u8]) {
+    into.extend(QUESTION_POINTER);
+    into.extend(rrtype.to_be_bytes());
+    into.extend(IN.to_be_bytes());
+    into.extend(ttl_s.to_be_bytes());
+    into.extend((rdata.len() as u16).to_be_bytes());
+    into.extend(rdata);
+}

@@ -1,0 +1,149 @@
+//! The index that is made once per snapshot.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use crate::error::Invalid;
+use crate::family::Family;
+use crate::load::Loader;
+use crate::ranges::{Ranges, cover, parse_prefix};
+use crate::zones::Zones;
+
+/// Everything that depends on neither packet nor decision, laid ready for look-ups.
+pub struct Static {
+    pub(crate) zones: Zones,
+    pub(crate) services: Box<[Service]>,
+    pub(crate) maps: Vec<ClassMaps>,
+    pub(crate) pools: Vec<Pool>,
+    pub(crate) shared: Vec<Vec<u8>>,
+    pub(crate) trust: Trust,
+}
+
+impl Static {
+    /// Index a snapshot: `chunks` in the manifest's order, already proven to be what the manifest names, and
+    /// `extra`, an `EngineStatic`. `seed`: random, so that nobody can make names that collide in the hash map.
+    pub fn load<'a>(chunks: impl IntoIterator<Item = &'a [u8]>, extra: &[u8], seed: u64) -> Result<Self, Invalid> {
+        let mut loader = Loader::new(seed);
+        for chunk in chunks {
+            loader.take(chunk)?;
+        }
+        loader.finish(extra)
+    }
+
+    /// Whether clients of a class may be told apart by their prefix.
+    #[inline]
+    pub(crate) fn is_shared(&self, service: &Service, family: Family, class: u32) -> bool {
+        let Some(set) = service.shared(family).checked_sub(1).and_then(|at| self.shared.get(at as usize)) else {
+            return false;
+        };
+        set.get(class as usize / 8).is_some_and(|octet| octet >> (class % 8) & 1 == 1)
+    }
+}
+
+/// A steered owner name. `answers` 0 = all.
+#[derive(Clone, Copy)]
+pub struct Service {
+    pub salt: u64,
+    pub ttl_s: u32,
+    pub answers: u32,
+    pub maps: u32,
+    pub by_query: bool,
+    /// By family: index + 1 of the set of shared classes.
+    pub shared: [u32; 3],
+}
+
+impl Service {
+    fn shared(&self, family: Family) -> u32 {
+        let [a, aaaa, cname] = self.shared;
+        match family {
+            Family::A => a,
+            Family::Aaaa => aaaa,
+            Family::Cname => cname,
+        }
+    }
+}
+
+/// One policy's classes; equal maps of several policies are one. `ecs_*` know only prefixes of at most /24 and /56.
+#[derive(Clone)]
+pub struct ClassMaps {
+    pub ecs_v4: Arc<Ranges<u32>>,
+    pub ecs_v6: Arc<Ranges<u64>>,
+    pub full_v4: Arc<Ranges<u32>>,
+    /// None: the same as ECS.
+    pub full_v6: Option<Arc<Ranges<u128>>>,
+}
+
+/// A pool's members. `picks`: how many members services answer with, where that is more than one.
+pub struct Pool {
+    pub name: Box<str>,
+    pub members: Vec<Member>,
+    pub picks: Vec<usize>,
+}
+
+/// What a member is answered by, in each family.
+#[derive(Clone)]
+pub struct Member {
+    pub name: Box<str>,
+    pub a: Option<[u8; 4]>,
+    pub aaaa: Option<[u8; 16]>,
+    pub host: Option<Box<[u8]>>,
+}
+
+impl Member {
+    pub fn rdata(&self, family: Family) -> Option<&[u8]> {
+        match family {
+            Family::A => self.a.as_ref().map(<[u8; 4]>::as_slice),
+            Family::Aaaa => self.aaaa.as_ref().map(<[u8; 16]>::as_slice),
+            Family::Cname => self.host.as_deref(),
+        }
+    }
+}
+
+/// A set of prefixes that answers quickly whether an address is in one.
+pub struct Prefixes {
+    v4: Ranges<u32>,
+    v6: Ranges<u128>,
+}
+
+impl Prefixes {
+    pub fn parse<'a>(texts: impl IntoIterator<Item = &'a str>) -> Result<Self, Invalid> {
+        let prefixes = texts.into_iter().map(parse_prefix).collect::<Result<Vec<(IpAddr, u32)>, Invalid>>()?;
+        Ok(Self { v4: cover(&prefixes)?, v6: cover(&prefixes)? })
+    }
+
+    #[inline]
+    pub fn cover(&self, address: IpAddr) -> bool {
+        match address {
+            IpAddr::V4(address) => self.v4.find(address.to_bits()).class > 0,
+            IpAddr::V6(address) => self.v6.find(address.to_bits()).class > 0,
+        }
+    }
+}
+
+/// Whose ECS counts, and which addresses in it.
+pub struct Trust {
+    pub resolvers: Prefixes,
+    /// Prefixes the user configured: only these make an ambiguous address count.
+    pub own: Prefixes,
+    pub ambiguous: Prefixes,
+}
+
+/// Addresses that many networks use at once, or nobody (RFC 6890): they do not tell where a client is. Of IPv6 only
+/// 2000::/3 is in use. Documentation prefixes are left out, so that examples can be tried as they stand.
+pub const AMBIGUOUS: [&str; 15] = [
+    "0.0.0.0/8",
+    "10.0.0.0/8",
+    "100.64.0.0/10",
+    "127.0.0.0/8",
+    "169.254.0.0/16",
+    "172.16.0.0/12",
+    "192.0.0.0/24",
+    "192.168.0.0/16",
+    "198.18.0.0/15",
+    "224.0.0.0/3",
+    "::/3",
+    "2001::/23",
+    "2002::/16",
+    "4000::/2",
+    "8000::/1",
+];

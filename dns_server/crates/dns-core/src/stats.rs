@@ -1,0 +1,226 @@
+//! A worker's counters: written by one thread without locks, read by any other without stopping it.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::client::Transport;
+
+/// Rises only; written by one thread, so that load and store need not be one operation.
+#[derive(Debug, Default)]
+pub struct Counter(AtomicU64);
+
+impl Counter {
+    /// Count `more`. Only the worker that owns the counter may do that.
+    pub fn add(&self, more: u64) {
+        self.0.store(self.0.load(Ordering::Relaxed).wrapping_add(more), Ordering::Relaxed);
+    }
+
+    /// The sum so far.
+    pub fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+const TRANSPORTS: [&str; 2] = ["udp", "tcp"];
+const TYPES: [(u16, &str); 22] = [
+    (1, "A"),
+    (2, "NS"),
+    (5, "CNAME"),
+    (6, "SOA"),
+    (12, "PTR"),
+    (13, "HINFO"),
+    (15, "MX"),
+    (16, "TXT"),
+    (28, "AAAA"),
+    (33, "SRV"),
+    (35, "NAPTR"),
+    (39, "DNAME"),
+    (43, "DS"),
+    (46, "RRSIG"),
+    (47, "NSEC"),
+    (48, "DNSKEY"),
+    (64, "SVCB"),
+    (65, "HTTPS"),
+    (251, "IXFR"),
+    (252, "AXFR"),
+    (255, "ANY"),
+    (257, "CAA"),
+];
+const OTHER: usize = TYPES.len();
+const RCODES: [(u16, &str); 8] = [
+    (0, "NOERROR"),
+    (1, "FORMERR"),
+    (2, "SERVFAIL"),
+    (3, "NXDOMAIN"),
+    (4, "NOTIMP"),
+    (5, "REFUSED"),
+    (6, "YXDOMAIN"),
+    (16, "BADVERS"),
+];
+const KINDS: usize = TRANSPORTS.len() * (TYPES.len() + 1) * RCODES.len();
+
+/// Why a packet was malformed or dropped; a small closed set, so that a stranger cannot make new counters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Reason {
+    /// Under 12 octets.
+    Short,
+    /// A response.
+    Response,
+    /// Another opcode than QUERY.
+    Opcode,
+    /// Not one question.
+    QuestionCount,
+    /// The packet ends inside the question.
+    QuestionCutOff,
+    /// A question name that is too long or holds a pointer.
+    QuestionName,
+    /// More records than the packet has octets for.
+    RecordCount,
+    /// The packet ends inside a record.
+    RecordCutOff,
+    /// A record's owner name that is too long or points anywhere but backward.
+    RecordName,
+    /// A second OPT, or one outside the additional section or with an owner.
+    MisplacedOpt,
+    /// Octets behind the last record.
+    TrailingOctets,
+    /// The OPT record ends inside an option.
+    OptionCutOff,
+    /// More than one ECS option.
+    TwoEcsOptions,
+    /// A malformed ECS option.
+    Ecs,
+}
+
+const REASONS: [(Reason, &str); 14] = [
+    (Reason::Short, "short"),
+    (Reason::Response, "response"),
+    (Reason::Opcode, "opcode"),
+    (Reason::QuestionCount, "question count"),
+    (Reason::QuestionCutOff, "question cut off"),
+    (Reason::QuestionName, "question name"),
+    (Reason::RecordCount, "record count"),
+    (Reason::RecordCutOff, "record cut off"),
+    (Reason::RecordName, "record name"),
+    (Reason::MisplacedOpt, "misplaced opt"),
+    (Reason::TrailingOctets, "trailing octets"),
+    (Reason::OptionCutOff, "option cut off"),
+    (Reason::TwoEcsOptions, "two ecs options"),
+    (Reason::Ecs, "ecs"),
+];
+
+/// What one worker counted. The names are those of the metrics.
+#[derive(Debug)]
+pub struct Stats {
+    queries: [Counter; KINDS],
+    malformed: [Counter; REASONS.len()],
+    dropped: [Counter; REASONS.len()],
+    /// Responses with TC.
+    pub truncated: Counter,
+    /// Queries with an ECS option.
+    pub ecs: Counter,
+    /// Octets of all packets.
+    pub received_bytes: Counter,
+    /// Octets of all responses.
+    pub sent_bytes: Counter,
+}
+
+impl Default for Stats {
+    fn default() -> Self {
+        Self {
+            queries: std::array::from_fn(|_| Counter::default()),
+            malformed: Default::default(),
+            dropped: Default::default(),
+            truncated: Counter::default(),
+            ecs: Counter::default(),
+            received_bytes: Counter::default(),
+            sent_bytes: Counter::default(),
+        }
+    }
+}
+
+impl Stats {
+    /// All counters at 0.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// (transport, type, rcode, count) of all answered queries, without zeros.
+    pub fn queries(&self) -> impl Iterator<Item = (&'static str, &'static str, &'static str, u64)> + '_ {
+        let types = || TYPES.iter().map(|&(_, name)| name).chain(["other"]);
+        let kinds = TRANSPORTS
+            .into_iter()
+            .flat_map(move |transport| types().map(move |rrtype| (transport, rrtype)))
+            .flat_map(|(transport, rrtype)| RCODES.map(|(_, rcode)| (transport, rrtype, rcode)));
+        kinds
+            .zip(&self.queries)
+            .map(|((transport, rrtype, rcode), counter)| (transport, rrtype, rcode, counter.get()))
+            .filter(|&(.., count)| count > 0)
+    }
+
+    /// (reason, count) of packets that were answered with an error, without zeros.
+    pub fn malformed(&self) -> impl Iterator<Item = (&'static str, u64)> + '_ {
+        named(&self.malformed)
+    }
+
+    /// (reason, count) of packets that got no reply, without zeros.
+    pub fn dropped(&self) -> impl Iterator<Item = (&'static str, u64)> + '_ {
+        named(&self.dropped)
+    }
+
+    pub(crate) fn count_query(&self, transport: Transport, rrtype: u16, rcode: u16) {
+        let rcode = RCODES.iter().position(|&(number, _)| number == rcode).unwrap_or_default();
+        let at = (transport as usize * (TYPES.len() + 1) + type_index(rrtype)) * RCODES.len() + rcode;
+        if let Some(counter) = self.queries.get(at) {
+            counter.add(1);
+        }
+    }
+
+    pub(crate) fn count_malformed(&self, reason: Reason) {
+        if let Some(counter) = self.malformed.get(reason as usize) {
+            counter.add(1);
+        }
+    }
+
+    pub(crate) fn count_dropped(&self, reason: Reason) {
+        if let Some(counter) = self.dropped.get(reason as usize) {
+            counter.add(1);
+        }
+    }
+}
+
+fn named(counters: &[Counter; REASONS.len()]) -> impl Iterator<Item = (&'static str, u64)> + '_ {
+    REASONS.iter().zip(counters).map(|(&(_, name), counter)| (name, counter.get())).filter(|&(_, count)| count > 0)
+}
+
+fn type_index(rrtype: u16) -> usize {
+    match rrtype {
+        1 => 0,
+        28 => 8,
+        _ => TYPES.iter().position(|&(number, _)| number == rrtype).unwrap_or(OTHER),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_type_is_counted_under_its_own_name() {
+        let stats = Stats::new();
+        for (at, (number, name)) in TYPES.into_iter().enumerate() {
+            assert_eq!(type_index(number), at);
+            stats.count_query(Transport::Tcp, number, 3);
+            assert!(stats.queries().any(|kind| kind == ("tcp", name, "NXDOMAIN", 1)));
+        }
+        stats.count_query(Transport::Udp, 4321, 16);
+        assert!(stats.queries().any(|kind| kind == ("udp", "other", "BADVERS", 1)));
+    }
+
+    #[test]
+    fn reasons_stand_where_they_are_counted() {
+        for (at, (reason, _)) in REASONS.into_iter().enumerate() {
+            assert_eq!(reason as usize, at);
+        }
+    }
+}

@@ -1,0 +1,20 @@
+//! Sockets and threads around `dns-core`: batched UDP, TCP, and counters that are read without stopping anyone.
+#![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
+#![deny(unsafe_code)]
+
+// The kernel's interface needs raw memory, whose slots are checked; nothing else here does
+#[allow(unsafe_code, clippy::indexing_slicing)]
+mod batch;
+mod connection;
+mod counters;
+mod faults;
+mod responder;
+mod server;
+mod sockets;
+mod tcp;
+mod udp;
+
+pub use counters::{Closed, TcpCounters, WorkerCounters};
+pub use responder::Responder;
+pub use server::{Server, Settings};
+pub use tcp::TcpLimits;

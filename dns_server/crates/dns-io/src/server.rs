@@ -1,0 +1,160 @@
+//! All sockets and threads of one dns server, and the view they answer with.
+
+use std::io;
+use std::net::{SocketAddr, UdpSocket};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
+
+use arc_swap::{ArcSwap, Guard};
+use dns_core::View;
+
+use crate::counters::WorkerCounters;
+use crate::faults;
+use crate::responder::Responder;
+use crate::sockets::{Listener, bind};
+use crate::tcp::{House, TcpLimits};
+use crate::udp;
+
+/// Sets the draws of one worker apart from the next one's.
+const ENTROPY_APART: u64 = 0xD1B5_4A32_D192_ED03;
+
+/// What all threads of a server look at.
+pub struct Shared {
+    view: ArcSwap<View>,
+    stopping: AtomicBool,
+}
+
+impl Shared {
+    /// The view of the moment; to be let go before waiting for anything.
+    pub fn view(&self) -> Guard<Arc<View>> {
+        self.view.load()
+    }
+
+    /// Whether threads should end.
+    pub fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Relaxed)
+    }
+}
+
+/// How a server is set up.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    /// UDP threads a listen address.
+    pub workers: usize,
+    /// Where the sequences of draws start.
+    pub entropy: u64,
+    /// Of TCP.
+    pub limits: TcpLimits,
+}
+
+/// Answers on its sockets with the view that was published last.
+pub struct Server {
+    shared: Arc<Shared>,
+    settings: Settings,
+    counters: Vec<Arc<WorkerCounters>>,
+    /// Views that some worker may still answer with, so that none of them has to free one.
+    retired: Mutex<Vec<Arc<View>>>,
+    threads: Vec<JoinHandle<()>>,
+    waker: Option<mio::Waker>,
+}
+
+impl Server {
+    /// A server that does not listen yet.
+    #[must_use]
+    pub fn new(settings: Settings) -> Self {
+        faults::tell_few();
+        let shared = Shared { view: ArcSwap::from_pointee(View::nothing()), stopping: AtomicBool::new(false) };
+        Self {
+            shared: Arc::new(shared),
+            settings,
+            counters: Vec::new(),
+            retired: Mutex::default(),
+            threads: Vec::new(),
+            waker: None,
+        }
+    }
+
+    /// Bind all, then answer; where it listens (port 0 chosen). Nothing stays bound when one fails.
+    ///
+    /// # Errors
+    /// The first address that cannot be had, and why.
+    pub fn start(&mut self, listen: &[SocketAddr]) -> Result<Vec<SocketAddr>, (SocketAddr, io::Error)> {
+        let workers = self.settings.workers.max(1);
+        let bound: Vec<Listener> = listen
+            .iter()
+            .map(|&address| bind(address, workers).map_err(|error| (address, error)))
+            .collect::<Result<_, _>>()?;
+        let addresses = bound.iter().map(|listener| listener.address).collect();
+        self.start_threads(bound).map_err(|error| {
+            self.stop();
+            (SocketAddr::from(([0, 0, 0, 0], 0)), error)
+        })?;
+        Ok(addresses)
+    }
+
+    fn start_threads(&mut self, bound: Vec<Listener>) -> io::Result<()> {
+        let mut doors = Vec::new();
+        for listener in bound {
+            doors.push(listener.tcp);
+            for socket in listener.udp {
+                self.start_udp(socket, listener.address.ip().is_unspecified())?;
+            }
+        }
+        let (house, waker) = House::new(doors, self.settings.limits)?;
+        self.waker = Some(waker);
+        let (shared, mut responder) = (Arc::clone(&self.shared), self.responder());
+        self.threads.push(worker("tcp", move || house.run(&shared, &mut responder))?);
+        Ok(())
+    }
+
+    fn start_udp(&mut self, socket: UdpSocket, with_control: bool) -> io::Result<()> {
+        let (shared, mut responder) = (Arc::clone(&self.shared), self.responder());
+        let thread = worker("udp", move || udp::run(&socket, with_control, &shared, &mut responder))?;
+        self.threads.push(thread);
+        Ok(())
+    }
+
+    fn responder(&mut self) -> Responder {
+        let counters = Arc::new(WorkerCounters::default());
+        let number = self.counters.len() as u64;
+        self.counters.push(Arc::clone(&counters));
+        Responder::new(counters, self.settings.entropy.wrapping_add(number.wrapping_mul(ENTROPY_APART)))
+    }
+
+    /// Answer with this from the next batch on.
+    pub fn publish(&self, view: View) {
+        let before = self.shared.view.swap(Arc::new(view));
+        let mut retired = self.retired.lock().unwrap_or_else(PoisonError::into_inner);
+        retired.push(before);
+        retired.retain(|view| Arc::strong_count(view) > 1);
+    }
+
+    /// Counters of all workers there have been.
+    pub fn counters(&self) -> impl Iterator<Item = &WorkerCounters> {
+        self.counters.iter().map(Arc::as_ref)
+    }
+
+    /// End all threads, close all sockets; what is on the way out may be lost.
+    pub fn stop(&mut self) {
+        self.shared.stopping.store(true, Ordering::Relaxed);
+        if let Some(waker) = &self.waker {
+            let _ = waker.wake(); // it looks by itself soon
+        }
+        for thread in self.threads.drain(..) {
+            let _ = thread.join(); // it let no panic out
+        }
+        self.waker = None; // not before: closed, it wakes nobody
+        self.shared.stopping.store(false, Ordering::Relaxed);
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+fn worker(name: &str, work: impl FnOnce() + Send + 'static) -> io::Result<JoinHandle<()>> {
+    thread::Builder::new().name(format!("{}{name}", faults::WORKERS)).spawn(work)
+}

@@ -1,0 +1,46 @@
+//! DNS over UDP: one thread a socket, as many packets a turn as are waiting, up to a bound.
+
+use std::io;
+use std::net::UdpSocket;
+use std::os::fd::AsFd;
+use std::thread;
+use std::time::Duration;
+
+use crate::batch::Batch;
+use crate::responder::Responder;
+use crate::server::Shared;
+
+/// After the kernel failed to receive, so that a lasting failure costs no core.
+const PAUSE: Duration = Duration::from_millis(10);
+
+/// Answer until told to stop. The view is looked up once a batch, and held no longer.
+pub fn run(socket: &UdpSocket, with_control: bool, shared: &Shared, responder: &mut Responder) {
+    let mut batch = Batch::new(with_control);
+    while !shared.is_stopping() {
+        match batch.receive(socket.as_fd()) {
+            Ok(count) => turn(socket, &mut batch, count, shared, responder),
+            Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => {}
+            Err(_) => {
+                responder.counters().receive_failed.add(1);
+                thread::sleep(PAUSE);
+            }
+        }
+    }
+}
+
+fn turn(socket: &UdpSocket, batch: &mut Batch, count: usize, shared: &Shared, responder: &mut Responder) {
+    let view = shared.view();
+    for slot in 0..count {
+        let Some(address) = batch.peer(slot) else { continue };
+        let (query, reply) = batch.exchange(slot);
+        let length = responder.over_udp(query, address, &view, reply);
+        if length > 0 {
+            batch.reply(slot, length);
+        }
+    }
+    drop(view);
+    let failed = batch.send(socket.as_fd()).failed;
+    if failed > 0 {
+        responder.counters().send_failed.add(failed as u64);
+    }
+}

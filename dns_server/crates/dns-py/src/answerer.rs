@@ -1,0 +1,64 @@
+//! The native engine without its sockets: one packet in, one reply out, for comparing it with the reference.
+
+use std::net::IpAddr;
+use std::sync::{Mutex, PoisonError};
+
+use dns_core::{Client, Guard, MAX_TCP_BYTES, MAX_UDP_BYTES, ResponseBuf, Stats, Transport, Verdict, View, answer};
+use pyo3::prelude::*;
+use pyo3::types::PyBytes;
+
+use crate::loading::Decision;
+use crate::server::{Counts, counts};
+
+/// Answers single packets.
+#[pyclass(frozen)]
+pub struct Answerer {
+    view: View,
+    state: Mutex<(Guard, Stats)>,
+}
+
+#[pymethods]
+impl Answerer {
+    #[new]
+    #[pyo3(signature = (decision))]
+    fn new(decision: Option<&Decision>) -> Self {
+        let view = decision.map_or_else(View::nothing, Decision::view);
+        Self { view, state: Mutex::default() }
+    }
+
+    /// The reply, or None where nothing is to be sent.
+    fn answer<'py>(
+        &self,
+        py: Python<'py>,
+        packet: &[u8],
+        address: IpAddr,
+        tcp: bool,
+        entropy: u64,
+    ) -> Option<Bound<'py, PyBytes>> {
+        let transport = if tcp { Transport::Tcp } else { Transport::Udp };
+        let client = Client { address: address.to_canonical(), transport, entropy };
+        let mut memory = vec![0; if tcp { MAX_TCP_BYTES } else { MAX_UDP_BYTES }];
+        let mut out = ResponseBuf::new(&mut memory);
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let (guard, stats) = &mut *state;
+        match answer(packet, &client, &self.view, guard, &mut out, stats) {
+            Verdict::Reply => Some(PyBytes::new(py, out.message())),
+            Verdict::Drop => None,
+        }
+    }
+
+    /// (transport, type, rcode, count) of what was answered.
+    fn queries(&self) -> Vec<(&'static str, &'static str, &'static str, u64)> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).1.queries().collect()
+    }
+
+    /// (reason, count) of what was dropped.
+    fn dropped(&self) -> Counts {
+        counts(self.state.lock().unwrap_or_else(PoisonError::into_inner).1.dropped())
+    }
+
+    /// (reason, count) of what was answered with an error.
+    fn malformed(&self) -> Counts {
+        counts(self.state.lock().unwrap_or_else(PoisonError::into_inner).1.malformed())
+    }
+}

@@ -1,0 +1,28 @@
+//! The Python module `dns_server._native`: a thin door to `dns-core` and `dns-io`, and the only crate that knows Python.
+//!
+//! What `_native.pyi` says is what Python sees. Slow work lets other Python threads run.
+
+mod answerer;
+mod loading;
+mod server;
+
+use pyo3::prelude::*;
+
+/// The native engine.
+#[pymodule(gil_used = true)]
+mod _native {
+    #[pymodule_export]
+    use crate::answerer::Answerer;
+    #[pymodule_export]
+    use crate::loading::{Decision, Static, Tables};
+    #[pymodule_export]
+    use crate::server::Server;
+
+    use super::*;
+
+    /// The version this module was built from.
+    #[pyfunction]
+    fn version() -> &'static str {
+        env!("CARGO_PKG_VERSION")
+    }
+}

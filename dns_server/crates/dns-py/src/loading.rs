@@ -1,0 +1,80 @@
+//! Snapshots and decisions, loaded and laid ready for look-ups.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use dns_core::{COHORTS, Invalid};
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use pyo3::pybacked::PyBackedBytes;
+
+/// Makes cohort tables; what is the same from decision to decision is made once.
+#[pyclass(frozen)]
+pub struct Tables(Mutex<dns_core::Tables>);
+
+#[pymethods]
+impl Tables {
+    #[new]
+    fn new(costs: Vec<u32>) -> PyResult<Self> {
+        Ok(Self(Mutex::new(dns_core::Tables::new(costs).map_err(refused)?)))
+    }
+
+    /// For every cohort the `picks` best names, as indexes into `shares`, best first.
+    fn tabulate(&self, shares: Vec<(String, u32)>, picks: usize) -> PyResult<Vec<Vec<u16>>> {
+        let shares: Vec<(&str, u32)> = shares.iter().map(|(name, share)| (name.as_str(), *share)).collect();
+        let table = self.0.lock().unwrap_or_else(PoisonError::into_inner).tabulate(&shares, picks);
+        let table = table.ok_or_else(|| PyValueError::new_err("there are no shares"))?;
+        Ok((0..COHORTS).map(|cohort| table.ranks(cohort).to_vec()).collect())
+    }
+}
+
+/// A snapshot's index.
+#[pyclass(frozen)]
+pub struct Static(pub Arc<dns_core::Static>);
+
+#[pymethods]
+impl Static {
+    #[new]
+    fn new(py: Python<'_>, chunks: Vec<PyBackedBytes>, extra: PyBackedBytes, seed: u64) -> PyResult<Self> {
+        py.detach(|| dns_core::Static::load(chunks.iter().map(|chunk| &**chunk), &extra, seed))
+            .map(|loaded| Self(Arc::new(loaded)))
+            .map_err(refused)
+    }
+}
+
+/// A decision for the snapshot it was made from.
+#[pyclass(frozen)]
+pub struct Decision {
+    pub loaded: Arc<dns_core::Decision>,
+    pub statics: Arc<dns_core::Static>,
+}
+
+#[pymethods]
+impl Decision {
+    #[new]
+    #[pyo3(signature = (message, statics, before, tables))]
+    fn new(
+        py: Python<'_>,
+        message: PyBackedBytes,
+        statics: &Static,
+        before: Option<&Decision>,
+        tables: &Tables,
+    ) -> PyResult<Self> {
+        let before = before.map(|decision| &*decision.loaded);
+        let loaded = py.detach(|| {
+            let mut tables = tables.0.lock().unwrap_or_else(PoisonError::into_inner);
+            dns_core::Decision::load(&message, &statics.0, before, &mut tables)
+        });
+        Ok(Self { loaded: Arc::new(loaded.map_err(refused)?), statics: Arc::clone(&statics.0) })
+    }
+}
+
+impl Decision {
+    /// What queries are answered with.
+    pub fn view(&self) -> dns_core::View {
+        dns_core::View::new(Arc::clone(&self.statics), Arc::clone(&self.loaded))
+    }
+}
+
+fn refused(invalid: Invalid) -> PyErr {
+    PyValueError::new_err(invalid.to_string())
+}

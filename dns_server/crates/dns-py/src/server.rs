@@ -1,0 +1,120 @@
+//! The native engine with its sockets.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use dns_io::{Settings, TcpLimits, WorkerCounters};
+use pyo3::exceptions::PyOSError;
+use pyo3::prelude::*;
+
+use crate::loading::Decision;
+
+/// Names with what was counted.
+pub type Counts = BTreeMap<&'static str, u64>;
+
+/// Sum by name.
+pub fn counts(named: impl Iterator<Item = (&'static str, u64)>) -> Counts {
+    let mut sums = Counts::new();
+    for (name, count) in named {
+        *sums.entry(name).or_default() += count;
+    }
+    sums
+}
+
+/// The sums of all workers' counters.
+#[pyclass(frozen, get_all)]
+pub struct Counted {
+    queries: Vec<(&'static str, &'static str, &'static str, u64)>,
+    dropped: Counts,
+    malformed: Counts,
+    closed: Counts,
+    truncated: u64,
+    ecs: u64,
+    accepted: u64,
+    connections: u64,
+    received_bytes: u64,
+    sent_bytes: u64,
+}
+
+/// Sockets and threads.
+#[pyclass(frozen)]
+pub struct Server(Mutex<dns_io::Server>);
+
+#[pymethods]
+impl Server {
+    #[new]
+    #[pyo3(signature = (*, workers, entropy, idle_s, per_address, total, per_turn, high_water_bytes))]
+    fn new(
+        workers: usize,
+        entropy: u64,
+        idle_s: f64,
+        per_address: usize,
+        total: usize,
+        per_turn: usize,
+        high_water_bytes: usize,
+    ) -> Self {
+        let idle = Duration::try_from_secs_f64(idle_s).unwrap_or(Duration::MAX);
+        let limits = TcpLimits { idle, per_address, total, per_turn, high_water_bytes };
+        Self(Mutex::new(dns_io::Server::new(Settings { workers, entropy, limits })))
+    }
+
+    /// Bind all, then answer. Returns where it listens.
+    fn start(&self, py: Python<'_>, listen: Vec<(IpAddr, u16)>) -> PyResult<Vec<(String, u16)>> {
+        let wanted: Vec<SocketAddr> = listen.into_iter().map(SocketAddr::from).collect();
+        let bound =
+            py.detach(|| self.server().start(&wanted)).map_err(|(address, error)| cannot_listen(address, error))?;
+        Ok(bound.into_iter().map(|address| (address.ip().to_string(), address.port())).collect())
+    }
+
+    /// Answer with this from the next batch on.
+    fn publish(&self, py: Python<'_>, decision: &Decision) {
+        let view = decision.view();
+        py.detach(|| self.server().publish(view));
+    }
+
+    /// End all threads, close all sockets.
+    fn stop(&self, py: Python<'_>) {
+        py.detach(|| self.server().stop());
+    }
+
+    /// What was counted so far; nobody is stopped for it.
+    fn counters(&self) -> Counted {
+        let server = self.server();
+        let workers: Vec<&WorkerCounters> = server.counters().collect();
+        let sum = |count: fn(&WorkerCounters) -> u64| workers.iter().map(|worker| count(worker)).sum();
+        let mut queries = BTreeMap::new();
+        for (transport, rrtype, rcode, count) in workers.iter().flat_map(|worker| worker.stats.queries()) {
+            *queries.entry((transport, rrtype, rcode)).or_default() += count;
+        }
+        Counted {
+            queries: queries
+                .into_iter()
+                .map(|((transport, rrtype, rcode), count)| (transport, rrtype, rcode, count))
+                .collect(),
+            dropped: counts(workers.iter().flat_map(|worker| worker.dropped())),
+            malformed: counts(workers.iter().flat_map(|worker| worker.stats.malformed())),
+            closed: counts(workers.iter().flat_map(|worker| worker.tcp.closed())),
+            truncated: sum(|worker| worker.stats.truncated.get()),
+            ecs: sum(|worker| worker.stats.ecs.get()),
+            accepted: sum(|worker| worker.tcp.accepted.get()),
+            connections: sum(|worker| worker.tcp.open()),
+            received_bytes: sum(|worker| worker.stats.received_bytes.get()),
+            sent_bytes: sum(|worker| worker.stats.sent_bytes.get()),
+        }
+    }
+}
+
+impl Server {
+    fn server(&self) -> MutexGuard<'_, dns_io::Server> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn cannot_listen(address: SocketAddr, error: io::Error) -> PyErr {
+    let reason = error.to_string();
+    let reason = reason.split(" (os error").next().unwrap_or_default();
+    PyOSError::new_err((error.raw_os_error(), format!("cannot listen on {address}: {reason}")))
+}

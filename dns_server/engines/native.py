@@ -1,0 +1,112 @@
+"""The native engine: Rust threads answer; this side hands them snapshots and decisions, and reads their counters."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv6Address, ip_address
+
+from dns_server import _native
+from dns_server.engines.base import Counters, Kind
+from dns_server.engines.tcp import TcpLimits
+from gslb.codec.engine import DecisionDumper, dump_costs, dump_static
+from gslb.core.answering.view import Index, View
+from gslb.core.decision import Decision
+from gslb.core.errors import InvalidSnapshot
+from gslb.runtime.addresses import SocketAddress
+
+
+@dataclass(slots=True)
+class Loaded:
+    """A snapshot laid ready in the module, and the decision that it answers by."""
+
+    index: Index
+    statics: _native.Static
+    dumper: DecisionDumper
+    decision: Decision
+    native: _native.Decision
+
+
+class NativeEngine:
+    """Implements `Engine`."""
+
+    def __init__(self, *, entropy: int, limits: TcpLimits | None = None) -> None:
+        """`entropy`: a random number, for services that draw per answer and for the seeds of hash maps."""
+        limits = limits or TcpLimits()
+        self._server = _native.Server(
+            workers=len(os.sched_getaffinity(0)),
+            entropy=entropy,
+            idle_s=limits.idle_s,
+            per_address=limits.per_address,
+            total=limits.total,
+            per_turn=limits.per_turn,
+            high_water_bytes=limits.high_water_bytes,
+        )
+        self._seed = entropy
+        self._tables = _native.Tables(dump_costs())
+        self._serving: Loaded | None = None
+        self._prepared: Loaded | None = None
+
+    @property
+    def name(self) -> str:
+        return "native"
+
+    @property
+    def counters(self) -> Counters:
+        counted = self._server.counters()
+        return Counters(
+            queries=Counter({Kind(*kind): count for *kind, count in counted.queries}),
+            dropped=Counter(counted.dropped),
+            malformed=Counter(counted.malformed),
+            closed=Counter(counted.closed),
+            truncated=counted.truncated,
+            ecs=counted.ecs,
+            accepted=counted.accepted,
+            connections=counted.connections,
+            received_bytes=counted.received_bytes,
+            sent_bytes=counted.sent_bytes,
+        )
+
+    def prepare(self, view: View, chunks: Sequence[bytes]) -> None:
+        try:
+            statics = _native.Static(chunks, dump_static(view.index), self._seed)
+            dumper = DecisionDumper(view.index)
+            native = _native.Decision(dumper.dump(view.decision), statics, None, self._tables)
+        except ValueError as error:
+            raise InvalidSnapshot(f"the native engine refuses it: {error}") from error
+        self._prepared = Loaded(view.index, statics, dumper, view.decision, native)
+
+    def publish(self, view: View) -> None:
+        loaded = self._loaded_for(view.index)
+        if view.decision is not loaded.decision:
+            message = loaded.dumper.dump(view.decision)
+            loaded.native = _native.Decision(message, loaded.statics, loaded.native, self._tables)
+            loaded.decision = view.decision
+        self._server.publish(loaded.native)
+        self._serving = loaded
+
+    def _loaded_for(self, index: Index) -> Loaded:
+        for loaded in (self._serving, self._prepared):
+            if loaded is not None and loaded.index is index:
+                return loaded
+        raise ValueError("this snapshot was not prepared")
+
+    async def start(self, listen: Sequence[SocketAddress]) -> tuple[SocketAddress, ...]:
+        bound = await asyncio.to_thread(self._start, listen)
+        return tuple(SocketAddress(host, port) for host, port in bound)
+
+    def _start(self, listen: Sequence[SocketAddress]) -> list[tuple[str, int]]:
+        return self._server.start([(_resolve(address.host), address.port) for address in listen])
+
+    async def stop(self) -> None:
+        await asyncio.to_thread(self._server.stop)
+
+
+def _resolve(host: str) -> IPv4Address | IPv6Address:
+    """A name is taken as the system knows it. Raises OSError."""
+    *_, address = socket.getaddrinfo(host, None, type=socket.SOCK_DGRAM)[0]
+    return ip_address(address[0])
