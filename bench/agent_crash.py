@@ -70,7 +70,7 @@ async def kill_one(number: int, kind: str, prober: Prober, changed: asyncio.Even
     """Milliseconds from the signal to DOWN."""
     port = 20_000 + number
     server = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "gslb.demo.server", "127.0.0.1", str(port), "bench"
+        sys.executable, "-m", "gslb.cli.demo.server", "127.0.0.1", str(port), "bench"
     )
     while True:
         try:

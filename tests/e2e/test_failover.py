@@ -19,10 +19,10 @@ import pytest_asyncio
 
 from gslb.api.v1 import admin_pb2, facts_pb2
 from gslb.cli import applying
+from gslb.cli.demo import world
+from gslb.cli.demo.children import eventually
+from gslb.cli.demo.stage import DNS_NAMES, Stage, open_stage
 from gslb.config import ConfigErrors
-from gslb.demo import world
-from gslb.demo.children import eventually
-from gslb.demo.stage import DNS_NAMES, Stage, open_stage
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

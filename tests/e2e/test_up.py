@@ -17,7 +17,7 @@ import dns.query
 import pytest
 import pytest_asyncio
 
-from gslb.demo.children import Children, eventually, free_port
+from gslb.cli.demo.children import Children, eventually, free_port
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -111,7 +111,7 @@ async def world(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World
     )
     try:
         for name, address in (("us1", US), ("eu1", EU)):
-            made.children.start(name, "-m", "gslb.demo.server", address, str(made.http), name)
+            made.children.start(name, "-m", "gslb.cli.demo.server", address, str(made.http), name)
         made.write("nearest")
         made.start()
         await made.until_answered(LONDON, EU)

@@ -16,7 +16,7 @@ def demo(keep: bool) -> None:
 
     Real processes and real queries, nothing but loopback; needs no configuration and leaves nothing behind.
     """
-    from gslb.demo.show import show
+    from gslb.cli.demo.show import show
 
     with tempfile.TemporaryDirectory(prefix="aya-demo-") as folder:
         raise SystemExit(asyncio.run(show(Path(folder), keep=keep)))

@@ -1,4 +1,4 @@
-"""One of the demo's web servers: `python -m gslb.demo.server ADDRESS PORT NAME`. Plain library code, to start fast."""
+"""One of the demo's web servers: `python -m gslb.cli.demo.server ADDRESS PORT NAME`. Plain code, to start fast."""
 
 from __future__ import annotations
 

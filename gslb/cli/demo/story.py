@@ -12,9 +12,9 @@ from rich.text import Text
 
 from gslb.api.v1 import admin_pb2, facts_pb2
 from gslb.cli import screen
-from gslb.demo import world
-from gslb.demo.children import eventually
-from gslb.demo.stage import DNS_NAMES, Stage
+from gslb.cli.demo import world
+from gslb.cli.demo.children import eventually
+from gslb.cli.demo.stage import DNS_NAMES, Stage
 from gslb.runtime.clock import monotonic_s
 
 CRASH_MEDIAN_S, CRASH_WORST_S = 0.1, 0.5

@@ -9,10 +9,10 @@ from pathlib import Path
 from shutil import which
 
 from gslb.cli import screen
-from gslb.demo import world
-from gslb.demo.children import DemoFailed
-from gslb.demo.stage import DNS_NAMES, Stage, open_stage
-from gslb.demo.story import Story
+from gslb.cli.demo import world
+from gslb.cli.demo.children import DemoFailed
+from gslb.cli.demo.stage import DNS_NAMES, Stage, open_stage
+from gslb.cli.demo.story import Story
 from gslb.runtime.clock import monotonic_s
 
 

@@ -15,9 +15,9 @@ import grpc
 from gslb.api.v1 import admin_pb2
 from gslb.api.v1.admin_pb2_grpc import AdminStub
 from gslb.cli import applying
-from gslb.demo import world
-from gslb.demo.children import Children, DemoFailed, eventually, free_port
-from gslb.demo.resolver import Resolver, resolver
+from gslb.cli.demo import world
+from gslb.cli.demo.children import Children, DemoFailed, eventually, free_port
+from gslb.cli.demo.resolver import Resolver, resolver
 from gslb.runtime import rpc
 from gslb.runtime.clock import monotonic_s
 
@@ -45,7 +45,7 @@ class Stage:
         return self.folder / "gslb.yaml"
 
     def start_server(self, server: world.Server) -> None:
-        self.children.start(server.name, "-m", "gslb.demo.server", server.address, str(self.http_port), server.name)
+        self.children.start(server.name, "-m", "gslb.cli.demo.server", server.address, str(self.http_port), server.name)
 
     def start_coordinator(self) -> None:
         self._start("coordinator", "coordinator", "--admin", f"127.0.0.1:{self.admin_port}")
