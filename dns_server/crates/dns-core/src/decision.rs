@@ -240,7 +240,11 @@ impl Row {
             RowKind::Addresses => {
                 let mut records = Vec::new();
                 for address in &data.addresses {
-                    let family = if address.len() == 4 { Family::A } else { Family::Aaaa };
+                    let family = match address.len() {
+                        4 => Family::A,
+                        16 => Family::Aaaa,
+                        _ => return Err(Invalid::Content("an address has neither 4 nor 16 octets")),
+                    };
                     write_record(&mut records, family.rrtype(), 0, address);
                 }
                 Ok(Self::Addresses(records))
