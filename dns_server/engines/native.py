@@ -18,6 +18,7 @@ from gslb.core.answering.view import Index, View
 from gslb.core.decision import Decision
 from gslb.core.errors import InvalidSnapshot
 from gslb.runtime.addresses import SocketAddress
+from gslb.runtime.logs import get_logger
 
 
 @dataclass(slots=True)
@@ -48,6 +49,7 @@ class NativeEngine:
         )
         self._seed = entropy
         self._tables = _native.Tables(dump_costs())
+        self._log = get_logger("dns")
         self._serving: Loaded | None = None
         self._prepared: Loaded | None = None
 
@@ -74,20 +76,33 @@ class NativeEngine:
     def prepare(self, view: View, chunks: Sequence[bytes]) -> None:
         try:
             statics = _native.Static(chunks, dump_static(view.index), self._seed)
-            dumper = DecisionDumper(view.index)
-            native = _native.Decision(dumper.dump(view.decision), statics, None, self._tables)
+            self._prepared = self._load(view, statics)
         except ValueError as error:
             raise InvalidSnapshot(f"the native engine refuses it: {error}") from error
-        self._prepared = Loaded(view.index, statics, dumper, view.decision, native)
 
     def publish(self, view: View) -> None:
         loaded = self._loaded_for(view.index)
         if view.decision is not loaded.decision:
-            message = loaded.dumper.dump(view.decision)
-            loaded.native = _native.Decision(message, loaded.statics, loaded.native, self._tables)
-            loaded.decision = view.decision
+            loaded = self._moved(loaded, view)
         self._server.publish(loaded.native)
         self._serving = loaded
+
+    def _load(self, view: View, statics: _native.Static) -> Loaded:
+        """A decision told whole. Raises ValueError when it is refused."""
+        dumper = DecisionDumper(view.index)
+        native = _native.Decision(dumper.dump(view.decision), statics, None, self._tables)
+        return Loaded(view.index, statics, dumper, view.decision, native)
+
+    def _moved(self, loaded: Loaded, view: View) -> Loaded:
+        """A decision told as its difference; if that is refused, told whole. Raises ValueError when that is, too."""
+        message = loaded.dumper.dump(view.decision)
+        try:
+            loaded.native = _native.Decision(message, loaded.statics, loaded.native, self._tables)
+        except ValueError as error:
+            self._log.error("difference refused, telling the decision whole", reason=str(error))
+            return self._load(view, loaded.statics)
+        loaded.decision = view.decision
+        return loaded
 
     def _loaded_for(self, index: Index) -> Loaded:
         for loaded in (self._serving, self._prepared):

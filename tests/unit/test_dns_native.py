@@ -10,6 +10,7 @@ import dns.message
 import pytest
 from support.dnsworld import CONFIG, LONDON, chunks_of, facts_of, make_snapshot, make_view, query_for, serve, view
 
+from dns_server import _native
 from dns_server.engines import choice
 from dns_server.engines.choice import NoNativeEngine, make_engine
 from dns_server.engines.native import NativeEngine
@@ -29,8 +30,6 @@ UP, FALLEN = "192.0.2.1", "198.51.100."
 
 
 def test_the_module_is_built_from_this_version() -> None:
-    from dns_server import _native
-
     assert _native.version() == __version__
 
 
@@ -99,6 +98,27 @@ async def test_decisions_follow_each_other_as_differences(engine: NativeEngine, 
         assert (await client.www()).startswith(UP if sequence % 2 == 0 else FALLEN)
         now = moved(now, *(("eu/e1",) if sequence % 2 == 0 else ()), sequence=sequence)
         engine.publish(now)
+
+
+async def test_a_difference_that_is_refused_is_told_whole(
+    engine: NativeEngine, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever went wrong between two decisions, the next one serves."""
+    load = _native.Decision
+
+    def refuse_differences(
+        message: bytes, statics: _native.Static, before: _native.Decision | None, tables: _native.Tables
+    ) -> _native.Decision:
+        if before is not None:
+            raise ValueError("row 7 is not there")
+        return load(message, statics, before, tables)
+
+    monkeypatch.setattr("dns_server.engines.native._native.Decision", refuse_differences)
+    now = view()
+    serve(engine, now)
+    assert (await client.www()).startswith(UP)
+    engine.publish(moved(now, "eu/e1", sequence=2))
+    assert (await client.www()).startswith(FALLEN)
 
 
 async def test_a_snapshot_on_trial_touches_nothing_until_a_view_of_it_is_published(
