@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -85,6 +86,7 @@ def prepared(given: argparse.Namespace) -> Iterator[Setup]:
         write_names(load.names, world)
         write_prefixes(load.prefixes, (address for address, _ in clients))
         processes = Processes(folder=folder)
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that what was started is ended
         try:
             yield Setup(
                 given=given,
