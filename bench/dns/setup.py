@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -38,11 +39,15 @@ class Setup:
     server_core: int
 
 
-def arguments(prog: str, about: str | None, *, servers: str | None = None) -> argparse.Namespace:
-    """What all measurements can be told; `servers`: those there are, if they can be chosen."""
+def arguments(
+    prog: str, about: str | None, *, servers: str | None = None, largest: int | None = None
+) -> argparse.Namespace:
+    """What all measurements can be told. `servers`: those there are, `largest`: the largest size, if one can choose."""
     parser = argparse.ArgumentParser(prog=f"python -m {prog}", description=about)
     if servers is not None:
         parser.add_argument("--servers", default=servers, help="of: %(default)s")
+    if largest is not None:
+        parser.add_argument("--largest", type=int, default=largest, help="leave out sizes above this")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=3.0, help="of each of a turn's two parts")
     parser.add_argument("--window", type=int, default=128, help="queries under way when flooding")
@@ -81,6 +86,7 @@ def prepared(given: argparse.Namespace) -> Iterator[Setup]:
         write_names(load.names, world)
         write_prefixes(load.prefixes, (address for address, _ in clients))
         processes = Processes(folder=folder)
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that what was started is ended
         try:
             yield Setup(
                 given=given,
