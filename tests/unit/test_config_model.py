@@ -209,6 +209,17 @@ def test_a_chain_of_its_own_is_a_policy_named_after_the_service() -> None:
     assert policy == Policy(name="w.g.example", slots=(), stages=(Nearest(), Hash()))
 
 
+def test_services_that_bring_equal_chains_share_one_policy() -> None:
+    services = (
+        "services: [{name: a.g.example, pools: [eu], steering: [nearest]}, "
+        "{name: b.g.example, pools: [us], steering: [nearest, weighted]}, "
+        "{name: c.g.example, pools: [us], steering: [nearest, hash]}]"
+    )
+    model = read(f"{BASE}{POOLS}{services}").model
+    assert [found.policy for found in model.services] == ["a.g.example", "a.g.example", "c.g.example"]
+    assert [policy.name for policy in model.policies] == ["a.g.example", "c.g.example"]
+
+
 def test_weighted_is_added_where_no_sharing_stage_stands() -> None:
     assert chain("nearest").stages == (Nearest(), Weighted())
 

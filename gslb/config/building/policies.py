@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from gslb.config.building.registry import Registry
 from gslb.config.building.steering import WEIGHTED, Comparisons, Stages, build_chain, named_slots, slots_in_place
@@ -21,13 +21,20 @@ class Policies:
     registry: Registry[Policy]
     comparisons: Comparisons
     problems: Problems
+    _brought: dict[Stages, Policy] = field(default_factory=dict)
 
     def own(self, name: str, blocks: Steering, node: Node, slots: frozenset[str]) -> Policy:
-        """The policy that a service with `slots` has for itself. A slot that it does not bind is a slip."""
+        """The policy that a service with `slots` brings along. A slot that it does not bind is a slip.
+
+        Services that bring equal chains share the first one's policy, and so its class map, which costs far more.
+        """
         for slot, at in slots_in_place(blocks, node):
             if slot not in slots:
                 self.problems.error(at.mark, f"this service binds no slot `{slot}`{did_you_mean(slot, slots)}")
-        return self._add(name, build_chain(blocks, node, self.comparisons, self.problems), node)
+        stages = build_chain(blocks, node, self.comparisons, self.problems)
+        if stages not in self._brought:
+            self._brought[stages] = self._add(name, stages, node)
+        return self._brought[stages]
 
     def default(self, node: Node) -> Policy:
         """By weight; one policy for all services that name none."""
