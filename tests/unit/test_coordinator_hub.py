@@ -7,6 +7,7 @@ from types import MappingProxyType
 
 import pytest
 from prometheus_client import CollectorRegistry
+from support.nothing import NOTHING
 
 from gslb.api.v1 import health_pb2
 from gslb.codec.facts import load_order
@@ -22,22 +23,10 @@ from gslb.core.answering.view import build_view
 from gslb.core.compile import compile_snapshot
 from gslb.core.directives import Directives
 from gslb.core.facts import AgentId, Report
-from gslb.core.model import EcsTrust, GeoSources, Model
 from gslb.core.names import Name
 from gslb.core.order import Order
 
 US1, US2 = AgentId("us/a1"), AgentId("us/a2")
-NOTHING = Model(
-    zones=(),
-    sites=(),
-    monitors=(),
-    endpoints=(),
-    pools=(),
-    policies=(),
-    services=(),
-    ecs=EcsTrust(networks=(), own_prefixes=()),
-    geo=GeoSources(databases=(), prefixes=()),
-)
 
 
 class Clock:

@@ -5,24 +5,13 @@ from __future__ import annotations
 import gc
 from weakref import ref
 
+from support.nothing import NOTHING
+
 from gslb.core.compile import compile_snapshot
-from gslb.core.model import EcsTrust, GeoSources, Model
 from gslb.core.order import Order
 from gslb.core.snapshot import Snapshot
 from gslb.core.steering.memo import by_identity
 from gslb.core.steering.outline import outline
-
-NOTHING = Model(
-    zones=(),
-    sites=(),
-    monitors=(),
-    endpoints=(),
-    pools=(),
-    policies=(),
-    services=(),
-    ecs=EcsTrust(networks=(), own_prefixes=()),
-    geo=GeoSources(databases=(), prefixes=()),
-)
 
 
 def snapshot(revision: int) -> Snapshot:
