@@ -86,8 +86,10 @@ class Coordinator(health_pb2_grpc.HealthServicer):
         self.assignment = assignment
         self.settled = asyncio.Event()
 
-    async def Exchange(self, request_iterator, context):  # type: ignore[no-untyped-def]
-        await context.write(health_pb2.ExchangeResponse(assignment=self.assignment))
+    async def Exchange(
+        self, request_iterator: AsyncIterator[health_pb2.ExchangeRequest], context: object
+    ) -> AsyncIterator[health_pb2.ExchangeResponse]:
+        yield health_pb2.ExchangeResponse(assignment=self.assignment)
         async for request in request_iterator:
             if request.HasField("report"):
                 self.settled.set()

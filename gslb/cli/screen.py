@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 
+import click
 from google.protobuf import json_format
 from google.protobuf.message import Message
 from rich import box
@@ -47,7 +48,7 @@ def table(*columns: str, title: str | None = None) -> Table:
 
 def print_json(message: Message) -> None:
     """The whole answer with the field names of the interface, bytes as base64, zero values included."""
-    print(  # noqa: T201 - this is the command's output
+    click.echo(
         json_format.MessageToJson(message, preserving_proto_field_name=True, always_print_fields_with_no_presence=True)
     )
 
