@@ -39,7 +39,15 @@ class Answerer:
     """The engine without its sockets."""
 
     def __new__(cls, decision: Decision | None) -> Answerer: ...
-    def answer(self, packet: bytes, address: IPv4Address | IPv6Address, tcp: bool, entropy: int) -> bytes | None:
+    def answer(
+        self,
+        packet: bytes,
+        address: IPv4Address | IPv6Address,
+        tcp: bool,
+        entropy: int,
+        now_ms: int = 0,
+        unix_s: int = 0,
+    ) -> bytes | None:
         """The reply, or None where nothing is to be sent."""
 
     def queries(self) -> list[tuple[str, str, str, int]]:
@@ -72,13 +80,14 @@ class Server:
         *,
         workers: int,
         entropy: int,
+        wall_offset_s: int,
         idle_s: float,
         per_address: int,
         total: int,
         per_turn: int,
         high_water_bytes: int,
     ) -> Server:
-        """`workers`: UDP threads a listen address."""
+        """`workers`: UDP threads a listen address. `wall_offset_s`: added to the wall clock."""
 
     def start(self, listen: Sequence[tuple[IPv4Address | IPv6Address, int]]) -> list[tuple[str, int]]:
         """Bind all, then answer; where it listens (port 0 chosen). Nothing stays bound when one fails: OSError."""

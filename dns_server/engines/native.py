@@ -18,6 +18,7 @@ from gslb.core.answering.view import Index, View
 from gslb.core.decision import Decision
 from gslb.core.errors import InvalidSnapshot
 from gslb.runtime.addresses import SocketAddress
+from gslb.runtime.clock import wall_offset_s
 from gslb.runtime.logs import get_logger
 
 
@@ -41,6 +42,7 @@ class NativeEngine:
         self._server = _native.Server(
             workers=len(os.sched_getaffinity(0)),
             entropy=entropy,
+            wall_offset_s=wall_offset_s(),
             idle_s=limits.idle_s,
             per_address=limits.per_address,
             total=limits.total,

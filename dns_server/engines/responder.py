@@ -5,8 +5,10 @@ from __future__ import annotations
 from dns_server.engines.base import Counters, Kind
 from gslb.core.answering.answer import Dropped, answer
 from gslb.core.answering.records import type_label
-from gslb.core.answering.source import Client
+from gslb.core.answering.source import Client, Transport
 from gslb.core.answering.view import View
+from gslb.core.model import IPAddress
+from gslb.runtime.clock import monotonic_ms, wall_unix_s
 from gslb.runtime.logs import get_logger
 
 FAULTS_LOGGED = 10
@@ -25,8 +27,9 @@ class Responder:
         self._entropy = entropy
         self._log = get_logger("dns")
 
-    def respond(self, packet: bytes, client: Client) -> bytes | None:
+    def respond(self, packet: bytes, address: IPAddress, transport: Transport) -> bytes | None:
         counters = self._counters
+        client = Client(address, transport, monotonic_ms(), wall_unix_s())
         counters.received_bytes += len(packet)
         self._entropy = self._entropy + _ENTROPY_STEP & _U64
         try:

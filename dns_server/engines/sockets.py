@@ -7,7 +7,7 @@ import socket
 from dataclasses import dataclass
 from ipaddress import ip_address
 
-from gslb.core.answering.source import Client, Transport
+from gslb.core.model import IPAddress
 from gslb.runtime.addresses import SocketAddress
 
 UDP_RECEIVE_BUFFER_BYTES = 4 * 1024 * 1024
@@ -47,11 +47,11 @@ def bind(wanted: SocketAddress) -> Pair:
     raise OSError(errno.EADDRINUSE, f"no port of {wanted.host} is free for both UDP and TCP")
 
 
-def client_at(host: str, transport: Transport) -> Client:
-    """The client at a socket's peer address; IPv4 seen through an IPv6 socket is IPv4."""
+def address_at(host: str) -> IPAddress:
+    """The address of a socket's peer; IPv4 seen through an IPv6 socket is IPv4."""
     address = ip_address(host.partition("%")[0])
     mapped = address.ipv4_mapped if address.version == 6 else None
-    return Client(mapped or address, transport)
+    return mapped or address
 
 
 def sent_from(arrival: Ancillary) -> Ancillary:

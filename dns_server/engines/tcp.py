@@ -15,12 +15,13 @@ from itertools import takewhile
 from typing import cast
 
 from dns_server.engines.base import Counters
-from dns_server.engines.sockets import client_at
-from gslb.core.answering.source import Client, Transport
+from dns_server.engines.sockets import address_at
+from gslb.core.answering.source import Transport
+from gslb.core.model import IPAddress
 from gslb.runtime.clock import monotonic_s
 
 LENGTH_BYTES = 2
-Respond = Callable[[bytes, Client], bytes | None]
+Respond = Callable[[bytes, IPAddress, Transport], bytes | None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,7 +110,7 @@ class Connection(asyncio.Protocol):
         if peer is None:  # gone already
             self._transport.abort()
             return
-        self._client = client_at(peer[0], Transport.TCP)
+        self._peer = address_at(peer[0])
         self.address = peer[0]
         self._transport.set_write_buffer_limits(high=self._house.limits.high_water_bytes)
         if not self._house.admit(self):
@@ -150,7 +151,7 @@ class Connection(asyncio.Protocol):
             if query is None:
                 break
             self._house.touch(self)
-            message = self._house.respond(query, self._client)
+            message = self._house.respond(query, self._peer, Transport.TCP)
             if message is not None:
                 self._transport.write(len(message).to_bytes(LENGTH_BYTES) + message)
         if self._transport.is_closing():

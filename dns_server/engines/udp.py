@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 
 from dns_server.engines.base import Counters
-from dns_server.engines.sockets import ARRIVAL_BYTES, Ancillary, client_at, sent_from
+from dns_server.engines.sockets import ARRIVAL_BYTES, Ancillary, address_at, sent_from
 from dns_server.engines.tcp import Respond
 from gslb.core.answering.source import Transport
 
@@ -31,7 +31,7 @@ class UdpReader:
             except OSError:
                 self._counters.dropped["receive failed"] += 1
                 return
-            message = self._respond(packet, client_at(peer[0], Transport.UDP))
+            message = self._respond(packet, address_at(peer[0]), Transport.UDP)
             if message is not None:
                 self._send(message, sent_from(arrival), peer)
 

@@ -13,7 +13,7 @@ def monotonic_s() -> float:
 
 def wall_unix_s() -> int:
     """Unix time in whole seconds, for display and for the end of overrides. GSLB_WALL_OFFSET_S shifts it, for tests."""
-    return int(time.time() + _wall_offset_s())
+    return int(time.time()) + wall_offset_s()
 
 
 def monotonic_ms() -> int:
@@ -23,8 +23,9 @@ def monotonic_ms() -> int:
 
 def wall_unix_ms() -> int:
     """Unix time in milliseconds, for numbers that must rise from one start of a process to the next."""
-    return time.time_ns() // 1_000_000 + round(_wall_offset_s() * 1000)
+    return time.time_ns() // 1_000_000 + wall_offset_s() * 1000
 
 
-def _wall_offset_s() -> float:
-    return float(os.environ.get("GSLB_WALL_OFFSET_S", "0"))
+def wall_offset_s() -> int:
+    """What GSLB_WALL_OFFSET_S says, for what reads the wall clock by itself."""
+    return int(os.environ.get("GSLB_WALL_OFFSET_S", "0"))

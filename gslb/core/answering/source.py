@@ -29,10 +29,16 @@ class Transport(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """Who sent the packet: the resolver, or a client that asks for itself."""
+    """Who sent the packet, the resolver or a client that asks for itself, and when it was taken in hand.
+
+    `now_ms`: monotonic milliseconds, for limits. `unix_s`: wall-clock seconds, for cookies. Both may stay 0 where
+    nothing is limited and nobody shows a cookie.
+    """
 
     address: IPAddress
     transport: Transport
+    now_ms: int = 0
+    unix_s: int = 0
 
 
 class Basis(Enum):

@@ -41,7 +41,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     for _ in 0..rounds {
         let started = Instant::now();
         for query in &queries {
-            let client = Client { address, transport: Transport::Udp, entropy: 0 };
+            let client = Client { address, transport: Transport::Udp, entropy: 0, now_ms: 0, unix_s: 0 };
             let mut out = ResponseBuf::new(&mut memory);
             black_box(answer(query, &client, &view, &mut guard, &mut out, &stats));
         }

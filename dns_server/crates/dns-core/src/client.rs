@@ -1,4 +1,4 @@
-//! Who asks, and the chance that goes with the packet.
+//! Who asks, when, and the chance that goes with the packet.
 
 use std::net::IpAddr;
 
@@ -20,4 +20,8 @@ pub struct Client {
     pub transport: Transport,
     /// Any number that differs from packet to packet; only services that draw per answer look at it.
     pub entropy: u64,
+    /// Monotonic milliseconds, for limits.
+    pub now_ms: u64,
+    /// Wall-clock seconds, for cookies, which compare them as serial numbers (RFC 9018 4.3).
+    pub unix_s: u32,
 }

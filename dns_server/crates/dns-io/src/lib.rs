@@ -5,6 +5,7 @@
 // The kernel's interface needs raw memory, whose slots are checked; nothing else here does
 #[allow(unsafe_code, clippy::indexing_slicing)]
 mod batch;
+mod clock;
 mod connection;
 mod counters;
 mod faults;
@@ -14,6 +15,7 @@ mod sockets;
 mod tcp;
 mod udp;
 
+pub use clock::{Clock, Now};
 pub use counters::{Closed, TcpCounters, WorkerCounters};
 pub use responder::Responder;
 pub use server::{Server, Settings};

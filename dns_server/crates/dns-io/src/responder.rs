@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use dns_core::{Client, Guard, MAX_TCP_BYTES, ResponseBuf, Transport, Verdict, View, answer};
 
+use crate::clock::Now;
 use crate::counters::WorkerCounters;
 
 /// An odd number, so that the sequence of draws comes round only after 2^64 packets.
@@ -16,6 +17,7 @@ pub struct Responder {
     guard: Guard,
     counters: Arc<WorkerCounters>,
     entropy: u64,
+    now: Now,
     tcp_reply: Vec<u8>,
 }
 
@@ -23,13 +25,18 @@ impl Responder {
     /// `entropy`: where the sequence of draws starts, so that workers and servers do not move in step.
     #[must_use]
     pub fn new(counters: Arc<WorkerCounters>, entropy: u64) -> Self {
-        Self { guard: Guard::new(), counters, entropy, tcp_reply: Vec::new() }
+        Self { guard: Guard::new(), counters, entropy, now: Now::default(), tcp_reply: Vec::new() }
     }
 
     /// Where this worker counts.
     #[must_use]
     pub fn counters(&self) -> &WorkerCounters {
         &self.counters
+    }
+
+    /// Take all packets until the next call to have come now.
+    pub fn begin(&mut self, now: Now) {
+        self.now = now;
     }
 
     /// Answer a packet into `reply`; the octets to send, or 0 where there is nothing to be sent.
@@ -48,7 +55,8 @@ impl Responder {
 
     fn respond(&mut self, query: &[u8], address: IpAddr, transport: Transport, view: &View, reply: &mut [u8]) -> usize {
         self.entropy = self.entropy.wrapping_add(ENTROPY_STEP);
-        let client = Client { address, transport, entropy: self.entropy };
+        let (now_ms, unix_s) = (self.now.ms, self.now.unix_s);
+        let client = Client { address, transport, entropy: self.entropy, now_ms, unix_s };
         let mut out = ResponseBuf::new(reply);
         let (guard, stats) = (&mut self.guard, &self.counters.stats);
         let verdict = catch_unwind(AssertUnwindSafe(|| answer(query, &client, view, guard, &mut out, stats)));

@@ -9,6 +9,7 @@ use std::thread::{self, JoinHandle};
 use arc_swap::{ArcSwap, Guard};
 use dns_core::View;
 
+use crate::clock::{Clock, Now};
 use crate::counters::WorkerCounters;
 use crate::faults;
 use crate::responder::Responder;
@@ -22,6 +23,7 @@ const ENTROPY_APART: u64 = 0xD1B5_4A32_D192_ED03;
 /// What all threads of a server look at.
 pub struct Shared {
     view: ArcSwap<View>,
+    clock: Clock,
     stopping: AtomicBool,
 }
 
@@ -29,6 +31,11 @@ impl Shared {
     /// The view of the moment; to be let go before waiting for anything.
     pub fn view(&self) -> Guard<Arc<View>> {
         self.view.load()
+    }
+
+    /// The time of the moment, for a batch.
+    pub fn now(&self) -> Now {
+        self.clock.now()
     }
 
     /// Whether threads should end.
@@ -44,6 +51,8 @@ pub struct Settings {
     pub workers: usize,
     /// Where the sequences of draws start.
     pub entropy: u64,
+    /// Where threads look for the time.
+    pub clock: Clock,
     /// Of TCP.
     pub limits: TcpLimits,
 }
@@ -64,7 +73,11 @@ impl Server {
     #[must_use]
     pub fn new(settings: Settings) -> Self {
         faults::tell_few();
-        let shared = Shared { view: ArcSwap::from_pointee(View::nothing()), stopping: AtomicBool::new(false) };
+        let shared = Shared {
+            view: ArcSwap::from_pointee(View::nothing()),
+            clock: settings.clock,
+            stopping: AtomicBool::new(false),
+        };
         Self {
             shared: Arc::new(shared),
             settings,

@@ -106,6 +106,7 @@ impl House {
     /// One turn for everybody who has something to do.
     fn serve(&mut self, events: &Events, now: Instant, shared: &Shared, responder: &mut Responder) {
         let view = shared.view();
+        responder.begin(shared.now());
         for token in std::mem::take(&mut self.again) {
             if let Some(connection) = self.connections.get_mut(&token) {
                 connection.is_queued = false;

@@ -13,7 +13,7 @@ use crate::server::Shared;
 /// After the kernel failed to receive, so that a lasting failure costs no core.
 const PAUSE: Duration = Duration::from_millis(10);
 
-/// Answer until told to stop. The view is looked up once a batch, and held no longer.
+/// Answer until told to stop. View and time are looked up once a batch.
 pub fn run(socket: &UdpSocket, with_control: bool, shared: &Shared, responder: &mut Responder) {
     let mut batch = Batch::new(with_control);
     while !shared.is_stopping() {
@@ -30,6 +30,7 @@ pub fn run(socket: &UdpSocket, with_control: bool, shared: &Shared, responder: &
 
 fn turn(socket: &UdpSocket, batch: &mut Batch, count: usize, shared: &Shared, responder: &mut Responder) {
     let view = shared.view();
+    responder.begin(shared.now());
     for slot in 0..count {
         let Some(address) = batch.peer(slot) else { continue };
         let (query, reply) = batch.exchange(slot);

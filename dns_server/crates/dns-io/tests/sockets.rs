@@ -7,7 +7,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr, TcpStream, UdpS
 use std::time::{Duration, Instant};
 
 use dns_core::View;
-use dns_io::{Server, Settings, TcpLimits};
+use dns_io::{Clock, Server, Settings, TcpLimits};
 
 const DEADLINE: Duration = Duration::from_secs(5);
 const LIMITS: TcpLimits = TcpLimits {
@@ -21,7 +21,7 @@ const ANYWHERE_V4: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST),
 const ANYWHERE_V6: SocketAddr = SocketAddr::new(IpAddr::V6(Ipv6Addr::LOCALHOST), 0);
 
 fn started(listen: SocketAddr, limits: TcpLimits) -> (Server, SocketAddr) {
-    let mut server = Server::new(Settings { workers: 2, entropy: 1, limits });
+    let mut server = Server::new(Settings { workers: 2, entropy: 1, clock: Clock::new(0), limits });
     let bound = server.start(&[listen]).unwrap();
     (server, bound[0])
 }
@@ -185,7 +185,7 @@ fn the_longest_idle_makes_room_and_no_address_gets_more_than_its_share() {
 #[test]
 fn stopping_frees_the_port_and_an_address_that_is_taken_is_an_error() {
     let (mut server, address) = started(ANYWHERE_V4, LIMITS);
-    let mut other = Server::new(Settings { workers: 1, entropy: 1, limits: LIMITS });
+    let mut other = Server::new(Settings { workers: 1, entropy: 1, clock: Clock::new(0), limits: LIMITS });
     let (refused, error) = other.start(&[ANYWHERE_V4, address]).unwrap_err();
     assert_eq!((refused, error.kind()), (address, io::ErrorKind::AddrInUse));
     let mut client = connect(address);

@@ -27,6 +27,8 @@ impl Answerer {
     }
 
     /// The reply, or None where nothing is to be sent.
+    #[pyo3(signature = (packet, address, tcp, entropy, now_ms = 0, unix_s = 0))]
+    #[allow(clippy::too_many_arguments, reason = "what a client is made of")]
     fn answer<'py>(
         &self,
         py: Python<'py>,
@@ -34,9 +36,11 @@ impl Answerer {
         address: IpAddr,
         tcp: bool,
         entropy: u64,
+        now_ms: u64,
+        unix_s: u32,
     ) -> Option<Bound<'py, PyBytes>> {
         let transport = if tcp { Transport::Tcp } else { Transport::Udp };
-        let client = Client { address: address.to_canonical(), transport, entropy };
+        let client = Client { address: address.to_canonical(), transport, entropy, now_ms, unix_s };
         let mut memory = vec![0; if tcp { MAX_TCP_BYTES } else { MAX_UDP_BYTES }];
         let mut out = ResponseBuf::new(&mut memory);
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);

@@ -6,7 +6,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use dns_io::{Settings, TcpLimits, WorkerCounters};
+use dns_io::{Clock, Settings, TcpLimits, WorkerCounters};
 use pyo3::exceptions::PyOSError;
 use pyo3::prelude::*;
 
@@ -46,10 +46,12 @@ pub struct Server(Mutex<dns_io::Server>);
 #[pymethods]
 impl Server {
     #[new]
-    #[pyo3(signature = (*, workers, entropy, idle_s, per_address, total, per_turn, high_water_bytes))]
+    #[pyo3(signature = (*, workers, entropy, wall_offset_s, idle_s, per_address, total, per_turn, high_water_bytes))]
+    #[allow(clippy::too_many_arguments, reason = "all of them are named")]
     fn new(
         workers: usize,
         entropy: u64,
+        wall_offset_s: i64,
         idle_s: f64,
         per_address: usize,
         total: usize,
@@ -57,8 +59,9 @@ impl Server {
         high_water_bytes: usize,
     ) -> Self {
         let idle = Duration::try_from_secs_f64(idle_s).unwrap_or(Duration::MAX);
+        let clock = Clock::new(wall_offset_s);
         let limits = TcpLimits { idle, per_address, total, per_turn, high_water_bytes };
-        Self(Mutex::new(dns_io::Server::new(Settings { workers, entropy, limits })))
+        Self(Mutex::new(dns_io::Server::new(Settings { workers, entropy, clock, limits })))
     }
 
     /// Bind all, then answer. Returns where it listens.
