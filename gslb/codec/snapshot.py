@@ -15,6 +15,7 @@ from google.protobuf.message import DecodeError
 from gslb.api.v1 import snapshot_pb2 as pb
 from gslb.codec import members, services, zones
 from gslb.codec.chunks import MAX_CHUNK_BYTES, dump, packed
+from gslb.codec.dns import dump_dns, load_dns
 from gslb.codec.facts import dump_order, load_order
 from gslb.codec.monitors import dump_monitor, load_monitor
 from gslb.codec.ranges import dump_ranges, load_ranges
@@ -116,6 +117,7 @@ def _kinds(snapshot: Snapshot) -> Iterator[Iterable[pb.Chunk]]:
     yield (pb.Chunk(policies=[part]) for part in policy_parts)
     yield (pb.Chunk(services=[services.dump_service(service)]) for service in model.services)
     yield (pb.Chunk(layouts=[part]) for part in layout_parts)
+    yield [pb.Chunk(dns=dump_dns(model.dns))]
     yield [pb.Chunk(ecs=_dump_ecs(model.ecs))]
 
 
@@ -166,7 +168,7 @@ def _merge(contents: pb.Chunk, ref: ChunkRef, chunks: Mapping[bytes, bytes]) -> 
     except DecodeError:
         raise InvalidSnapshot(f"chunk {ref.digest.hex()} cannot be read") from None
     for field, items in contents.ListFields():
-        if field.name != "ecs" and len(items) > MAX_ITEMS:
+        if field.name not in ("ecs", "dns") and len(items) > MAX_ITEMS:
             raise InvalidSnapshot(f"more than {MAX_ITEMS} {field.name}")
 
 
@@ -183,6 +185,7 @@ def _load(head: pb.Manifest, contents: pb.Chunk) -> Snapshot:
         services=tuple(services.load_service(service) for service in contents.services),
         ecs=_load_ecs(contents.ecs),
         geo=GeoSources(databases=(), prefixes=()),
+        dns=load_dns(contents.dns),
     )
     return Snapshot(
         order=load_order(head.order),

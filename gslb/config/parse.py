@@ -14,6 +14,7 @@ from pydantic_core import ErrorDetails
 from gslb.config.nodes import Items, Node, Plain, Scalar, Table, locate, to_plain
 from gslb.config.problems import Mark, Problems, did_you_mean
 from gslb.config.schema.base import LATER, SHAPE, Block, keys
+from gslb.config.schema.dns import Dns
 from gslb.config.schema.file import Defaults, Ecs, File, GeoSources
 from gslb.config.schema.monitors import Monitor
 from gslb.config.schema.services import Service
@@ -42,6 +43,7 @@ class Config:
     defaults: Located[Defaults]
     geo: Located[GeoSources]
     ecs: Located[Ecs]
+    dns: Located[Dns]
     zones: tuple[Located[Zone], ...]
     sites: tuple[Located[Site], ...]
     monitors: tuple[Located[Monitor], ...]
@@ -66,6 +68,7 @@ def parse(root: Table, problems: Problems) -> Config:
         defaults=parser.block("defaults", Defaults),
         geo=parser.block("geo", GeoSources),
         ecs=parser.block("ecs", Ecs),
+        dns=parser.block("dns", Dns),
         zones=parser.blocks("zones", Zone),
         sites=parser.blocks("sites", Site),
         monitors=parser.blocks("monitors", Monitor),

@@ -258,6 +258,34 @@ class EcsTrust:
     own_prefixes: tuple[IPNetwork, ...]
 
 
+MAX_ANSWERS_PER_SECOND = 1_000_000
+MAX_SLIP = 100
+MAX_EXEMPT = 10_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RateLimit:
+    """Answers a second that a dns server gives over UDP to one client prefix (/24, /56).
+
+    `answers`: to the same question; `nxdomain`: about one zone; `errors` and `client`: in all. `slip`: one of so many
+    limited answers goes out, empty and truncated; 0 = none. `exempt`: never limited.
+    """
+
+    answers: int
+    nxdomain: int
+    errors: int
+    client: int
+    slip: int
+    exempt: tuple[IPNetwork, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DnsSettings:
+    """How dns servers treat those who ask. `rate_limit`: None = nobody is limited."""
+
+    rate_limit: RateLimit | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OwnPrefix:
     """A prefix the user knows better than the database: tags, and optionally where it is."""
@@ -287,6 +315,7 @@ class Model:
     services: tuple[Service, ...]
     ecs: EcsTrust
     geo: GeoSources
+    dns: DnsSettings = DnsSettings()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)

@@ -16,8 +16,11 @@ from gslb.core.classes.maps import GeoTable, class_maps
 from gslb.core.classes.ranges import coarsened
 from gslb.core.compile import compile_snapshot
 from gslb.core.model import (
+    MAX_ANSWERS_PER_SECOND,
+    MAX_SLIP,
     AllDown,
     AllDownKind,
+    DnsSettings,
     EcsTrust,
     Endpoint,
     GeoSources,
@@ -30,6 +33,7 @@ from gslb.core.model import (
     Monitor,
     OwnPrefix,
     Pool,
+    RateLimit,
     RRset,
     Service,
     Site,
@@ -254,6 +258,20 @@ def models(draw: st.DrawFn) -> Model:
             own_prefixes=tuple(prefix.network for prefix in own),
         ),
         geo=GeoSources(databases=draw(st.sampled_from([(), ("city.mmdb",)])), prefixes=tuple(own)),
+        dns=DnsSettings(rate_limit=draw(st.none() | rate_limits())),
+    )
+
+
+def rate_limits() -> st.SearchStrategy[RateLimit]:
+    rates = st.integers(1, MAX_ANSWERS_PER_SECOND)
+    return st.builds(
+        RateLimit,
+        answers=rates,
+        nxdomain=rates,
+        errors=rates,
+        client=rates,
+        slip=st.integers(0, MAX_SLIP),
+        exempt=st.lists(networks(), max_size=2).map(tuple),
     )
 
 

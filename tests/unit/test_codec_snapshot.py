@@ -137,6 +137,12 @@ FORGERIES: dict[str, tuple[Callable[[pb.Chunk], object], str]] = {
     "records outside their zone": (lambda c: set_field("name", b"\x03com\x00")(record_set(c)), "not within"),
     "records of type 0": (lambda c: set_field("rrtype", 0)(record_set(c)), "does not exist"),
     "no records": (lambda c: record_set(c).ClearField("rdatas"), "empty record set"),
+    "a rate limit of nothing": (lambda c: c.dns.rate_limit.SetInParent(), "out of range"),
+    "a rate limit without a prefix": (lambda c: c.dns.rate_limit.CopyFrom(rate_limit("x")), "not a prefix"),
+    "too many exempt prefixes": (
+        lambda c: c.dns.rate_limit.CopyFrom(rate_limit(*["10.0.0.0/8"] * 10_001)),
+        "10001 prefixes are exempt",
+    ),
     "a record that is too long": (lambda c: record_set(c).rdatas.append(bytes(65_536)), "65,535"),
     "a TTL that is too long": (lambda c: set_field("ttl_s", 1 << 31)(record_set(c)), "TTL"),
     "a name in capitals": (lambda c: set_field("name", b"\x01A\x00")(record_set(c)), "lower-case"),
@@ -163,6 +169,10 @@ FORGERIES: dict[str, tuple[Callable[[pb.Chunk], object], str]] = {
     "no map": (lambda c: c.ClearField("ranges"), "begin at 0"),
     "no end": (lambda c: c.ClearField("ecs"), "cut off"),
 }
+
+
+def rate_limit(*exempt: str) -> pb.RateLimitData:
+    return pb.RateLimitData(answers=1, nxdomain=1, errors=1, client=1, exempt=exempt)
 
 
 def record_set(chunk: pb.Chunk) -> pb.RRsetData:

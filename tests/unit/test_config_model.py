@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from ipaddress import ip_address, ip_network
 from textwrap import dedent
 
@@ -11,10 +12,12 @@ from gslb.config import BundleSource, ConfigErrors, Loaded, Problem, load
 from gslb.core.model import (
     AllDown,
     AllDownKind,
+    DnsSettings,
     HttpProbe,
     MinHealthy,
     Monitor,
     Policy,
+    RateLimit,
     Service,
     TcpProbe,
 )
@@ -352,6 +355,14 @@ services: [{name: w.g.example, pools: [eu], policy: x}]
     assert model.ecs.networks == (ip_network("0.0.0.0/0"), ip_network("::/0"))
     assert model.ecs.own_prefixes == (ip_network("10.0.0.0/8"), ip_network("fd00::/8"))
     assert model.geo.prefixes[0].country == "DE"
+
+
+def test_the_rate_limit_is_on_unless_it_is_off() -> None:
+    ours = RateLimit(answers=1000, nxdomain=500, errors=500, client=20_000, slip=2, exempt=())
+    assert read(BASE).model.dns == DnsSettings(rate_limit=ours)
+    set_up = read(f"{BASE}\ndns: {{rate_limit: {{answers: 5, slip: 0, exempt: 192.0.2.0/24}}}}").model.dns
+    assert set_up == DnsSettings(rate_limit=replace(ours, answers=5, slip=0, exempt=(ip_network("192.0.2.0/24"),)))
+    assert read(f"{BASE}\ndns: {{rate_limit: off}}").model.dns == DnsSettings(rate_limit=None)
 
 
 def test_geo_databases_are_relative_to_the_file_that_names_them() -> None:

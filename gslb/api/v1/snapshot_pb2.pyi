@@ -134,6 +134,7 @@ class Chunk(_message.Message):
     RANGES_FIELD_NUMBER: _builtins.int
     LAYOUTS_FIELD_NUMBER: _builtins.int
     ECS_FIELD_NUMBER: _builtins.int
+    DNS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def zones(self) -> _containers.RepeatedCompositeFieldContainer[Global___ZoneData]: ...
     @_builtins.property
@@ -154,6 +155,8 @@ class Chunk(_message.Message):
     def layouts(self) -> _containers.RepeatedCompositeFieldContainer[Global___LayoutData]: ...
     @_builtins.property
     def ecs(self) -> Global___EcsData: ...
+    @_builtins.property
+    def dns(self) -> Global___DnsData: ...
     def __init__(
         self,
         *,
@@ -167,10 +170,11 @@ class Chunk(_message.Message):
         ranges: _abc.Iterable[Global___RangePiece] | None = ...,
         layouts: _abc.Iterable[Global___LayoutData] | None = ...,
         ecs: Global___EcsData | None = ...,
+        dns: Global___DnsData | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["ecs", b"ecs"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["dns", b"dns", "ecs", b"ecs"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["ecs", b"ecs", "endpoints", b"endpoints", "layouts", b"layouts", "monitors", b"monitors", "policies", b"policies", "pools", b"pools", "ranges", b"ranges", "services", b"services", "sites", b"sites", "zones", b"zones"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dns", b"dns", "ecs", b"ecs", "endpoints", b"endpoints", "layouts", b"layouts", "monitors", b"monitors", "policies", b"policies", "pools", b"pools", "ranges", b"ranges", "services", b"services", "sites", b"sites", "zones", b"zones"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -616,6 +620,65 @@ class EcsData(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___EcsData: _TypeAlias = EcsData  # noqa: Y015
+
+@_typing.final
+class DnsData(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RATE_LIMIT_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def rate_limit(self) -> Global___RateLimitData:
+        """Absent = nobody is limited."""
+
+    def __init__(
+        self,
+        *,
+        rate_limit: Global___RateLimitData | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["rate_limit", b"rate_limit"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["rate_limit", b"rate_limit"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DnsData: _TypeAlias = DnsData  # noqa: Y015
+
+@_typing.final
+class RateLimitData(_message.Message):
+    """Answers a second and client prefix."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ANSWERS_FIELD_NUMBER: _builtins.int
+    NXDOMAIN_FIELD_NUMBER: _builtins.int
+    ERRORS_FIELD_NUMBER: _builtins.int
+    CLIENT_FIELD_NUMBER: _builtins.int
+    SLIP_FIELD_NUMBER: _builtins.int
+    EXEMPT_FIELD_NUMBER: _builtins.int
+    answers: _builtins.int
+    nxdomain: _builtins.int
+    errors: _builtins.int
+    client: _builtins.int
+    slip: _builtins.int
+    @_builtins.property
+    def exempt(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    def __init__(
+        self,
+        *,
+        answers: _builtins.int = ...,
+        nxdomain: _builtins.int = ...,
+        errors: _builtins.int = ...,
+        client: _builtins.int = ...,
+        slip: _builtins.int = ...,
+        exempt: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["answers", b"answers", "client", b"client", "errors", b"errors", "exempt", b"exempt", "nxdomain", b"nxdomain", "slip", b"slip"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RateLimitData: _TypeAlias = RateLimitData  # noqa: Y015
 
 @_typing.final
 class ServiceData(_message.Message):

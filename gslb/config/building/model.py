@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from gslb.config.building.contents import Steered, build_contents
+from gslb.config.building.dns import build_dns
 from gslb.config.building.monitors import build_monitors
 from gslb.config.building.places import build_ecs, build_geo, build_sites
 from gslb.config.building.policies import build_policies
@@ -44,6 +45,7 @@ def build_model(config: Config, files: Files, problems: Problems) -> Model:
         services=services.values(),
         ecs=build_ecs(config, geo, (cidr for policy in chains for stage in policy.stages for cidr in stage.cidrs())),
         geo=geo,
+        dns=build_dns(config, problems),
     )
     if not problems.has_errors():
         warn(config, model, problems)

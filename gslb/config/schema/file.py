@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated, ClassVar
 
 from gslb.config.schema.base import ONE_OR_MANY, Block, key
+from gslb.config.schema.dns import Dns
 from gslb.config.schema.monitors import Failback, Monitor
 from gslb.config.schema.services import AllDownOrWord, Service
 from gslb.config.schema.sites import Endpoint, Location, Pool, Site, Tags
@@ -52,7 +53,7 @@ class Ecs(Block):
 
 
 class File(Block):
-    """One file. Lists of several files are joined; `defaults`, `geo` and `ecs` stand in one of them."""
+    """One file. Lists of several files are joined; `defaults`, `geo`, `ecs` and `dns` stand in one of them."""
 
     later: ClassVar[frozenset[str]] = frozenset({"views", "maintenance"})
 
@@ -62,6 +63,7 @@ class File(Block):
     defaults: Defaults = key("What holds where nothing else is said.", {})
     geo: GeoSources = key("Databases and prefixes that say where clients are.", {})
     ecs: Ecs = key("Resolvers that are believed about their clients.", {})
+    dns: Dns = key("Bounds on what a dns server sends to whom.", {})
     zones: tuple[Zone, ...] = key("What the dns servers answer for.", [])
     sites: tuple[Site, ...] = key("Where agents and servers stand.", [])
     monitors: tuple[Monitor, ...] = key("How members are probed.", [])
