@@ -10,7 +10,7 @@ RUST := dns_server/Cargo.toml
 LOAD := bench/load/Cargo.toml --target-dir build/bench/target
 RUST_SOURCES := $(RUST) dns_server/Cargo.lock $(shell find dns_server/crates -name '*.rs' -o -name Cargo.toml)
 
-.PHONY: help demo test check lint rust-lint unit rust-unit e2e format proto proto-check bench bench-growth bench-reflex bench-parts clean
+.PHONY: help demo test check lint rust-lint unit rust-unit e2e format proto proto-check bench bench-growth bench-reflex bench-scale bench-parts clean
 
 help: ## Say what can be typed
 	@awk -F':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -84,6 +84,9 @@ bench-growth: $(READY) ## What an answer costs with more names, prefixes and swa
 
 bench-reflex: $(READY) ## How long from a changed report to a changed answer
 	@$(BIN)/python -m bench.dns.reflex $(BENCH)
+
+bench-scale: $(READY) ## Memory of the dns server and time of changes with 100,000 services
+	@$(BIN)/python -m bench.dns.scale $(BENCH)
 
 bench-parts: $(READY) ## Measure the other parts: agent, relay, decisions
 	@for file in bench/*.py; do $(BIN)/python $$file || exit 1; done

@@ -70,6 +70,16 @@ class Processes:
             resident_bytes=sum(int(one[_RESIDENT]) for one in fields) * _PAGE_BYTES,
         )
 
+    def forget_peak(self, name: str) -> None:
+        """Let `peak_bytes` count from now on."""
+        Path(f"/proc/{self.running[name].pid}/clear_refs").write_text("5")
+
+    def peak_bytes(self, name: str) -> int:
+        """The most memory that was resident at any one moment, of the server's first process."""
+        lines = Path(f"/proc/{self.running[name].pid}/status").read_text().splitlines()
+        peak = next(line for line in lines if line.startswith("VmHWM:"))
+        return int(peak.split()[1]) * 1024
+
     def stop(self, name: str) -> None:
         """End a server and all it started; nothing to do when it never ran."""
         process = self.running.pop(name, None)
