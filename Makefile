@@ -64,17 +64,17 @@ $(PROTO_VENV)/.ready: pyproject.toml
 	@$(PROTO_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --group proto
 	@touch $@
 
-proto: $(PROTO_VENV)/.ready ## Generate gslb/api from proto/
+proto: $(PROTO_VENV)/.ready ## Generate gslb/api and gslb/etcdpb from proto/
 	@PATH="$(CURDIR)/$(PROTO_VENV)/bin:$$PATH" python -m grpc_tools.protoc --proto_path=proto \
 	  --python_out=$(or $(OUT),.) --grpc_python_out=$(or $(OUT),.) --mypy_out=quiet:$(or $(OUT),.) --mypy_grpc_out=quiet:$(or $(OUT),.) \
-	  proto/gslb/api/v1/*.proto
+	  proto/gslb/*/*/*.proto
 
 proto-check: $(PROTO_VENV)/.ready
 	@PATH="$(CURDIR)/$(PROTO_VENV)/bin:$$PATH" buf lint proto
 	@PATH="$(CURDIR)/$(PROTO_VENV)/bin:$$PATH" buf format --diff --exit-code proto
 	@rm -rf build/proto && mkdir -p build/proto && $(MAKE) --no-print-directory proto OUT=build/proto
-	@diff -r -x __pycache__ -x __init__.py build/proto/gslb/api/v1 gslb/api/v1 \
-	  || { echo "gslb/api is not what proto/ generates: run make proto and commit"; exit 1; }
+	@for folder in gslb/api/v1 gslb/etcdpb/v3; do diff -r -x __pycache__ -x __init__.py build/proto/$$folder $$folder \
+	  || { echo "$$folder is not what proto/ generates: run make proto and commit"; exit 1; }; done
 
 bench: $(READY) ## Compare the dns server with others that steer (docs/benchmarks.md)
 	@$(BIN)/python -m bench.dns $(BENCH)

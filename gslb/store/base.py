@@ -6,15 +6,21 @@ Everything kept here is small; large inputs are blobs (`gslb.store.blobs`).
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Mapping
+from collections.abc import AsyncGenerator, Collection, Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
-from gslb.core.errors import GslbError
+from gslb.core.errors import GslbError, StoreUnavailable
+from gslb.store.leadership import Leadership
 
 MAX_KEY_BYTES = 512
 MAX_COMMIT_BYTES = 1_400_000
 """Of one commit, keys and values together; etcd takes 1.5 MiB by default."""
+MAX_COMMIT_KEYS = 128
+"""Put and deleted by one commit, and as many compared; what etcd takes by default."""
+ELECTIONS = "election/"
+"""Keys below it are written by `campaign` alone."""
 
 ABSENT = 0
 """As an expected revision: the key must not exist."""
@@ -58,10 +64,15 @@ class CommitTooLarge(GslbError):
     code = "commit-too-large"
 
 
+class OutcomeUnknown(StoreUnavailable):
+    """The store was asked to write and did not answer: it may have been done, or may yet be."""
+
+
 class Store(Protocol):
     """Every call raises StoreUnavailable when the store cannot be reached, read or written.
 
     After StoreUnavailable from `commit` its outcome is not known: read again before deciding anything.
+    `stale`: what one member has is good enough, be it old; it can be read when nothing can be written.
     """
 
     @property
@@ -69,11 +80,11 @@ class Store(Protocol):
         """A number drawn when the store was created; higher for every later store and every restored backup."""
         ...
 
-    async def get(self, key: str) -> Entry | None:
+    async def get(self, key: str, *, stale: bool = False) -> Entry | None:
         """The key as the latest commit left it."""
         ...
 
-    async def list(self, prefix: str) -> Listing:
+    async def list(self, prefix: str, *, stale: bool = False) -> Listing:
         """All keys that begin with `prefix`."""
         ...
 
@@ -84,13 +95,22 @@ class Store(Protocol):
 
         `compares`: key -> revision it must have now (ABSENT = must not exist), else Conflict. A key may be put or
         deleted, not both (ValueError). Deleting what does not exist is no change; without changes the revision stays.
+        A leader adds its `Leadership.fence`, so that nothing is written once somebody else leads.
         """
         ...
 
-    def watch(self, prefix: str, after_revision: int) -> AsyncIterator[tuple[Event, ...]]:
+    def watch(self, prefix: str, after_revision: int) -> AsyncGenerator[tuple[Event, ...], None]:
         """What commits after `after_revision` did below `prefix`: one tuple a commit, in order, none left out.
 
-        Goes on until the store is closed. Raises Compacted. To resume, pass the last tuple's revision.
+        Goes on until the store is closed; whoever leaves earlier closes it. Raises Compacted. To resume, pass the last
+        tuple's revision.
+        """
+        ...
+
+    def campaign(self, election: str, candidate: str) -> AbstractAsyncContextManager[Leadership]:
+        """Wait until nobody else leads `election`, lead it, and give it up at the end of the context.
+
+        Goes on while the store is unavailable; raises StoreUnavailable once it is closed.
         """
         ...
 
@@ -99,10 +119,12 @@ class Store(Protocol):
         ...
 
 
-def check_commit(puts: Mapping[str, bytes], deletes: Collection[str]) -> None:
+def check_commit(compares: Mapping[str, int], puts: Mapping[str, bytes], deletes: Collection[str]) -> None:
     """Refuse what no store takes: ValueError for a contradiction, CommitTooLarge over the limits."""
     if both := puts.keys() & set(deletes):
         raise ValueError(f"put and deleted in one commit: {', '.join(sorted(both))}")
+    if max(len(compares), len(puts) + len(set(deletes))) > MAX_COMMIT_KEYS:
+        raise CommitTooLarge(f"too many keys for one commit to the store: {MAX_COMMIT_KEYS} can be changed or compared")
     for key in (*puts, *deletes):
         if len(key.encode()) > MAX_KEY_BYTES:
             raise CommitTooLarge(f"a key of {len(key.encode())} octets is too long for the store: {MAX_KEY_BYTES} fit")

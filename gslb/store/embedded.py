@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from functools import partial
 from itertools import groupby
 from pathlib import Path
 from typing import TypeVar
 
 from gslb.core.errors import Conflict, StoreUnavailable
-from gslb.store.base import ABSENT, Compacted, Entry, Event, Listing, check_commit
+from gslb.store.base import ABSENT, ELECTIONS, Compacted, Entry, Event, Listing, check_commit
+from gslb.store.leadership import Leadership
 
 KEEP_REVISIONS = 256
 """How far back a watch can start; older versions of keys are dropped."""
@@ -54,6 +55,7 @@ class EmbeddedStore:
         self._path = path
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="store")
         self._watchers: set[asyncio.Event] = set()
+        self._elections: dict[str, asyncio.Lock] = {}
         self._closed = False
         self._db: sqlite3.Connection | None = None
         self._incarnation = 0
@@ -73,10 +75,10 @@ class EmbeddedStore:
     def incarnation(self) -> int:
         return self._incarnation
 
-    async def get(self, key: str) -> Entry | None:
+    async def get(self, key: str, *, stale: bool = False) -> Entry | None:
         return await self._run(lambda: self._entry(key))
 
-    async def list(self, prefix: str) -> Listing:
+    async def list(self, prefix: str, *, stale: bool = False) -> Listing:
         def read() -> Listing:
             with self._transaction():
                 rows = self._sql.execute(_LIST, (prefix, len(prefix), prefix))
@@ -88,14 +90,14 @@ class EmbeddedStore:
     async def commit(
         self, *, compares: Mapping[str, int], puts: Mapping[str, bytes], deletes: Collection[str] = ()
     ) -> int:
-        check_commit(puts, deletes)
+        check_commit(compares, puts, deletes)
         before, revision = await self._run(lambda: self._commit(compares, puts, deletes))
         if revision != before:
             for changed in self._watchers:
                 changed.set()
         return revision
 
-    async def watch(self, prefix: str, after_revision: int) -> AsyncIterator[tuple[Event, ...]]:
+    async def watch(self, prefix: str, after_revision: int) -> AsyncGenerator[tuple[Event, ...], None]:
         changed = asyncio.Event()
         self._watchers.add(changed)
         try:
@@ -109,6 +111,20 @@ class EmbeddedStore:
                 after_revision = read_to
         finally:
             self._watchers.discard(changed)
+
+    @asynccontextmanager
+    async def campaign(self, election: str, candidate: str) -> AsyncIterator[Leadership]:
+        """One process has the store, so whoever of it comes first leads; nothing can take it away but a lost key."""
+        key = ELECTIONS + election
+        async with self._elections.setdefault(election, asyncio.Lock()):
+            revision = await self.commit(compares={}, puts={key: candidate.encode()})
+            leadership = Leadership(key, revision)
+            try:
+                yield leadership
+            finally:
+                leadership.end()
+                with suppress(Conflict, StoreUnavailable):
+                    await self.commit(compares=leadership.fence, puts={}, deletes=[key])
 
     async def close(self) -> None:
         if self._closed:

@@ -3,16 +3,30 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import aclosing
+from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 
 import pytest
+from support.etcd import Cluster, cluster
+from support.waiting import eventually, until
 
 from gslb.core.errors import Conflict, StoreUnavailable
-from gslb.store.base import ABSENT, MAX_COMMIT_BYTES, CommitTooLarge, Event, Store
-from gslb.store.embedded import EmbeddedStore
+from gslb.store.base import (
+    ABSENT,
+    MAX_COMMIT_BYTES,
+    MAX_COMMIT_KEYS,
+    CommitTooLarge,
+    Compacted,
+    Event,
+    Listing,
+    Store,
+)
+from gslb.store.embedded import KEEP_REVISIONS, EmbeddedStore
+from gslb.store.etcd.store import EtcdStore
+from gslb.store.following import follow
 
 Open = Callable[[], Awaitable[Store]]
 """Opens the same store each time it is called; the one opened before must be closed."""
@@ -20,17 +34,50 @@ Open = Callable[[], Awaitable[Store]]
 DEADLINE_S = 10
 
 
-def embedded(folder: Path) -> Open:
-    return lambda: EmbeddedStore.open(folder / "store.db", new_incarnation=7)
+@pytest.fixture(scope="module")
+def members(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    with cluster(tmp_path_factory.mktemp("etcd"), 3) as running:
+        yield running
 
 
-FACTORIES = [pytest.param(embedded, id="embedded")]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kind:
+    """A store under test. `compact`: make it forget all events up to a revision."""
+
+    open: Open
+    compact: Callable[[Store, int], Awaitable[None]]
+
+
+def embedded(request: pytest.FixtureRequest, folder: Path) -> Kind:
+    async def compact(store: Store, revision: int) -> None:
+        while (await store.commit(compares={}, puts={"filler": b""})) < revision + 2 * KEEP_REVISIONS:
+            pass
+
+    return Kind(open=lambda: EmbeddedStore.open(folder / "store.db", new_incarnation=7), compact=compact)
+
+
+def etcd(request: pytest.FixtureRequest, folder: Path) -> Kind:
+    members: Cluster = request.getfixturevalue("members")
+    options = members.options(f"tests/{folder.name}")
+
+    async def compact(store: Store, revision: int) -> None:
+        await asyncio.to_thread(members.etcdctl, "compact", str(revision))
+
+    return Kind(open=lambda: EtcdStore.open(options, new_incarnation=7), compact=compact)
+
+
+FACTORIES = [pytest.param(embedded, id="embedded"), pytest.param(etcd, id="etcd")]
 
 
 @pytest.fixture(params=FACTORIES)
-def reopen(request: pytest.FixtureRequest, tmp_path: Path) -> Open:
-    open_: Open = request.param(tmp_path)
-    return open_
+def kind(request: pytest.FixtureRequest, tmp_path: Path) -> Kind:
+    made: Kind = request.param(request, tmp_path)
+    return made
+
+
+@pytest.fixture
+def reopen(kind: Kind) -> Open:
+    return kind.open
 
 
 @pytest.fixture
@@ -51,11 +98,15 @@ async def collect(store: Store, prefix: str, after: int, commits: int) -> list[t
     return seen
 
 
+def values(listing: Listing) -> dict[str, bytes]:
+    return {entry.key: entry.value for entry in listing.entries}
+
+
 async def test_absent_key_reads_as_none(store: Store) -> None:
     assert await store.get("a") is None
     listing = await store.list("")
     assert listing.entries == ()
-    assert listing.revision == 0
+    assert await store.commit(compares={}, puts={"a": b""}) > listing.revision
 
 
 async def test_a_put_is_read_back_with_its_revision(store: Store) -> None:
@@ -142,6 +193,32 @@ async def test_sizes_are_limited(store: Store) -> None:
     with pytest.raises(CommitTooLarge):
         await store.commit(compares={}, puts={"k" * 513: b""})
     assert len((await store.list("")).entries) == 1
+
+
+async def test_keys_of_one_commit_are_limited(store: Store) -> None:
+    keys = [f"k{number:04}" for number in range(MAX_COMMIT_KEYS + 1)]
+    revision = await store.commit(compares={}, puts=dict.fromkeys(keys[:-1], b""))
+    assert [entry.revision for entry in (await store.list("k")).entries] == [revision] * MAX_COMMIT_KEYS
+    for refused in (
+        store.commit(compares={}, puts=dict.fromkeys(keys, b"")),
+        store.commit(compares={}, puts={}, deletes=keys),
+        store.commit(compares=dict.fromkeys(keys, ABSENT), puts={"a": b""}),
+    ):
+        with pytest.raises(CommitTooLarge, match="too many keys"):
+            await refused
+    assert (await store.list("")).revision == revision
+
+
+async def test_a_stale_read_is_a_read(store: Store) -> None:
+    revision = await store.commit(compares={}, puts={"a": b"1"})
+
+    async def seen() -> bool:
+        entry = await store.get("a", stale=True)
+        return (
+            entry is not None and entry.revision == revision and (await store.list("", stale=True)).entries == (entry,)
+        )
+
+    await eventually(seen)
 
 
 async def test_of_racing_swaps_exactly_one_wins(store: Store) -> None:
@@ -233,6 +310,101 @@ async def test_list_then_watch_has_no_gap(store: Store) -> None:
                 assert int(event.value) == value + 1
                 value += 1
         await writing
+
+
+async def test_a_watch_from_before_a_compaction_is_told_and_one_from_after_a_list_goes_on(
+    store: Store, kind: Kind
+) -> None:
+    first = await store.commit(compares={}, puts={"a": b"1"})
+    last = await store.commit(compares={}, puts={"a": b"2"})
+    await kind.compact(store, last)
+    with pytest.raises(Compacted):
+        await collect(store, "a", first - 1, 1)
+    listing = await store.list("a")
+    assert [(entry.value, entry.revision) for entry in listing.entries] == [(b"2", last)]
+    watching = asyncio.create_task(collect(store, "a", listing.revision, 1))
+    third = await store.commit(compares={}, puts={"a": b"3"})
+    assert await watching == [(Event(key="a", value=b"3", revision=third),)]
+
+
+async def test_a_watch_under_way_is_not_hurt_by_a_compaction(store: Store, kind: Kind) -> None:
+    first = await store.commit(compares={}, puts={"a": b"1"})
+    async with asyncio.timeout(DEADLINE_S), aclosing(store.watch("a", first - 1)) as watch:
+        assert (await anext(watch))[0].value == b"1"
+        waiting = asyncio.ensure_future(anext(watch))
+        await kind.compact(store, first)
+        second = await store.commit(compares={}, puts={"a": b"2"})
+        assert await waiting == (Event(key="a", value=b"2", revision=second),)
+
+
+async def test_following_gives_what_there_is_and_every_change(store: Store) -> None:
+    await store.commit(compares={}, puts={"f/a": b"1", "f/b": b"1", "other": b""})
+    async with asyncio.timeout(DEADLINE_S), aclosing(follow(store, "f/")) as states:
+        assert values(await anext(states)) == {"f/a": b"1", "f/b": b"1"}
+        await store.commit(compares={}, puts={"f/c": b"1"}, deletes=["f/a"])
+        assert values(await anext(states)) == {"f/b": b"1", "f/c": b"1"}
+        revision = await store.commit(compares={}, puts={"f/b": b"2"})
+        assert await anext(states) == Listing(entries=(await store.list("f/")).entries, revision=revision)
+
+
+async def test_following_lists_again_whatever_the_watch_says(store: Store) -> None:
+    lists = 0
+    listed = store.list
+
+    async def counting(prefix: str, *, stale: bool = False) -> Listing:
+        nonlocal lists
+        lists += 1
+        return await listed(prefix, stale=stale)
+
+    store.list = counting
+    await store.commit(compares={}, puts={"f/a": b"1"})
+    async with asyncio.timeout(DEADLINE_S), aclosing(follow(store, "f/", relist_s=0.01)) as states:
+        assert values(await anext(states)) == {"f/a": b"1"}
+        changed = asyncio.ensure_future(anext(states))
+        await until(lambda: lists > 3)
+        assert not changed.done()  # what is the same is not given again
+        await store.commit(compares={}, puts={"f/a": b"2"})
+        assert values(await changed) == {"f/a": b"2"}
+
+
+async def test_one_candidate_leads_and_the_next_one_in_a_later_term(store: Store) -> None:
+    async with asyncio.timeout(DEADLINE_S):
+        async with store.campaign("e", "one") as first:
+            second = store.campaign("e", "two")
+            waiting = asyncio.ensure_future(second.__aenter__())
+            entry = await store.get(first.key)
+            assert entry is not None
+            assert (entry.value, entry.revision) == (b"one", first.revision)
+            assert first.is_held()
+            assert not waiting.done()
+        assert not first.is_held()
+        await first.over()
+        leadership = await waiting
+        assert leadership.revision > first.revision
+        assert leadership.is_held()
+        await second.__aexit__(None, None, None)
+        assert await store.get(first.key) is None
+
+
+async def test_elections_do_not_concern_each_other(store: Store) -> None:
+    async with asyncio.timeout(DEADLINE_S), store.campaign("e", "one") as one, store.campaign("e2", "two") as two:
+        assert one.is_held()
+        assert two.is_held()
+
+
+async def test_what_a_leader_of_the_past_writes_is_refused(store: Store) -> None:
+    async with asyncio.timeout(DEADLINE_S):
+        async with store.campaign("e", "one") as past:
+            first = await store.commit(compares=past.fence, puts={"a": b"past"})
+        with pytest.raises(Conflict):
+            await store.commit(compares=past.fence, puts={"a": b"late"})
+        async with store.campaign("e", "two") as present:
+            with pytest.raises(Conflict):
+                await store.commit(compares={**past.fence, "a": first}, puts={"a": b"late"})
+            await store.commit(compares={**present.fence, "a": first}, puts={"a": b"present"})
+    entry = await store.get("a")
+    assert entry is not None
+    assert entry.value == b"present"
 
 
 async def test_everything_is_there_after_reopening(reopen: Open) -> None:

@@ -1,0 +1,105 @@
+"""Elections: the leader is whoever created the election's key, for as long as its lease is kept.
+
+The key is written once and vanishes with the lease, so its revision is the leader's term and fences what it writes.
+The lease only decides when others may try; that a leader stops acting in time is up to its own clock.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import aclosing, asynccontextmanager, suppress
+from typing import TYPE_CHECKING
+
+from gslb.core.errors import Conflict, StoreUnavailable
+from gslb.runtime.backoff import Backoff
+from gslb.runtime.clock import monotonic_s
+from gslb.store.base import ABSENT, ELECTIONS, Compacted
+from gslb.store.etcd import leases
+from gslb.store.etcd.client import Client
+from gslb.store.leadership import Leadership
+
+if TYPE_CHECKING:
+    from gslb.store.etcd.store import EtcdStore
+
+LEASE_S = 9
+LOOK_S = 10.0
+"""A candidate looks at the key this often, whatever its watch says."""
+_HELD = 2 / 3
+"""Of the lease: then a leader that could not prolong it stops, well before another one can begin."""
+_PROLONG = 1 / 6
+
+
+@asynccontextmanager
+async def campaign(
+    store: EtcdStore, client: Client, election: str, candidate: str, clock: Callable[[], float] = monotonic_s
+) -> AsyncIterator[Leadership]:
+    """See Store.campaign."""
+    key = ELECTIONS + election
+    lease, revision = await _win(store, client, key, candidate.encode())
+    leadership = Leadership(key, revision, until_s=_until(lease), clock=clock)
+    keeping = asyncio.create_task(_keep(client, lease, leadership))
+    try:
+        yield leadership
+    finally:
+        keeping.cancel()
+        leadership.end()
+        await leases.revoke(client, lease)
+
+
+async def _win(store: EtcdStore, client: Client, key: str, value: bytes) -> tuple[leases.Lease, int]:
+    """Until the key is ours: the lease it goes with, and its revision."""
+    backoff = Backoff(first_s=0.1, most_s=2.0)
+    while True:
+        try:
+            await _until_gone(store, key)
+            lease = await leases.grant(client, LEASE_S)
+            revision = await _create(store, key, value, lease)
+            if revision is not None:
+                return lease, revision
+            await leases.revoke(client, lease)
+        except StoreUnavailable:
+            if client.closed.is_set():
+                raise
+            await client.pause(backoff.delay_s())
+
+
+async def _create(store: EtcdStore, key: str, value: bytes, lease: leases.Lease) -> int | None:
+    """The revision of the key if it is ours now; a lost answer is made up for by a look."""
+    with suppress(Conflict, StoreUnavailable):
+        return await store.commit_with_lease(compares={key: ABSENT}, puts={key: value}, deletes=(), lease=lease.id)
+    if await store.lease_of(key) != lease.id:
+        return None
+    entry = await store.get(key)
+    return None if entry is None else entry.revision
+
+
+async def _until_gone(store: EtcdStore, key: str) -> None:
+    """Return when the key does not exist, or after a while anyway: the watch is a hint."""
+    listing = await store.list(key)
+    if not any(entry.key == key for entry in listing.entries):
+        return
+    with suppress(TimeoutError, Compacted):
+        async with asyncio.timeout(LOOK_S), aclosing(store.watch(key, listing.revision)) as commits:
+            async for events in commits:
+                if any(event.key == key and event.value is None for event in events):
+                    return
+
+
+async def _keep(client: Client, lease: leases.Lease, leadership: Leadership) -> None:
+    """Prolong the lease until it cannot be, or not in time."""
+    while leadership.is_held():
+        await asyncio.sleep(min(lease.ttl_s * _PROLONG, leadership.left_s))
+        try:
+            async with asyncio.timeout(leadership.left_s):
+                lease = await leases.prolong(client, lease)
+        except (leases.LeaseOver, TimeoutError):
+            break
+        except StoreUnavailable:
+            continue
+        leadership.prolong(_until(lease))
+    leadership.end()
+
+
+def _until(lease: leases.Lease) -> float:
+    return lease.asked_s + lease.ttl_s * _HELD

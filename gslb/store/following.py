@@ -1,0 +1,66 @@
+"""What lies below a prefix, kept up to date: a watch says at once what changes, a list every 10 s says what is true.
+
+A watch is a hint: it may hang, lag or have been compacted away. Nothing older than what was seen is ever given again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Iterable
+from contextlib import aclosing
+
+from gslb.core.errors import StoreUnavailable
+from gslb.runtime.backoff import Backoff
+from gslb.store.base import Compacted, Entry, Event, Listing, Store
+
+RELIST_S = 10.0
+
+
+async def follow(store: Store, prefix: str, *, relist_s: float = RELIST_S) -> AsyncGenerator[Listing, None]:
+    """What there is, at first and after every change, until closed; raises StoreUnavailable only at first.
+
+    While the store cannot be read nothing comes; then what it holds by then.
+    """
+    seen = await store.list(prefix)
+    yield seen
+    backoff = Backoff(most_s=relist_s)
+    while True:
+        async with aclosing(_watched(store, prefix, seen, relist_s)) as changes:
+            async for changed in changes:
+                yield (seen := changed)
+        try:
+            listing = await store.list(prefix)
+        except StoreUnavailable:
+            await asyncio.sleep(backoff.delay_s())
+            continue
+        backoff.reset()
+        if listing.revision >= seen.revision:
+            before, seen = seen, listing
+            if seen.entries != before.entries:
+                yield seen
+
+
+async def _watched(store: Store, prefix: str, seen: Listing, for_s: float) -> AsyncGenerator[Listing, None]:
+    """What a watch makes of `seen`, for a while or as long as it lasts."""
+    end = asyncio.get_running_loop().time() + for_s
+    async with aclosing(store.watch(prefix, seen.revision)) as watch:
+        while True:
+            try:
+                async with asyncio.timeout_at(end):
+                    events = await anext(watch)
+            except (TimeoutError, StopAsyncIteration, Compacted, StoreUnavailable):
+                return
+            yield (seen := apply(seen, events))
+
+
+def apply(listing: Listing, events: Iterable[Event]) -> Listing:
+    """The listing after one commit."""
+    entries = {entry.key: entry for entry in listing.entries}
+    revision = listing.revision
+    for event in events:
+        revision = event.revision
+        entries.pop(event.key, None)
+        if event.value is not None:
+            entries[event.key] = Entry(key=event.key, value=event.value, revision=event.revision)
+    ordered = sorted(entries.values(), key=lambda entry: entry.key.encode())
+    return Listing(entries=tuple(ordered), revision=revision)
