@@ -1,8 +1,8 @@
 """What the native engine's module offers; it is built from `crates/dns-py`."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from ipaddress import IPv4Address, IPv6Address
-from typing import final
+from typing import final, overload
 
 def version() -> str:
     """The version this module was built from."""
@@ -100,3 +100,49 @@ class Server:
 
     def counters(self) -> Counted:
         """What was counted so far; nobody is stopped for it."""
+
+@final
+class Column(Sequence[int]):
+    """One side of a `Ranges`; integers, slices are lists. It has no `index` and `count`."""
+
+    @property
+    def ranges(self) -> Ranges:
+        """The map it belongs to."""
+
+    def __len__(self) -> int: ...
+    @overload
+    def __getitem__(self, index: int) -> int: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[int]: ...
+
+@final
+class Ranges:
+    """A map of ranges in little memory: range i begins at `starts[i]`, carries `classes[i]`, ends before the next."""
+
+    def __new__(cls, starts: Sequence[int], classes: Sequence[int]) -> Ranges:
+        """`starts` rise from 0; neighbours of one class become one range. Raises ValueError."""
+
+    @property
+    def starts(self) -> Column: ...
+    @property
+    def classes(self) -> Column: ...
+    def firsts(self) -> list[tuple[int, int]]:
+        """Every class by its first appearance, and where that begins."""
+
+    def paired(self, over: Ranges) -> tuple[Ranges, list[tuple[int, int]]]:
+        """The map whose classes number the distinct pairs of classes by first appearance, and these pairs."""
+
+    def relabelled(self, labels: Sequence[int]) -> Ranges:
+        """With `labels[class]` for each class. Raises ValueError where there is none."""
+
+    def coarsened(self, bits: int, width: int) -> Ranges:
+        """By blocks of `bits` > 0 bits, each of the class that covers most of it. Raises ValueError."""
+
+    def pieces(self, width: int) -> list[tuple[int, int, int, bytes]]:
+        """(first range, end, unit bits, deltas) of each piece, for a snapshot's chunks."""
+
+def cut_tree(tree: bytes, nodes: int, record_bits: int, ip_version: int) -> tuple[Ranges, Ranges]:
+    """The v4 and the v6 ranges of a geo database's search tree; classes name data records. Raises ValueError."""
+
+def load_ranges(pieces: Iterable[tuple[int, bytes, Sequence[int]]], width: int, classes: int) -> Ranges:
+    """Undo `pieces` for a map of fewer than `classes` classes: (unit bits, deltas, classes) each. Raises ValueError."""

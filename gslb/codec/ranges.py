@@ -7,6 +7,7 @@ from functools import reduce
 from itertools import accumulate, chain, pairwise
 from operator import lt, ne, or_
 
+from gslb import native
 from gslb.api.v1 import snapshot_pb2 as pb
 from gslb.core.errors import InvalidSnapshot
 from gslb.core.snapshot import CLASS_V6_BITS, RangeMap
@@ -20,19 +21,29 @@ _BORDER = 1 << 64 - 12
 """A piece begins at one start of 4,096, wherever the others are (multiplicative hashing)."""
 
 
+_DAMAGED = "a class map's starts are cut off or longer than any address"
+
+
 def dump_ranges(policy: str, kind: pb.RangeKind.ValueType, ranges: RangeMap, width: int) -> Iterator[pb.RangePiece]:
+    for piece in native.pieces(ranges, width) if native.IS_BUILT else pieces_in_python(ranges, width):
+        yield pb.RangePiece(
+            policy=policy,
+            kind=kind,
+            unit_bits=piece.unit_bits,
+            deltas=piece.deltas,
+            classes=ranges.classes[piece.first : piece.end],
+        )
+
+
+def pieces_in_python(ranges: RangeMap, width: int) -> Iterator[native.Piece]:
+    """The pieces of a map, by what its starts are and not by how many come before."""
     for first, end in pairwise(_borders(ranges.starts)):
         starts = ranges.starts[first:end]
         used = reduce(or_, starts)
         idle = (used & -used).bit_length() - 1 if used else width
         counted = [start >> idle for start in starts]
-        yield pb.RangePiece(
-            policy=policy,
-            kind=kind,
-            unit_bits=width - idle,
-            deltas=_varints(chain(counted[:1], (after - before for before, after in pairwise(counted)))),
-            classes=ranges.classes[first:end],
-        )
+        deltas = _varints(chain(counted[:1], (after - before for before, after in pairwise(counted))))
+        yield native.Piece(first=first, end=end, unit_bits=width - idle, deltas=deltas)
 
 
 def load_ranges(pieces: Sequence[pb.RangePiece], width: int, longest: int, classes: int) -> RangeMap:
@@ -40,25 +51,44 @@ def load_ranges(pieces: Sequence[pb.RangePiece], width: int, longest: int, class
 
     `longest`: no block of it is longer than that.
     """
+    bounded = _bounded(pieces, longest)
+    if not native.IS_BUILT:
+        return load_in_python(bounded, width, classes)
+    try:
+        return native.load(bounded, width, classes)
+    except ValueError as error:
+        raise InvalidSnapshot(str(error)) from None
+
+
+def load_in_python(pieces: Iterable[tuple[int, bytes, Sequence[int]]], width: int, classes: int) -> RangeMap:
+    """The map of such pieces: unit bits, deltas, classes. Raises InvalidSnapshot."""
     starts: list[int] = []
     held: list[int] = []
+    for unit_bits, deltas, some in pieces:
+        starts.extend(start << width - unit_bits for start in accumulate(_numbers(deltas)))
+        held.extend(some)
+        if len(starts) != len(held):
+            raise InvalidSnapshot("a class map's starts and classes differ in number")
+    _check(starts, held, width, classes)
+    return RangeMap(tuple(starts), tuple(held))
+
+
+def _bounded(pieces: Sequence[pb.RangePiece], longest: int) -> Iterator[tuple[int, bytes, Sequence[int]]]:
+    ranges = 0
     for piece in pieces:
         if piece.unit_bits > longest:
             raise InvalidSnapshot(f"class map of '{piece.policy[:80]}': a block is longer than /{longest}")
-        idle = width - piece.unit_bits
-        starts.extend(start << idle for start in accumulate(_numbers(piece.deltas)))
-        held.extend(piece.classes)
-        if len(starts) != len(held) or len(starts) > MAX_RANGES:
-            raise InvalidSnapshot(f"class map of '{piece.policy[:80]}': {len(starts)} starts, {len(held)} classes")
-    _check(starts, held, width, classes)
-    return RangeMap(tuple(starts), tuple(held))
+        ranges += len(piece.classes)
+        if ranges > MAX_RANGES:
+            raise InvalidSnapshot(f"class map of '{piece.policy[:80]}': more than {MAX_RANGES} ranges")
+        yield piece.unit_bits, piece.deltas, piece.classes
 
 
 def _check(starts: Sequence[int], held: Sequence[int], width: int, classes: int) -> None:
     if not starts or starts[0] != 0 or starts[-1] >> width or not all(map(lt, starts, starts[1:])):
         raise InvalidSnapshot("a class map's ranges must begin at 0, rise and end within the address space")
     if max(held) >= classes:
-        raise InvalidSnapshot(f"a class map names class {max(held)}, its policy has {classes}")
+        raise InvalidSnapshot("a class map names a class that its policy does not have")
     if not all(map(ne, held, held[1:])):
         raise InvalidSnapshot("a class map has neighbours of one class")
 
@@ -97,7 +127,7 @@ def _numbers(written: bytes) -> list[int]:
         else:
             number = number << 7 | octet & 127
             if number >> CLASS_V6_BITS:
-                raise InvalidSnapshot("a class map's start is longer than any address")
+                raise InvalidSnapshot(_DAMAGED)
     if written and written[-1] >= 128:
-        raise InvalidSnapshot("a class map's starts are cut off")
+        raise InvalidSnapshot(_DAMAGED)
     return found

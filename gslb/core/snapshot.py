@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from gslb.core.model import Layout, Model
@@ -19,10 +19,11 @@ class RangeMap:
     """A whole address space cut into ranges: range i is [starts[i], starts[i+1]) and has class classes[i].
 
     `starts` rises strictly and begins with 0; neighbours differ in class. Addresses are integers of the family's width.
+    Both are immutable: tuples, or what holds millions in less memory and equals a tuple of the same integers.
     """
 
-    starts: tuple[int, ...]
-    classes: tuple[int, ...]
+    starts: Sequence[int]
+    classes: Sequence[int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

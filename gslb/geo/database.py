@@ -15,8 +15,9 @@ from pathlib import Path
 
 import maxminddb
 
+from gslb import native
 from gslb.core.classes.maps import GeoTable, PlaceRanges
-from gslb.core.classes.ranges import coarsened, longest_match, merged, overlay
+from gslb.core.classes.ranges import EVERYWHERE, longest_match
 from gslb.core.errors import GslbError
 from gslb.core.model import OwnPrefix
 from gslb.core.place import NOWHERE, Place
@@ -50,8 +51,8 @@ def read(paths: Sequence[Path], own: tuple[OwnPrefix, ...]) -> GeoTable:
     return GeoTable(
         v4=places.own(table.v4, own, 4, CLASS_V4_BITS),
         v6=places.own(table.v6, own, 6, CLASS_V6_BITS),
-        ecs_v4=places.own(coarsened(table.v4, ECS_V4_BITS, CLASS_V4_BITS), own, 4, ECS_V4_BITS),
-        ecs_v6=places.own(coarsened(table.v6, ECS_V6_BITS, CLASS_V6_BITS), own, 6, ECS_V6_BITS),
+        ecs_v4=places.own(native.coarsened(table.v4, ECS_V4_BITS, CLASS_V4_BITS), own, 4, ECS_V4_BITS),
+        ecs_v6=places.own(native.coarsened(table.v6, ECS_V6_BITS, CLASS_V6_BITS), own, 6, ECS_V6_BITS),
         places=places.all(),
     )
 
@@ -78,9 +79,14 @@ class _Places:
     def all(self) -> tuple[Place, ...]:
         return tuple(self._places)
 
+    def are_nowhere(self, table: _Table) -> bool:
+        """Whether nothing is known about any address of this table."""
+        known = {place for ranges in (table.v4, table.v6) for place, _ in native.firsts(ranges)}
+        return all(self._places[place] == NOWHERE for place in known)
+
     def complete(self, first: PlaceRanges, second: PlaceRanges) -> PlaceRanges:
         known = self._places
-        return overlay(first, second, lambda one, other: self.number(completed(known[one], known[other])))
+        return native.overlay(first, second, lambda one, other: self.number(completed(known[one], known[other])))
 
     def centre(self) -> None:
         """Give every place known by its country alone that country's centre, once all databases are read."""
@@ -94,7 +100,7 @@ class _Places:
             [(int(one.network.network_address), one.network.prefixlen) for one in prefixes],
             CLASS_V4_BITS if version == 4 else CLASS_V6_BITS,
         )
-        return overlay(
+        return native.overlay(
             ranges,
             cuts,
             lambda place, match: self.number(owned(self._places[place], prefixes[match - 1])) if match else place,
@@ -130,8 +136,7 @@ def _read_one(path: Path, places: _Places) -> _Table:
         raise GeoError(path, str(error)) from None
     except _DAMAGE as error:
         raise GeoError(path, "it is not in MaxMind DB format, or it is damaged") from error
-    known = {places.all()[place] for place in (*table.v4.classes, *table.v6.classes)}
-    if known <= {NOWHERE}:
+    if places.are_nowhere(table):
         raise GeoError(path, "it holds neither countries, cities, coordinates nor AS numbers")
     return table
 
@@ -141,14 +146,14 @@ def _read_content(content: bytes, reader: maxminddb.Reader, places: _Places) -> 
     v4, v6 = tree.cut(content, metadata.node_count, metadata.record_size, metadata.ip_version)
     numbers = {0: places.number(NOWHERE)}
     for ranges, address in ((v4, IPv4Address), (v6, IPv6Address)):
-        for start, record in zip(ranges.starts, ranges.classes, strict=True):
+        for record, start in native.firsts(ranges):
             if record not in numbers:
                 numbers[record] = places.number(place_from(reader.get(address(start))))
     return _Table(_renumbered(v4, numbers), _renumbered(v6, numbers))
 
 
 def _renumbered(ranges: RangeMap, numbers: Mapping[int, int]) -> PlaceRanges:
-    return merged(ranges.starts, [numbers[value] for value in ranges.classes])
+    return native.overlay(ranges, EVERYWHERE, lambda record, _: numbers[record])
 
 
 def _version(path: Path) -> tuple[int, int, int]:

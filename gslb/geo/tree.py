@@ -10,6 +10,7 @@ import sys
 from array import array
 from collections.abc import Callable, Mapping, Sequence
 
+from gslb import native
 from gslb.core.classes.ranges import EVERYWHERE
 from gslb.core.errors import GslbError
 from gslb.core.snapshot import CLASS_V4_BITS, CLASS_V6_BITS, RangeMap
@@ -31,6 +32,17 @@ def cut(content: bytes, node_count: int, record_size: int, ip_version: int) -> t
     IPv4 lies at ::/96 of a version 6 tree. It is read there once: aliases that lead to it (2002::/16, ::ffff:0:0/96,
     2001::/32) are empty, as a dns server sees such clients by their own address. Raises BadTree.
     """
+    _check(content, node_count, record_size)
+    if not native.IS_BUILT:
+        return cut_in_python(content, node_count, record_size, ip_version)
+    try:
+        return native.cut(content, node_count, record_size, ip_version)
+    except ValueError as error:
+        raise BadTree(str(error)) from None
+
+
+def cut_in_python(content: bytes, node_count: int, record_size: int, ip_version: int) -> tuple[RangeMap, RangeMap]:
+    """As `cut`, and what it means."""
     words = records(content, node_count, record_size)
     if ip_version == 4:
         return _ranges(words, 0, CLASS_V4_BITS, None), EVERYWHERE
@@ -42,17 +54,25 @@ def cut(content: bytes, node_count: int, record_size: int, ip_version: int) -> t
 
 def records(content: bytes, node_count: int, record_size: int) -> Sequence[int]:
     """Left and right record of every node in turn. Raises BadTree."""
-    size = 2 * node_count * record_size // 8
+    _check(content, node_count, record_size)
+    words = array("I", bytes(_SPREAD[record_size](content[: _size(node_count, record_size)])))
+    if sys.byteorder == "little":
+        words.byteswap()
+    return words
+
+
+def _check(content: bytes, node_count: int, record_size: int) -> None:
+    size = _size(node_count, record_size)
     if node_count == 0:
         raise BadTree("it holds no networks")
     if record_size not in _SPREAD:
         raise BadTree(f"its records have {record_size} bits, which the format does not know")
     if size > len(content):
         raise BadTree(f"it is cut off: its tree has {size} octets, the whole file {len(content)}")
-    words = array("I", bytes(_SPREAD[record_size](content[:size])))
-    if sys.byteorder == "little":
-        words.byteswap()
-    return words
+
+
+def _size(node_count: int, record_size: int) -> int:
+    return 2 * node_count * record_size // 8
 
 
 def _spread_24(tree: bytes) -> bytearray:

@@ -157,8 +157,11 @@ FORGERIES: dict[str, tuple[Callable[[pb.Chunk], object], str]] = {
     ),
     "a class with too many keys": (lambda c: class_data(c).keys.append(""), "has 1 stages"),
     "a map of no policy": (lambda c: set_field("policy", "gone")(c.ranges[0]), "'gone'"),
-    "a map of no class": (lambda c: c.ranges[0].classes.__setitem__(0, 1), "names class 1"),
-    "a map with more classes than starts": (lambda c: c.ranges[0].classes.append(0), "1 starts, 2 classes"),
+    "a map of no class": (
+        lambda c: c.ranges[0].classes.__setitem__(0, 1),
+        "its policy does not have",
+    ),
+    "a map with more classes than starts": (lambda c: c.ranges[0].classes.append(0), "differ in number"),
     "a map that is cut off": (lambda c: set_field("deltas", b"\x81")(c.ranges[0]), "cut off"),
     "a map that begins at 1": (
         lambda c: c.ranges[0].MergeFrom(pb.RangePiece(deltas=b"\x01", unit_bits=8)),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from gslb import native
 from gslb.codec.snapshot import dump_class_map
 from gslb.config.problems import ConfigErrors, Problem
 from gslb.coordinator.configuration.contents import Contents
@@ -54,7 +55,7 @@ class Geography:
         missing = [policy for policy in model.policies if keys[policy.name] not in self._cuts]
         if missing:
             table = self._read(model, table_key, contents)
-            for name, classes in class_maps(replace(model, policies=tuple(missing)), table).items():
+            for name, classes in class_maps(replace(model, policies=tuple(missing)), table, native.overlay).items():
                 self._cuts[keys[name]] = Cut(classes, dump_class_map(name, classes))
         self._cuts = {key: self._cuts[key] for key in keys.values()}
         return {name: self._cuts[key] for name, key in keys.items()}

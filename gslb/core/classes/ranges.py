@@ -96,6 +96,14 @@ def spans(ranges: RangeMap) -> Iterator[tuple[int, int, int]]:
     return zip(ranges.starts, ends, ranges.classes, strict=True)
 
 
+def firsts(ranges: RangeMap) -> Iterable[tuple[int, int]]:
+    """Every value of the map by its first appearance, and where that begins."""
+    found: dict[int, int] = {}
+    for start, value in zip(ranges.starts, ranges.classes, strict=True):
+        found.setdefault(value, start)
+    return found.items()
+
+
 def longest_match(prefixes: Iterable[tuple[int, int]], width: int) -> RangeMap:
     """Cut at `prefixes`, (address, prefix length) pairs: i+1 where the i-th is the longest match, 0 where none is.
 

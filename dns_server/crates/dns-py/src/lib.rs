@@ -1,8 +1,10 @@
-//! The Python module `dns_server._native`: a thin door to `dns-core` and `dns-io`, and the only crate that knows Python.
+//! The Python module `dns_server._native`: a thin door to `dns-core`, `dns-io` and `geo-core`, and the only crate that
+//! knows Python.
 //!
 //! What `_native.pyi` says is what Python sees. Slow work lets other Python threads run.
 
 mod answerer;
+mod geo;
 mod loading;
 mod server;
 
@@ -13,6 +15,8 @@ use pyo3::prelude::*;
 mod _native {
     #[pymodule_export]
     use crate::answerer::Answerer;
+    #[pymodule_export]
+    use crate::geo::{Column, Ranges, cut_tree, load_ranges};
     #[pymodule_export]
     use crate::loading::{Decision, Static, Tables};
     #[pymodule_export]
