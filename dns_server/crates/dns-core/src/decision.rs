@@ -2,17 +2,18 @@
 
 use std::sync::Arc;
 
+use foldhash::fast::FixedState;
+use hashbrown::HashMap;
 use prost::Message;
 
 use crate::error::Invalid;
 use crate::family::Family;
+use crate::limits::{MAX_CLASSES, MAX_SHARES};
 use crate::messages::{ColumnData, EngineDecision, RowData, RowKind, VectorData};
 use crate::records::write_record;
 use crate::statics::{Pool, Static};
 use crate::tables::{Table, Tables};
 
-/// More vectors, rows or columns than this are refused.
-const MAX_ID: u32 = 1 << 24;
 const NOBODY: u32 = u32::MAX;
 
 type Slots<T> = Arc<Vec<Option<Arc<T>>>>;
@@ -82,16 +83,16 @@ impl Decision {
     }
 
     fn apply(&mut self, message: &EngineDecision, statics: &Static, tables: &mut Tables) -> Result<(), Invalid> {
+        make_room(&mut self.vectors, message.vectors.iter().map(|vector| vector.id))?;
         for vector in &message.vectors {
-            put(&mut self.vectors, vector.id, Arc::new(Vector::load(vector, statics, tables)?))?;
+            put(&mut self.vectors, vector.id, Arc::new(Vector::load(vector, statics, tables)?));
         }
+        make_room(&mut self.rows, message.rows.iter().map(|row| row.id))?;
         for row in &message.rows {
             let loaded = Row::load(row, self, statics, tables)?;
-            put(&mut self.rows, row.id, Arc::new(loaded))?;
+            put(&mut self.rows, row.id, Arc::new(loaded));
         }
-        for column in &message.columns {
-            put(&mut self.columns, column.id, expand(column)?)?;
-        }
+        self.take_columns(&message.columns)?;
         if !message.assignments.is_empty() {
             let assigned = Arc::make_mut(&mut self.assigned);
             for assignment in &message.assignments {
@@ -109,6 +110,25 @@ impl Decision {
         drop_ids(&mut self.vectors, &message.dropped_vectors);
         drop_ids(&mut self.rows, &message.dropped_rows);
         drop_ids(&mut self.columns, &message.dropped_columns);
+        Ok(())
+    }
+
+    fn take_columns(&mut self, columns: &[ColumnData]) -> Result<(), Invalid> {
+        if columns.is_empty() {
+            return Ok(());
+        }
+        make_room(&mut self.columns, columns.iter().map(|column| column.id))?;
+        let mut classes: usize = self.columns.iter().flatten().map(|column| column.len()).sum();
+        for column in columns {
+            let length: usize = column.lengths.iter().map(|&length| length as usize).sum();
+            classes += length;
+            if column.rows.len() != column.lengths.len() || classes > MAX_CLASSES {
+                return Err(Invalid::Content("columns have too many classes, or one not one length a row"));
+            }
+            let runs = column.rows.iter().zip(&column.lengths);
+            let expanded = runs.flat_map(|(&row, &length)| std::iter::repeat_n(row, length as usize)).collect();
+            put(&mut self.columns, column.id, expanded);
+        }
         Ok(())
     }
 
@@ -144,8 +164,8 @@ impl Vector {
         let refuse = Invalid::Content("a vector names a pool or member that is not there");
         let family = Family::from_wire(data.family).ok_or(Invalid::Content("a family is unknown"))?;
         let pool = statics.pools.get(data.pool as usize).ok_or(refuse.clone())?;
-        if data.members.is_empty() || data.members.len() != data.shares.len() {
-            return Err(Invalid::Content("a vector has no members, or not one share a member"));
+        if data.members.is_empty() || data.members.len() != data.shares.len() || data.members.len() > MAX_SHARES {
+            return Err(Invalid::Content("a vector has no members, too many, or not one share a member"));
         }
         let mut names = Vec::with_capacity(data.members.len());
         let mut rdatas = Vec::with_capacity(data.members.len());
@@ -223,13 +243,14 @@ fn ranked(pool: &Pool, names: &[(&str, u32)], tables: &mut Tables) -> Vec<(usize
 
 fn gaps(rdatas: &[&[u8]]) -> Vec<usize> {
     let count = rdatas.len();
-    let gaps: Vec<usize> = (0..count)
-        .map(|at| {
-            let before = rdatas.iter().cycle().skip(at).take(count).skip(1);
-            let alike = before.enumerate().filter(|&(_, other)| Some(other) == rdatas.get(at)).last();
-            alike.map_or(count, |(ahead, _)| count - 1 - ahead)
-        })
-        .collect();
+    let mut gaps = vec![count; count];
+    let mut last: HashMap<&[u8], usize, FixedState> = HashMap::default();
+    // The second time round there is somebody before everyone, at last oneself
+    for (step, (at, &rdata)) in rdatas.iter().enumerate().cycle().take(2 * count).enumerate() {
+        if let (Some(before), Some(gap)) = (last.insert(rdata, step), gaps.get_mut(at)) {
+            *gap = step - before;
+        }
+    }
     if gaps.iter().all(|&gap| gap == count) { Vec::new() } else { gaps }
 }
 
@@ -256,8 +277,8 @@ impl Row {
     }
 
     fn pools(data: &RowData, decision: &Decision, statics: &Static, tables: &mut Tables) -> Result<Self, Invalid> {
-        if data.vectors.is_empty() || data.vectors.len() != data.shares.len() {
-            return Err(Invalid::Content("a row has no pools, or not one share a pool"));
+        if data.vectors.is_empty() || data.vectors.len() != data.shares.len() || data.vectors.len() > MAX_SHARES {
+            return Err(Invalid::Content("a row has no pools, too many, or not one share a pool"));
         }
         let mut names = Vec::with_capacity(data.vectors.len());
         for (&vector, &share) in data.vectors.iter().zip(&data.shares) {
@@ -268,27 +289,23 @@ impl Row {
     }
 }
 
-fn expand(column: &ColumnData) -> Result<Arc<[u32]>, Invalid> {
-    let length: u64 = column.lengths.iter().map(|&length| u64::from(length)).sum();
-    if column.rows.len() != column.lengths.len() || length > u64::from(MAX_ID) {
-        return Err(Invalid::Content("a column has too many classes, or not one length a row"));
+/// So that there is a slot for each of these. None may lie beyond as many new ones.
+fn make_room<T: ?Sized>(slots: &mut Slots<T>, ids: impl ExactSizeIterator<Item = u32>) -> Result<(), Invalid> {
+    let most = slots.len() + ids.len();
+    let Some(needed) = ids.max().map(|highest| highest as usize + 1).filter(|&needed| needed > slots.len()) else {
+        return Ok(());
+    };
+    if needed > most {
+        return Err(Invalid::Content("a decision leaves numbers out"));
     }
-    let runs = column.rows.iter().zip(&column.lengths);
-    Ok(runs.flat_map(|(&row, &length)| std::iter::repeat_n(row, length as usize)).collect())
+    Arc::make_mut(slots).resize(needed, None);
+    Ok(())
 }
 
-fn put<T: ?Sized>(slots: &mut Slots<T>, id: u32, value: Arc<T>) -> Result<(), Invalid> {
-    if id >= MAX_ID {
-        return Err(Invalid::Content("a decision has too many parts"));
-    }
-    let slots = Arc::make_mut(slots);
-    if slots.len() <= id as usize {
-        slots.resize(id as usize + 1, None);
-    }
-    if let Some(slot) = slots.get_mut(id as usize) {
+fn put<T: ?Sized>(slots: &mut Slots<T>, id: u32, value: Arc<T>) {
+    if let Some(slot) = Arc::make_mut(slots).get_mut(id as usize) {
         *slot = Some(value);
     }
-    Ok(())
 }
 
 fn drop_ids<T: ?Sized>(slots: &mut Slots<T>, ids: &[u32]) {

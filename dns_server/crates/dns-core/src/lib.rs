@@ -13,6 +13,7 @@ mod decision;
 mod error;
 mod family;
 mod guard;
+mod limits;
 mod load;
 mod messages;
 mod names;

@@ -7,6 +7,7 @@ use hashbrown::{HashMap, HashSet};
 use prost::Message;
 
 use crate::error::Invalid;
+use crate::limits::{MAX_ANSWERS, MAX_MEMBERS, MAX_NAMES, MAX_RANGES, MAX_SHARES, MAX_SNAPSHOT_BYTES};
 use crate::messages::{Chunk, EcsData, EndpointData, EngineStatic, PoolData, RangeKind, RangePiece, ServiceData};
 use crate::ranges::{Address, Ranges, decode_starts};
 use crate::statics::{AMBIGUOUS, ClassMaps, Member, Pool, Prefixes, Service, Static, Trust};
@@ -14,8 +15,23 @@ use crate::zone_load::ZoneLoader;
 
 type Map<K, V> = HashMap<K, V, FixedState>;
 
+const TOO_LARGE: Invalid = Invalid::Content("the snapshot is larger than the engine can hold");
+
+impl Static {
+    /// Index a snapshot: `chunks` in the manifest's order, already proven to be what the manifest names, and
+    /// `extra`, an `EngineStatic`. `seed`: random, so that nobody can make names that collide in the hash map.
+    pub fn load<'a>(chunks: impl IntoIterator<Item = &'a [u8]>, extra: &[u8], seed: u64) -> Result<Self, Invalid> {
+        let mut loader = Loader::new(seed);
+        for chunk in chunks {
+            loader.take(chunk)?;
+        }
+        loader.finish(extra)
+    }
+}
+
 /// Scratch space of [`Static::load`].
-pub struct Loader {
+struct Loader {
+    room: Room,
     zones: ZoneLoader,
     endpoints: Map<String, Member>,
     pools: Vec<Pool>,
@@ -29,8 +45,9 @@ pub struct Loader {
 }
 
 impl Loader {
-    pub fn new(seed: u64) -> Self {
+    fn new(seed: u64) -> Self {
         Self {
+            room: Room { octets: MAX_SNAPSHOT_BYTES, members: MAX_MEMBERS, services: MAX_NAMES, ranges: MAX_RANGES },
             zones: ZoneLoader::new(seed),
             endpoints: Map::default(),
             pools: Vec::new(),
@@ -44,7 +61,8 @@ impl Loader {
         }
     }
 
-    pub fn take(&mut self, chunk: &[u8]) -> Result<(), Invalid> {
+    fn take(&mut self, chunk: &[u8]) -> Result<(), Invalid> {
+        use_up(&mut self.room.octets, chunk.len())?;
         let chunk = Chunk::decode(chunk).map_err(|_| Invalid::Unreadable("chunk"))?;
         for piece in chunk.ranges {
             self.take_piece(&piece)?;
@@ -67,7 +85,8 @@ impl Loader {
         Ok(())
     }
 
-    pub fn finish(mut self, extra: &[u8]) -> Result<Static, Invalid> {
+    fn finish(mut self, extra: &[u8]) -> Result<Static, Invalid> {
+        use_up(&mut self.room.octets, extra.len())?;
         let extra = EngineStatic::decode(extra).map_err(|_| Invalid::Unreadable("static part"))?;
         if extra.services.len() != self.services.len() {
             return Err(Invalid::Content("the static part does not belong to the snapshot"));
@@ -88,6 +107,7 @@ impl Loader {
 
     /// Pieces of one policy follow each other; its maps are made when those of the next begin.
     fn take_piece(&mut self, piece: &RangePiece) -> Result<(), Invalid> {
+        use_up(&mut self.room.ranges, piece.classes.len())?;
         if self.pieces.as_ref().is_none_or(|pieces| pieces.policy != piece.policy) {
             self.finish_maps()?;
             if self.policies.contains_key(&piece.policy) {
@@ -120,6 +140,10 @@ impl Loader {
     }
 
     fn take_pool(&mut self, pool: PoolData) -> Result<(), Invalid> {
+        use_up(&mut self.room.members, pool.members.len())?;
+        if pool.members.len() > MAX_SHARES {
+            return Err(TOO_LARGE);
+        }
         let members = pool.members.into_iter().map(|member| {
             let endpoint = self.endpoints.get(&member.endpoint);
             let endpoint = endpoint.ok_or(Invalid::Content("a member's endpoint is not there"))?;
@@ -133,10 +157,14 @@ impl Loader {
     }
 
     fn take_service(&mut self, service: &ServiceData) -> Result<(), Invalid> {
+        use_up(&mut self.room.services, 1)?;
+        if service.answers > MAX_ANSWERS {
+            return Err(Invalid::Content("a service answers with more members than fit into a message"));
+        }
         self.finish_maps()?;
         let maps =
             *self.policies.get(&service.policy).ok_or(Invalid::Content("a service's policy has no class map"))?;
-        let number = u32::try_from(self.services.len()).map_err(|_| Invalid::Content("too many services"))?;
+        let number = u32::try_from(self.services.len()).map_err(|_| TOO_LARGE)?;
         self.zones.steer(&service.zone, &service.name, number)?;
         let last = service.all_down.as_ref().map(|last| &last.pool);
         for pool in service.bindings.iter().map(|binding| &binding.pool).chain(last) {
@@ -166,6 +194,19 @@ impl Loader {
     }
 }
 
+/// How much more may come.
+struct Room {
+    octets: usize,
+    members: usize,
+    services: usize,
+    ranges: usize,
+}
+
+fn use_up(room: &mut usize, more: usize) -> Result<(), Invalid> {
+    *room = room.checked_sub(more).ok_or(TOO_LARGE)?;
+    Ok(())
+}
+
 fn trust(ecs: &EcsData) -> Result<Trust, Invalid> {
     Ok(Trust {
         resolvers: Prefixes::parse(ecs.networks.iter().map(String::as_str))?,
@@ -188,6 +229,9 @@ impl<A> Default for Growing<A> {
 
 impl<A: Address> Growing<A> {
     fn take(&mut self, piece: &RangePiece) -> Result<(), Invalid> {
+        if piece.deltas.iter().filter(|&&octet| octet < 128).count() != piece.classes.len() {
+            return Err(Invalid::Content("a class map has not one class a start"));
+        }
         decode_starts(&piece.deltas, piece.unit_bits, &mut self.starts)?;
         self.classes.extend_from_slice(&piece.classes);
         Ok(())

@@ -5,8 +5,12 @@ use core::hash::{BuildHasher, Hasher};
 use foldhash::quality::FixedState;
 use hashbrown::HashTable;
 
+use crate::limits::MAX_ARENA_BYTES;
+
 pub const MAX_NAME_BYTES: usize = 255;
 pub const MAX_LABEL_BYTES: u8 = 63;
+/// Of the longest name, the root's included.
+pub const MAX_LABELS: usize = 128;
 
 /// The name one label shorter; None for the root.
 #[inline]
@@ -75,11 +79,13 @@ impl Span {
 }
 
 impl Arena {
-    /// None once there are more than an offset can say.
+    /// None once there are too many.
     pub fn push(&mut self, bytes: &[u8]) -> Option<Span> {
         let start = u32::try_from(self.0.len()).ok()?;
         let len = u32::try_from(bytes.len()).ok()?;
-        start.checked_add(len)?;
+        if self.0.len() + bytes.len() > MAX_ARENA_BYTES {
+            return None;
+        }
         self.0.extend_from_slice(bytes);
         Some(Span { start, len })
     }

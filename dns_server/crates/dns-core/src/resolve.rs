@@ -5,12 +5,11 @@ use crate::decision::{Decision, Row};
 use crate::family::Family;
 use crate::names::MAX_NAME_BYTES;
 use crate::query::{Query, Subnet};
-use crate::records::{ANY, CNAME, HINFO, MINIMAL_ANY, NS, QUESTION_POINTER, Rcode};
+use crate::records::{ANY, CNAME, HINFO, MINIMAL_ANY, NS, QUESTION_POINTER, Rcode, records_of};
 use crate::source::Source;
 use crate::statics::Static;
 use crate::tables::draw;
 use crate::writer::{Section, Summary, Writer};
-use crate::zone_load::records_of;
 use crate::zones::{NONE, Node, Place, RRset};
 
 /// Aliases followed before the answer ends with what is there.

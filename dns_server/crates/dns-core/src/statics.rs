@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use crate::error::Invalid;
 use crate::family::Family;
-use crate::load::Loader;
 use crate::ranges::{Ranges, cover, parse_prefix};
 use crate::zones::Zones;
 
@@ -20,16 +19,6 @@ pub struct Static {
 }
 
 impl Static {
-    /// Index a snapshot: `chunks` in the manifest's order, already proven to be what the manifest names, and
-    /// `extra`, an `EngineStatic`. `seed`: random, so that nobody can make names that collide in the hash map.
-    pub fn load<'a>(chunks: impl IntoIterator<Item = &'a [u8]>, extra: &[u8], seed: u64) -> Result<Self, Invalid> {
-        let mut loader = Loader::new(seed);
-        for chunk in chunks {
-            loader.take(chunk)?;
-        }
-        loader.finish(extra)
-    }
-
     /// Whether clients of a class may be told apart by their prefix.
     #[inline]
     pub(crate) fn is_shared(&self, service: &Service, family: Family, class: u32) -> bool {

@@ -5,7 +5,7 @@
 use crate::buffer::{MAX_UDP_BYTES, ResponseBuf};
 use crate::names::parent;
 use crate::query::{HEADER_BYTES, Query, Subnet};
-use crate::records::{OPT, QUESTION_POINTER, Rcode};
+use crate::records::{OPT, QUESTION_POINTER, Rcode, records_of};
 
 const FARTHEST_POINTER: usize = 0x3FFF;
 const OPT_BYTES: usize = 11;
@@ -161,7 +161,7 @@ impl<'w, 'b, 'p> Writer<'w, 'b, 'p> {
     /// Records that lie one behind the other, all of one owner. `count`: how many, where known.
     #[inline]
     pub fn records(&mut self, section: Section, owner: &[u8], wire: &[u8], ttl_s: Option<u32>) {
-        for (rest, _) in crate::zone_load::records_of(wire) {
+        for (rest, _) in records_of(wire) {
             self.record(section, owner, rest, ttl_s);
             if self.overflowed {
                 return;

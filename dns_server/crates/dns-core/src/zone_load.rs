@@ -1,9 +1,10 @@
 //! Zones from their records and services: nodes, empty non-terminals, cuts, wildcards, glue.
 
 use crate::error::Invalid;
+use crate::limits::{MAX_NAMES, MAX_RECORD_SETS};
 use crate::messages::{RRsetData, SoaData, ZoneData};
 use crate::names::{Span, is_name, is_within, labels, parent};
-use crate::records::{A, AAAA, CNAME, DNAME, NS, SOA, is_named, write_record};
+use crate::records::{A, AAAA, CNAME, DNAME, NS, SOA, is_named, records_of, write_record};
 use crate::zones::{Lead, NONE, Node, RRset, ShortName, Zone, Zones};
 
 const TOO_LARGE: Invalid = Invalid::Content("there are more records than the engine can hold");
@@ -31,6 +32,9 @@ impl ZoneLoader {
         };
         self.current = Some(zone);
         for rrset in &data.rrsets {
+            if self.pending.len() == MAX_RECORD_SETS {
+                return Err(TOO_LARGE);
+            }
             let node = self.node(zone, &data.apex, &rrset.name)?;
             let made = self.rrset(node, rrset)?;
             self.pending.push((node, made));
@@ -114,7 +118,10 @@ impl ZoneLoader {
     }
 
     fn make(&mut self, zone: u32, apex: &[u8], name: &[u8]) -> Result<u32, Invalid> {
-        let number = u32::try_from(self.zones.nodes.len()).ok().filter(|&number| number < NONE).ok_or(TOO_LARGE)?;
+        if self.zones.nodes.len() == MAX_NAMES {
+            return Err(TOO_LARGE);
+        }
+        let number = self.zones.nodes.len() as u32;
         let node = Node {
             zone,
             name: self.zones.texts.push(name).ok_or(TOO_LARGE)?,
@@ -176,7 +183,7 @@ impl ZoneLoader {
 
     /// Record sets of one node come one behind the other.
     fn attach(&mut self, number: u32, rrset: RRset) -> Result<(), Invalid> {
-        let at = u32::try_from(self.zones.rrsets.len()).ok().filter(|&at| at < NONE - 1).ok_or(TOO_LARGE)?;
+        let at = self.zones.rrsets.len() as u32; // at most a few times MAX_RECORD_SETS
         let Zones { zones, nodes, texts, rrsets, .. } = &mut self.zones;
         if let Some(node) = nodes.get_mut(number as usize) {
             let name = texts.get(node.name);
@@ -261,14 +268,4 @@ impl ZoneLoader {
         }
         leads
     }
-}
-
-/// Records that lie one behind the other: each without its owner name, and its RDATA.
-pub fn records_of(mut wire: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
-    std::iter::from_fn(move || {
-        let length = u16::from_be_bytes([*wire.get(10)?, *wire.get(11)?]);
-        let (record, rest) = wire.split_at_checked(12 + usize::from(length))?;
-        wire = rest;
-        Some((record.get(2..)?, record.get(12..)?))
-    })
 }

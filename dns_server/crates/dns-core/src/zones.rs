@@ -1,6 +1,6 @@
 //! Zones and their nodes: where a name leads inside a zone (RFC 1034 4.3.2).
 
-use crate::names::{Arena, NameTable, Span, is_within, labels, parent};
+use crate::names::{Arena, MAX_LABELS, NameTable, Span, is_within, labels, parent};
 use crate::records::DS;
 
 /// No node, record set or service.
@@ -214,19 +214,19 @@ impl Zones {
             return Place::Missing;
         };
         let mut encloser: Option<&Node> = None;
-        for skipped in (0..=labels(name) - labels(apex).min(labels(name))).rev() {
-            let suffix = without(name, skipped);
+        for suffix in suffixes(name, apex.len()).iter() {
+            let is_whole = suffix.len() == name.len();
             let Some(node) = self.node_within(zone, suffix).and_then(|number| self.node(number)) else {
                 let wildcard = encloser.and_then(|encloser| self.node(encloser.wildcard));
                 return wildcard.map_or(Place::Missing, Place::Found);
             };
             if let Some(cut) = self.rrset(node.cut)
-                && !(rrtype == DS && skipped == 0)
+                && !(rrtype == DS && is_whole)
             {
                 return Place::Delegated(cut);
             }
             if let Some(dname) = self.rrset(node.dname)
-                && skipped > 0
+                && !is_whole
             {
                 return Place::Redirected(dname);
             }
@@ -236,9 +236,34 @@ impl Zones {
     }
 }
 
-/// The name without its first `count` labels.
-fn without(name: &[u8], count: usize) -> &[u8] {
-    (0..count).fold(name, |rest, _| parent(rest).unwrap_or(rest))
+/// The ends of a name on label boundaries.
+struct Suffixes<'n> {
+    name: &'n [u8],
+    /// Where each begins, the longest first.
+    starts: [u8; MAX_LABELS],
+    count: usize,
+}
+
+/// Those of a name that are at least `shortest` octets long.
+fn suffixes(name: &[u8], shortest: usize) -> Suffixes<'_> {
+    let mut made = Suffixes { name, starts: [0; MAX_LABELS], count: 0 };
+    let mut rest = Some(name);
+    while let (Some(suffix), Some(start)) = (rest, made.starts.get_mut(made.count))
+        && suffix.len() >= shortest
+    {
+        *start = (name.len() - suffix.len()) as u8;
+        made.count += 1;
+        rest = parent(suffix);
+    }
+    made
+}
+
+impl<'n> Suffixes<'n> {
+    /// The shortest first.
+    fn iter(&self) -> impl Iterator<Item = &'n [u8]> {
+        let starts = self.starts.get(..self.count).unwrap_or_default();
+        starts.iter().rev().filter_map(|&start| self.name.get(usize::from(start)..))
+    }
 }
 
 #[cfg(test)]
@@ -248,6 +273,17 @@ mod tests {
     #[test]
     fn a_node_is_one_line_of_the_cache() {
         assert_eq!(size_of::<Node>(), 64);
+    }
+
+    #[test]
+    fn suffixes_rise_from_the_shortest() {
+        let name = b"\x01a\x02bc\0";
+        let all: Vec<&[u8]> = suffixes(name, 1).iter().collect();
+        assert_eq!(all, [b"\0".as_slice(), b"\x02bc\0", name]);
+        let within: Vec<&[u8]> = suffixes(name, 4).iter().collect();
+        assert_eq!(within, [b"\x02bc\0".as_slice(), name]);
+        let longest = [b"\x01x".repeat(127).as_slice(), b"\0"].concat();
+        assert_eq!(suffixes(&longest, 1).iter().count(), 128);
     }
 
     #[test]
