@@ -7,10 +7,11 @@ READY := $(VENV)/.ready
 PROTO_VENV := .venv-proto
 CARGO := cargo
 RUST := dns_server/Cargo.toml
+FUZZ := dns_server/fuzz
 LOAD := bench/load/Cargo.toml --target-dir build/bench/target
 RUST_SOURCES := $(RUST) dns_server/Cargo.lock $(shell find dns_server/crates -name '*.rs' -o -name Cargo.toml)
 
-.PHONY: help demo test check lint rust-lint unit rust-unit e2e format proto proto-check bench bench-growth bench-reflex bench-scale bench-parts clean
+.PHONY: help demo test check lint rust-lint unit rust-unit fuzz fuzz-corpus e2e format proto proto-check bench bench-growth bench-reflex bench-scale bench-parts clean
 
 help: ## Say what can be typed
 	@awk -F':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,7 +28,7 @@ $(READY): pyproject.toml constraints.txt $(RUST_SOURCES)
 demo: $(READY) ## See it work and break it, in under a minute (KEEP=1 leaves it running)
 	@$(BIN)/gslb demo $(if $(KEEP),--keep)
 
-test: check unit e2e ## Everything that must hold: style, types, contracts, all tests
+test: check unit fuzz e2e ## Everything that must hold: style, types, contracts, all tests
 
 check: lint rust-lint proto-check ## Style, types, import contracts, freshness of generated code
 
@@ -41,6 +42,7 @@ rust-lint:
 	@$(CARGO) fmt --manifest-path $(RUST) --all --check
 	@$(CARGO) clippy --quiet --manifest-path $(RUST) --locked --workspace --all-targets -- -D warnings
 	@$(CARGO) fmt --manifest-path $(firstword $(LOAD)) --check
+	@$(CARGO) fmt --manifest-path $(FUZZ)/Cargo.toml --check
 	@$(CARGO) clippy --quiet --manifest-path $(LOAD) --locked --all-targets -- -D warnings
 
 unit: $(READY) rust-unit
@@ -49,6 +51,13 @@ unit: $(READY) rust-unit
 rust-unit:
 	@$(CARGO) test --quiet --manifest-path $(RUST) --locked
 	@$(CARGO) test --quiet --manifest-path $(LOAD) --locked
+
+fuzz: ## Fuzz the native engine, 10 seconds a target (SECONDS=3600 for an hour); needs a C++ compiler
+	@$(FUZZ)/run $(or $(SECONDS),10)
+
+fuzz-corpus: $(READY) ## Bring the fuzz targets' world and corpus up to date
+	@PYTHONPATH=tests $(BIN)/python -m support.fuzzseeds $(FUZZ)/world.bin build/fuzz/seeds
+	@$(FUZZ)/run merge
 
 e2e: $(READY)
 	@$(BIN)/pytest -q tests/e2e

@@ -1,0 +1,10 @@
+//! What the fuzz targets share: a world to ask, questions, checks that a reply must pass, a bound on memory.
+
+mod ask;
+mod memory;
+mod message;
+mod reply;
+mod world;
+
+pub use ask::{answers, ask, client, names};
+pub use world::{World, split};

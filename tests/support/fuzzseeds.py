@@ -1,0 +1,106 @@
+"""What the fuzz targets of the native engine start from: `python -m support.fuzzseeds WORLD SEEDS`.
+
+Writes the world that all targets ask, and seeds for each of them, from the worlds of the other tests: real packets,
+real chunks of snapshots, real decisions and differences. The targets say what an input of theirs looks like.
+"""
+
+from __future__ import annotations
+
+import random
+import struct
+import sys
+from collections.abc import Iterable, Iterator
+from hashlib import sha1
+from pathlib import Path
+
+from support.dnsworld import chunks_of, facts_of, make_snapshot, make_view, view, world
+from support.packets import SEEDS, random_packet
+
+from gslb.codec.engine import DecisionDumper, dump_costs, dump_static
+from gslb.core.answering.view import View
+from gslb.core.facts import NO_FACTS
+
+SMALL = {
+    "empty": """
+zones: [{name: a.test, nameservers: [ns.b.test], contact: c@a.test}]
+""",
+    "records": """
+zones:
+  - {name: a.test, nameservers: [ns.a.test], contact: c@a.test, records: [
+      {name: ns, type: A, data: 192.0.2.1}, {name: "*", type: TXT, data: '"t"'}, {name: d, type: DNAME, data: e.test.},
+      {name: s, type: NS, data: ns.s}, {name: ns.s, type: AAAA, data: "2001:db8::1"}, {name: c, type: CNAME, data: c}]}
+  - {name: b.a.test, nameservers: [ns.a.test], contact: c@a.test}
+""",
+    "service": """
+geo: {prefixes: [{cidr: 10.1.0.0/16, country: DE}]}
+zones: [{name: a.test, nameservers: [ns.b.test], contact: c@a.test}]
+pools:
+  - {name: p, members: [{name: m, address: [192.0.2.1, "2001:db8::1"]}, {name: n, address: 192.0.2.2}]}
+  - {name: q, members: [{name: o, host: o.b.test}]}
+services: [{name: w.a.test, pools: [p], answers: 2}, {name: h.a.test, pools: [q]}]
+""",
+}
+DOWN = (
+    ("broken/b", "us/u1"),
+    ("broken/b", "eu/e1"),
+    ("us/u1", "us/u2", "us/u3"),
+    ("broken/b", "eu/e1", "us/u1", "us/u2", "us/u3"),
+    (),
+)
+
+
+def main() -> None:
+    place, seeds = Path(sys.argv[1]), Path(sys.argv[2])
+    place.write_bytes(b"".join(struct.pack("!I", len(part)) + part for part in _world(view())))
+    _write(seeds / "query", _queries())
+    _write(seeds / "snapshot", _snapshots())
+    _write(seeds / "decision", _decisions())
+
+
+def _world(at: View) -> Iterator[bytes]:
+    """The static part, the decision, the costs of cohort tables, and the chunks as one."""
+    yield dump_static(at.index)
+    yield DecisionDumper(at.index).dump(at.decision)
+    yield b"".join(struct.pack("!I", cost) for cost in dump_costs())
+    yield b"".join(chunks_of(at))
+
+
+def _queries() -> Iterator[bytes]:
+    draw = random.Random(3)
+    for number, packet in enumerate([*SEEDS, *(random_packet(draw) for _ in range(300))]):
+        yield bytes([number % 8]) + packet
+
+
+def _snapshots() -> Iterator[bytes]:
+    yield _snapshot(view())
+    for config in SMALL.values():
+        yield _snapshot(make_view(make_snapshot(config), NO_FACTS))
+
+
+def _snapshot(at: View) -> bytes:
+    return _pair(dump_static(at.index), b"".join(chunks_of(at)))
+
+
+def _decisions() -> Iterator[bytes]:
+    """Each world whole, and as the difference to the one before it."""
+    dumper = DecisionDumper(view().index)
+    yield _pair(dumper.dump(view().decision), b"")
+    for down in DOWN:
+        at = make_view(world(), facts_of(world(), down))
+        difference = dumper.dump(at.decision)
+        yield _pair(difference, b"")
+        yield _pair(DecisionDumper(at.index).dump(at.decision), difference)
+
+
+def _pair(first: bytes, second: bytes) -> bytes:
+    return struct.pack("!H", len(first)) + first + second
+
+
+def _write(folder: Path, inputs: Iterable[bytes]) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for content in inputs:
+        (folder / sha1(content, usedforsecurity=False).hexdigest()).write_bytes(content)
+
+
+if __name__ == "__main__":
+    main()
