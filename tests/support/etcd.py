@@ -52,6 +52,12 @@ class Member:
             self._process.wait()
             self._process = None
 
+    def revive(self) -> None:
+        if self._process is None:
+            self.start()
+        else:
+            self.signal(signal.SIGCONT)
+
     def check_alive(self) -> None:
         if self._process is not None and self._process.poll() is not None:
             last = self._log.read_text().splitlines()[-5:]
@@ -79,13 +85,21 @@ class Cluster:
             arguments += ["--advertise-client-urls", url, "--initial-advertise-peer-urls", peer]
             self.members.append(Member(etcd, folder / f"m{number}", arguments))
 
-    def options(self, prefix: str) -> EtcdOptions:
-        return EtcdOptions(endpoints=self.endpoints, prefix=prefix)
+    def options(self, prefix: str, *numbers: int) -> EtcdOptions:
+        """A store at these members, or all."""
+        endpoints = tuple(self.endpoints[number] for number in numbers) if numbers else self.endpoints
+        return EtcdOptions(endpoints=endpoints, prefix=prefix)
 
     def start(self, *numbers: int) -> None:
         """Start these members, or all, and wait until everyone serves."""
         for number in numbers or range(len(self.members)):
             self.members[number].start()
+        self.wait_until_healthy()
+
+    def repair(self) -> None:
+        """Whatever was done to them, all serve again."""
+        for member in self.members:
+            member.revive()
         self.wait_until_healthy()
 
     def wait_until_healthy(self) -> None:
