@@ -32,9 +32,7 @@ def _load_limit(message: pb.RateLimitData) -> RateLimit:
     if not all(1 <= rate <= MAX_ANSWERS_PER_SECOND for rate in rates) or message.slip > MAX_SLIP:
         raise InvalidSnapshot(f"a rate limit of {rates} answers a second with slip {message.slip} is out of range")
     if len(message.exempt) > MAX_EXEMPT:
-        raise InvalidSnapshot(
-            f"{len(message.exempt)} prefixes are exempt from rate limits: at most {MAX_EXEMPT} may"
-        )
+        raise InvalidSnapshot(f"{len(message.exempt)} prefixes are exempt from rate limits: at most {MAX_EXEMPT} may")
     return RateLimit(
         answers=message.answers,
         nxdomain=message.nxdomain,

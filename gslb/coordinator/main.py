@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from gslb.coordinator.admin.overrides import Overrides
 from gslb.coordinator.admin.service import AdminService
 from gslb.coordinator.configuration.initial import apply_file
 from gslb.coordinator.configuration.keeper import Configuration
+from gslb.coordinator.follower import follow_store
 from gslb.coordinator.metrics import Metrics
 from gslb.coordinator.refusals import Refusals
 from gslb.coordinator.relay.discovery import DiscoveryService
@@ -21,12 +23,16 @@ from gslb.coordinator.relay.health import HealthService
 from gslb.coordinator.relay.hub import Hub
 from gslb.coordinator.server import Services, serve
 from gslb.coordinator.ticker import Ticker
+from gslb.core.errors import StoreUnavailable
 from gslb.runtime import http
 from gslb.runtime.addresses import SocketAddress
 from gslb.runtime.clock import monotonic_s, wall_unix_s
 from gslb.runtime.logs import get_logger
+from gslb.store.base import Store
 from gslb.store.blobs import Blobs
 from gslb.store.embedded import EmbeddedStore
+from gslb.store.etcd.options import EtcdOptions
+from gslb.store.etcd.store import EtcdStore
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +40,7 @@ class Options:
     """`listen`: for agents, dns servers and operators. `data`: folder for the store and its blobs.
 
     `metrics`: where /metrics, /livez and /readyz are served, None = nowhere. `config`: applied if the store is empty.
+    `etcd`: the store, None = the embedded one in `data`.
     """
 
     name: str
@@ -41,6 +48,7 @@ class Options:
     data: Path
     metrics: SocketAddress | None = None
     config: Path | None = None
+    etcd: EtcdOptions | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,16 +73,15 @@ async def run(
     metrics, log = Metrics(registry), get_logger("coordinator")
     folder = options.data / "coordinator"
     async with AsyncExitStack() as stack:
-        store = await EmbeddedStore.open(folder / "store.db", new_incarnation=wall_unix_s())
+        store = await _open(options, folder)
         stack.push_async_callback(store.close)
         inputs, compiled = Blobs(folder / "inputs", sync=True), Blobs(folder / "compiled", sync=False)
         hub = Hub(incarnation=store.incarnation, clock=monotonic_s, metrics=metrics)
         configuration = Configuration(store, inputs, compiled, hub, wall_unix_s)
         overrides = Overrides(store, hub, metrics, wall_unix_s)
         decider = Decider(hub)
-        await overrides.restore()
-        await configuration.restore()
-        if options.config is not None:
+        await _restore(configuration, overrides)
+        if options.config is not None and hub.publication is None:
             await apply_file(configuration, options.config)
         services = Services(
             admin=AdminService(
@@ -98,7 +105,26 @@ async def run(
         log.info("coordinator serves", port=port, order=str(hub.order))
         if on_ready is not None:
             on_ready(Bound(port=port, metrics_port=metrics_port))
-        await Ticker(hub, decider, configuration, overrides, metrics, monotonic_s).run()
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(Ticker(hub, decider, configuration, overrides, metrics, monotonic_s).run())
+            tasks.create_task(follow_store(store, configuration, overrides))
+
+
+async def _open(options: Options, folder: Path) -> Store:
+    if options.etcd is not None:
+        return await EtcdStore.open(options.etcd, new_incarnation=wall_unix_s())
+    return await EmbeddedStore.open(folder / "store.db", new_incarnation=wall_unix_s())
+
+
+async def _restore(configuration: Configuration, overrides: Overrides) -> None:
+    """What was in force; if need be as one member of the store has it, since failover cannot wait for a majority."""
+    try:
+        await overrides.restore()
+        await configuration.restore()
+    except StoreUnavailable as error:
+        get_logger("coordinator").warning("starting from what may be old: the store cannot be read", reason=str(error))
+        await overrides.restore(stale=True)
+        await configuration.restore(stale=True)
 
 
 def _missing(hub: Hub) -> str | None:

@@ -41,6 +41,7 @@ class Ticker:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._every_beat(self._beat))
             tasks.create_task(self._every_beat(self._look))
+            tasks.create_task(self._every_beat(self._end_overrides))
 
     async def _every_beat(self, act: Callable[[], Awaitable[None]]) -> None:
         while True:
@@ -54,11 +55,13 @@ class Ticker:
     async def _beat(self) -> None:
         self._hub.beat()
 
-    async def _look(self) -> None:
+    async def _end_overrides(self) -> None:
         try:
             await self._overrides.end_expired()
         except GslbError as error:
             self._log.warning("overrides whose time is over stay", reason=str(error))
+
+    async def _look(self) -> None:
         concluded = await self._decider.conclude()
         if concluded is not None:
             self._hub.dns_servers.compare(concluded.order, concluded.decision.digest)

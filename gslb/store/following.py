@@ -17,27 +17,26 @@ RELIST_S = 10.0
 
 
 async def follow(store: Store, prefix: str, *, relist_s: float = RELIST_S) -> AsyncGenerator[Listing, None]:
-    """What there is, at first and after every change, until closed; raises StoreUnavailable only at first.
+    """What there is, at first and after every change, until closed.
 
     While the store cannot be read nothing comes; then what it holds by then.
     """
-    seen = await store.list(prefix)
-    yield seen
+    seen: Listing | None = None
     backoff = Backoff(most_s=relist_s)
     while True:
-        async with aclosing(_watched(store, prefix, seen, relist_s)) as changes:
-            async for changed in changes:
-                yield (seen := changed)
         try:
             listing = await store.list(prefix)
         except StoreUnavailable:
             await asyncio.sleep(backoff.delay_s())
             continue
         backoff.reset()
-        if listing.revision >= seen.revision:
+        if seen is None or listing.revision >= seen.revision:
             before, seen = seen, listing
-            if seen.entries != before.entries:
+            if before is None or before.entries != seen.entries:
                 yield seen
+        async with aclosing(_watched(store, prefix, seen, relist_s)) as changes:
+            async for changed in changes:
+                yield (seen := changed)
 
 
 async def _watched(store: Store, prefix: str, seen: Listing, for_s: float) -> AsyncGenerator[Listing, None]:

@@ -8,6 +8,7 @@ import click
 
 from gslb.cli import options
 from gslb.cli.serving import serve
+from gslb.cli.storing import Place, etcd_options, store_options
 from gslb.runtime.addresses import SocketAddress
 
 
@@ -22,15 +23,29 @@ from gslb.runtime.addresses import SocketAddress
     help="The configuration to begin with; counts only until one has been applied.",
 )
 @options.data
+@store_options
 @options.metrics
 @options.log_level
 def coordinator(
-    name: str, admin: SocketAddress, config: Path | None, data: Path, metrics: SocketAddress | None, log_level: str
+    name: str,
+    admin: SocketAddress,
+    config: Path | None,
+    data: Path,
+    metrics: SocketAddress | None,
+    log_level: str,
+    store: Place | None,
+    etcd_ca: Path | None,
+    etcd_cert: Path | None,
+    etcd_key: Path | None,
+    etcd_user: str | None,
+    etcd_password_file: Path | None,
 ) -> None:
     """Run a coordinator: it keeps the configuration and spreads what the agents see.
 
-    The configuration is what was applied last (`gslb apply`); it survives restarts in --data.
+    The configuration is what was applied last (`gslb apply`); it survives restarts in --store.
     """
     from gslb.coordinator.main import Options, run
 
-    serve(run(Options(name=name, listen=admin, data=data, metrics=metrics, config=config)), log_level)
+    etcd = etcd_options(store, etcd_ca, etcd_cert, etcd_key, etcd_user, etcd_password_file)
+    settings = Options(name=name, listen=admin, data=data, metrics=metrics, config=config, etcd=etcd)
+    serve(run(settings), log_level)

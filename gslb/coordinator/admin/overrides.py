@@ -17,7 +17,7 @@ from gslb.core.errors import Conflict, InvalidSnapshot, StoreUnavailable
 from gslb.runtime.logs import get_logger
 from gslb.store.base import ABSENT, Store
 
-_KEY = "directives"
+KEY = "directives"
 _ATTEMPTS = 5
 
 Rewrite = Callable[[tuple[Override, ...]], tuple[Override, ...]]
@@ -34,10 +34,12 @@ class Overrides:
         self._one_at_a_time = asyncio.Lock()
         self._log = get_logger("coordinator")
 
-    async def restore(self) -> None:
-        """Let what the store holds take force."""
-        directives, _ = await self._read()
-        self._hub.direct(directives)
+    async def restore(self, *, stale: bool = False) -> None:
+        """Let what the store holds take force, if it is newer. Raises StoreUnavailable."""
+        async with self._one_at_a_time:
+            directives, _ = await self._read(stale=stale)
+            if directives.revision > self._hub.directives.revision:
+                self._hub.direct(directives)
 
     async def set(self, override: Override) -> Directives:
         """Put it in force, in place of an earlier one of that scope. Raises StoreUnavailable."""
@@ -81,15 +83,15 @@ class Overrides:
                 present, revision = await self._read()
                 directives = Directives(revision=present.revision + 1, overrides=rewrite(present.overrides))
                 try:
-                    await self._store.commit(compares={_KEY: revision}, puts={_KEY: _dump(directives)})
+                    await self._store.commit(compares={KEY: revision}, puts={KEY: _dump(directives)})
                 except Conflict:
                     continue
                 self._hub.direct(directives)
                 return directives
             raise Conflict("the overrides are being changed by others all the time: try again")
 
-    async def _read(self) -> tuple[Directives, int]:
-        entry = await self._store.get(_KEY)
+    async def _read(self, *, stale: bool = False) -> tuple[Directives, int]:
+        entry = await self._store.get(KEY, stale=stale)
         return (NO_DIRECTIVES, ABSENT) if entry is None else (_load(entry.value), entry.revision)
 
 

@@ -19,7 +19,7 @@ KEEP_RECORDS = 100
 MAX_TEXT_BYTES = 1_000_000
 """Of all texts in one record, as JSON; what does not fit is kept as blobs."""
 
-_CURRENT = "config/current"
+CURRENT = "config/current"
 _RECORDS = "config/revisions/"
 Digest: TypeAlias = Annotated[bytes, Field(min_length=32, max_length=32)]
 _JSON = ConfigDict(ser_json_bytes="hex", val_json_bytes="hex", extra="forbid")
@@ -78,25 +78,25 @@ class History:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    async def current(self) -> Current:
-        entry = await self._store.get(_CURRENT)
+    async def current(self, *, stale: bool = False) -> Current:
+        entry = await self._store.get(CURRENT, stale=stale)
         if entry is None:
             return Current(record=None, pointer=ABSENT)
-        record = await self.get(int(entry.value))
+        record = await self.get(int(entry.value), stale=stale)
         if record is None:
             raise StoreUnavailable(f"the store names configuration {int(entry.value)} and does not hold it: restore it")
         return Current(record=record, pointer=entry.revision)
 
-    async def get(self, revision: int) -> Record | None:
-        entry = await self._store.get(_key(revision))
+    async def get(self, revision: int, *, stale: bool = False) -> Record | None:
+        entry = await self._store.get(_key(revision), stale=stale)
         return None if entry is None else load_record(entry.value)
 
     async def append(self, record: Record, pointer: int) -> None:
         """Put `record` in force. Conflict when `pointer` is no longer the one in the store."""
         oldest = record.revision - KEEP_RECORDS
         await self._store.commit(
-            compares={_CURRENT: pointer, _key(record.revision): ABSENT},
-            puts={_CURRENT: str(record.revision).encode(), _key(record.revision): dump_record(record)},
+            compares={CURRENT: pointer, _key(record.revision): ABSENT},
+            puts={CURRENT: str(record.revision).encode(), _key(record.revision): dump_record(record)},
             deletes=[_key(oldest)] if oldest > 0 else [],
         )
 

@@ -67,11 +67,16 @@ class Configuration:
         self._broken = ""
         self._log = get_logger("coordinator")
 
-    async def restore(self) -> None:
+    async def restore(self, *, stale: bool = False) -> None:
         """Publish what the store holds. Raises StoreUnavailable."""
-        current = await self._history.current()
-        await self._catch_up(current)
-        await self._collect()
+        await self._catch_up(await self._history.current(stale=stale))
+        if not stale:
+            await self._collect()
+
+    async def catch_up(self) -> None:
+        """Publish what the store holds by now, if it is newer. Raises StoreUnavailable."""
+        async with self._one_at_a_time:
+            await self._catch_up(await self._history.current())
 
     @property
     def broken(self) -> str:
