@@ -82,6 +82,7 @@ class Server:
         entropy: int,
         wall_offset_s: int,
         idle_s: float,
+        drain_s: float,
         per_address: int,
         total: int,
         per_turn: int,
@@ -89,11 +90,24 @@ class Server:
     ) -> Server:
         """`workers`: UDP threads a listen address. `wall_offset_s`: added to the wall clock."""
 
-    def start(self, listen: Sequence[tuple[IPv4Address | IPv6Address, int]]) -> list[tuple[str, int]]:
-        """Bind all, then answer; where it listens (port 0 chosen). Nothing stays bound when one fails: OSError."""
+    def start(
+        self, listen: Sequence[tuple[IPv4Address | IPv6Address, int]], taken: Sequence[int]
+    ) -> list[tuple[str, int]]:
+        """Bind all, then answer; where it listens (port 0 chosen). Nothing stays bound when one fails: OSError.
+
+        `taken`: descriptors of listening sockets that came from another process; copies of them serve where their
+        address is one of `listen`.
+        """
+
+    def descriptors(self) -> list[int]:
+        """Of all listening sockets, to be passed to another process; valid until `drain` or `stop`."""
 
     def publish(self, decision: Decision) -> None:
         """Answer with this from the next packets on."""
+
+    def drain(self) -> None:
+        """Leave the sockets to whoever has taken them over. Returns when all that was received is answered and TCP
+        connections have ended, at most `drain_s` later; until then `counters` waits."""
 
     def stop(self) -> None:
         """End all threads, close all sockets."""

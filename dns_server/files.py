@@ -39,6 +39,7 @@ class Files:
         root.mkdir(parents=True, exist_ok=True)
         self._root = root
         self._log = get_logger("dns")
+        self._read: dict[Kind, Path] = {}
         self.unreadable: Counter[str] = Counter()
         self.unwritten: Counter[str] = Counter()
         self.written: Counter[str] = Counter()
@@ -54,10 +55,17 @@ class Files:
             self.written[kind] += 1
 
     def load(self, kind: Kind, read: Callable[[bytes], Content]) -> Content | None:
-        """`read` of the newest generation that it accepts; None when there is none. It refuses by a GslbError."""
+        """`read` of the newest generation that it accepts; None when there is none, or none newer than was read before.
+
+        It refuses by a GslbError.
+        """
         for path in reversed(self._generations(kind)):
+            if path == self._read.get(kind):
+                break
             try:
-                return read(_checked(path.read_bytes()))
+                content = read(_checked(path.read_bytes()))
+                self._read[kind] = path
+                return content
             except (OSError, GslbError) as error:
                 self.unreadable[kind] += 1
                 self._log.error("last known good not usable", file=str(path), error=str(error))

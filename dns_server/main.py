@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from socket import socket
 
 from prometheus_client import CollectorRegistry
 
@@ -15,12 +16,16 @@ from dns_server.engines.base import Engine
 from dns_server.engines.choice import make_engine
 from dns_server.feed import Feed
 from dns_server.files import Files, Kind
+from dns_server.handover.door import Estate, Taken, open_door
+from dns_server.handover.folder import Folder
+from dns_server.handover.predecessor import claimed
 from dns_server.metrics import DnsCollector, Sources
 from dns_server.received import Directions, Received, load_facts
 from dns_server.replica import Replica
 from dns_server.saver import Saver
 from dns_server.stream import Identity
 from dns_server.trial import Prepare, try_out
+from gslb.core.order import Order
 from gslb.runtime import http
 from gslb.runtime.addresses import SocketAddress
 from gslb.runtime.clock import monotonic_s
@@ -32,6 +37,7 @@ from gslb.runtime.supervise import keep_running
 class Options:
     """`listen`: UDP and TCP each; port 0 takes a free one. `data`: last-known-good files stand in its folder `dns`.
 
+    `take_over`: from the dns server that has the folder, if there is one. `hands_over`: lets another process do so.
     `metrics`: None = not served. `engine`: as for `make_engine`.
     """
 
@@ -41,6 +47,12 @@ class Options:
     data: Path
     metrics: SocketAddress | None = None
     engine: str = "auto"
+    take_over: bool = False
+    hands_over: bool = False
+
+    @property
+    def folder(self) -> Path:
+        return self.data / "dns"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,34 +69,73 @@ async def run(
     on_ready: Callable[[Bound], None] | None = None,
     registry: CollectorRegistry | None = None,
 ) -> None:
-    """Serve until cancelled. `on_ready` is called once all sockets are bound, with a snapshot or without.
+    """Serve until cancelled, or until another process has taken over. `on_ready` is called once all sockets are bound,
+    with a snapshot or without.
 
-    `registry`: where to show the metrics besides `options.metrics`. Raises OSError when an address cannot be had.
+    `registry`: where to show the metrics besides `options.metrics`. Raises OSError when an address cannot be had,
+    FolderInUse and CannotTakeOver.
     """
-    files = Files(options.data / "dns")
+    shown = registry if registry is not None else CollectorRegistry()
+    async with AsyncExitStack() as stack:
+        folder, before = await stack.enter_async_context(claimed(options.folder, take_over=options.take_over))
+        parts = _make_parts(options)
+        await parts.restore()
+        taken = await before.sockets(parts.restore, parts.order) if before else []
+        stack.enter_context(_shown(DnsCollector(parts.sources), shown))
+        listen = await stack.enter_async_context(_answering(parts.engine, options.listen, taken))
+        if before:
+            await before.let_go()
+            await parts.restore()
+        parts.saver.forget()
+        handed_over = await stack.enter_async_context(_handing_over(options, parts, folder))
+        metrics = await stack.enter_async_context(_observable(options.metrics, shown, parts.replica))
+        await stack.enter_async_context(_running(parts, options.coordinators))
+        get_logger("dns").info("answering", listen=[str(address) for address in listen], order=str(parts.order()))
+        if on_ready is not None:
+            on_ready(Bound(listen=listen, metrics=metrics))
+        await handed_over.wait()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Parts:
+    """What does the work; none of it runs yet."""
+
+    files: Files
+    saver: Saver
+    engine: Engine
+    replica: Replica
+    feed: Feed
+
+    @property
+    def sources(self) -> Sources:
+        return Sources(
+            engine=self.engine,
+            replica=self.replica,
+            files=self.files,
+            beat_s=self.feed.beat_s,
+            now_s=monotonic_s,
+        )
+
+    async def restore(self) -> None:
+        """Serve what was last known good, before anybody is asked; again: only what was saved since."""
+        await asyncio.to_thread(_restore, self.files, self.replica, self.engine.prepare)
+
+    def order(self) -> Order:
+        """Of what serves."""
+        return self.replica.order
+
+
+def _make_parts(options: Options) -> _Parts:
+    files = Files(options.folder)
     saver = Saver(files)
     engine = make_engine(options.engine, entropy=secrets.randbits(64))
     replica = Replica(engine.publish, saver.put)
-    await asyncio.to_thread(_restore, files, replica, engine.prepare)
-    saver.forget()
     identity = Identity(name=options.name, engine=engine.name, queries_total=lambda: engine.counters.queries_total)
     feed = Feed(identity, replica, saver, engine.prepare)
-    sources = Sources(engine=engine, replica=replica, files=files, beat_s=feed.beat_s, now_s=monotonic_s)
-    shown = registry if registry is not None else CollectorRegistry()
-    async with AsyncExitStack() as stack:
-        stack.enter_context(_shown(DnsCollector(sources), shown))
-        listen = await stack.enter_async_context(_answering(engine, options.listen))
-        metrics = await stack.enter_async_context(_observable(options.metrics, shown, replica))
-        tasks = await stack.enter_async_context(asyncio.TaskGroup())
-        tasks.create_task(keep_running("saver", saver.run))
-        tasks.create_task(feed.run(options.coordinators))
-        get_logger("dns").info("answering", listen=[str(address) for address in listen], order=str(replica.order))
-        if on_ready is not None:
-            on_ready(Bound(listen=listen, metrics=metrics))
+    return _Parts(files=files, saver=saver, engine=engine, replica=replica, feed=feed)
 
 
 def _restore(files: Files, replica: Replica, prepare: Prepare) -> None:
-    """Serve what was last known good, before anybody is asked."""
     facts = files.load(Kind.FACTS, load_facts)
     directions = files.load(Kind.DIRECTIVES, Directions.load)
     if facts is not None:
@@ -106,12 +157,46 @@ def _shown(collector: DnsCollector, registry: CollectorRegistry) -> Iterator[Non
 
 
 @asynccontextmanager
-async def _answering(engine: Engine, listen: tuple[SocketAddress, ...]) -> AsyncIterator[tuple[SocketAddress, ...]]:
-    bound = await engine.start(listen)
+async def _answering(
+    engine: Engine, listen: tuple[SocketAddress, ...], taken: Sequence[socket]
+) -> AsyncIterator[tuple[SocketAddress, ...]]:
+    """With sockets `taken` from another process as far as they fit. Ending without an error is for a hand-over."""
+    try:
+        bound = await engine.start(listen, taken)
+    finally:
+        for each in taken:
+            each.close()
     try:
         yield bound
-    finally:
+    except BaseException:
         await engine.stop()
+        raise
+    await engine.drain()
+    get_logger("dns").info("drained")
+
+
+@asynccontextmanager
+async def _handing_over(options: Options, parts: _Parts, folder: Folder) -> AsyncIterator[Taken]:
+    """What is done once another process serves in our place: never, if that is not wanted."""
+    if not options.hands_over:
+        yield Taken()
+        return
+    estate = Estate(folder=folder, sockets=parts.engine.descriptors, save=parts.saver.flush, order=parts.order)
+    async with open_door(estate) as taken:
+        yield taken
+
+
+@asynccontextmanager
+async def _running(parts: _Parts, coordinators: tuple[SocketAddress, ...]) -> AsyncIterator[None]:
+    """Following the coordinators, and saving what they say."""
+    async with asyncio.TaskGroup() as group:
+        tasks = [
+            group.create_task(keep_running("saver", parts.saver.run)),
+            group.create_task(parts.feed.run(coordinators)),
+        ]
+        yield
+        for task in tasks:
+            task.cancel()
 
 
 @asynccontextmanager

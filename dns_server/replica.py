@@ -123,6 +123,7 @@ class Replica:
         self._directions = directions
         if known is None or known.directives != directions.directives:
             self._turn(replace(self._premises, directives=directions.directives))
+        if known is None or known.envelope != directions.envelope:
             self._save(Kind.DIRECTIVES, directions.dump)
         return True
 

@@ -33,6 +33,14 @@ class Saver:
     async def put_now(self, kind: Kind, dump: Dump) -> None:
         """Save this before going on; a disk that hangs is waited for only so long."""
         self._waiting[kind] = dump
+        await self._write_patiently(kind)
+
+    async def flush(self) -> None:
+        """Save what waits now, all of it, as `put_now` does."""
+        for kind in Kind:
+            await self._write_patiently(kind)
+
+    async def _write_patiently(self, kind: Kind) -> None:
         writing = asyncio.ensure_future(asyncio.to_thread(self._write, kind))
         with suppress(TimeoutError):
             async with asyncio.timeout(PATIENCE_S):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from socket import socket
 from typing import NamedTuple, Protocol
 
 from gslb.core.answering.view import View
@@ -54,8 +55,16 @@ class Engine(Protocol):
         """As of now; not to be written to."""
         ...
 
-    async def start(self, listen: Sequence[SocketAddress]) -> tuple[SocketAddress, ...]:
-        """Bind UDP and TCP and answer from now on. Returns what was bound (port 0 chosen). Raises OSError."""
+    async def start(self, listen: Sequence[SocketAddress], taken: Sequence[socket] = ()) -> tuple[SocketAddress, ...]:
+        """Bind UDP and TCP and answer from now on. Returns what was bound (port 0 chosen). Raises OSError.
+
+        `taken`: another process's listening sockets, of any engine. Copies of those whose address is one of `listen`
+        serve, as many as there are.
+        """
+        ...
+
+    def descriptors(self) -> tuple[int, ...]:
+        """Of all listening sockets, to be passed to the process that takes over."""
         ...
 
     def prepare(self, view: View, chunks: Sequence[bytes]) -> None:
@@ -67,6 +76,11 @@ class Engine(Protocol):
 
     def publish(self, view: View) -> None:
         """Answer with this from the next packets on; of the index that was prepared last, or that serves."""
+        ...
+
+    async def drain(self) -> None:
+        """After another process has taken the sockets over: receive and accept nothing more, answer what was received,
+        wait for open TCP connections to end, for a while. Then all is closed."""
         ...
 
     async def stop(self) -> None:

@@ -44,6 +44,7 @@ class NativeEngine:
             entropy=entropy,
             wall_offset_s=wall_offset_s(),
             idle_s=limits.idle_s,
+            drain_s=limits.drain_s,
             per_address=limits.per_address,
             total=limits.total,
             per_turn=limits.per_turn,
@@ -112,12 +113,21 @@ class NativeEngine:
                 return loaded
         raise ValueError("this snapshot was not prepared")
 
-    async def start(self, listen: Sequence[SocketAddress]) -> tuple[SocketAddress, ...]:
-        bound = await asyncio.to_thread(self._start, listen)
+    async def start(
+        self, listen: Sequence[SocketAddress], taken: Sequence[socket.socket] = ()
+    ) -> tuple[SocketAddress, ...]:
+        bound = await asyncio.to_thread(self._start, listen, taken)
         return tuple(SocketAddress(host, port) for host, port in bound)
 
-    def _start(self, listen: Sequence[SocketAddress]) -> list[tuple[str, int]]:
-        return self._server.start([(_resolve(address.host), address.port) for address in listen])
+    def _start(self, listen: Sequence[SocketAddress], taken: Sequence[socket.socket]) -> list[tuple[str, int]]:
+        wanted = [(_resolve(address.host), address.port) for address in listen]
+        return self._server.start(wanted, [each.fileno() for each in taken])
+
+    def descriptors(self) -> tuple[int, ...]:
+        return tuple(self._server.descriptors())
+
+    async def drain(self) -> None:
+        await asyncio.to_thread(self._server.drain)
 
     async def stop(self) -> None:
         await asyncio.to_thread(self._server.stop)

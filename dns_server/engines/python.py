@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Sequence
 
 from dns_server.engines.base import Counters
 from dns_server.engines.responder import Responder
-from dns_server.engines.sockets import Pair, bind
+from dns_server.engines.sockets import BACKLOG, Pair, pairs_at
 from dns_server.engines.tcp import Connections, TcpLimits
 from dns_server.engines.udp import UdpReader
 from gslb.core.answering.view import View
@@ -40,30 +41,43 @@ class PythonEngine:
     def publish(self, view: View) -> None:
         self._responder.view = view
 
-    async def start(self, listen: Sequence[SocketAddress]) -> tuple[SocketAddress, ...]:
+    async def start(
+        self, listen: Sequence[SocketAddress], taken: Sequence[socket.socket] = ()
+    ) -> tuple[SocketAddress, ...]:
         """Bind all, then answer; nothing stays bound when one fails."""
         try:
-            for address in listen:
-                self._pairs.append(bind(address))
+            self._pairs.extend(pairs_at(listen, taken))
         except OSError:
             await self.stop()
             raise
         loop = asyncio.get_running_loop()
         for pair in self._pairs:
-            loop.add_reader(pair.udp, UdpReader(pair.udp, self._responder.respond, self._counters))
-            self._servers.append(await loop.create_server(self._connections.make, sock=pair.tcp))
+            for udp in pair.udp:
+                loop.add_reader(udp, UdpReader(udp, self._responder.respond, self._counters))
+            self._servers.append(await loop.create_server(self._connections.make, sock=pair.tcp, backlog=BACKLOG))
         self._sweeper = asyncio.create_task(self._connections.sweep())
         return tuple(pair.address for pair in self._pairs)
+
+    def descriptors(self) -> tuple[int, ...]:
+        return tuple(each.fileno() for pair in self._pairs for each in (*pair.udp, pair.tcp))
+
+    async def drain(self) -> None:
+        self._close_sockets()
+        await self._connections.drain()
+        await self.stop()
 
     async def stop(self) -> None:
         if self._sweeper is not None:
             self._sweeper.cancel()
+        self._connections.end_all()
+        self._close_sockets()
+
+    def _close_sockets(self) -> None:
         for server in self._servers:
             server.close()
-        self._connections.end_all()
         for pair in self._pairs:
-            asyncio.get_running_loop().remove_reader(pair.udp)
-            pair.udp.close()
-            pair.tcp.close()
+            for udp in pair.udp:
+                asyncio.get_running_loop().remove_reader(udp)
+            pair.close()
         self._pairs.clear()
         self._servers.clear()

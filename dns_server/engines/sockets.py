@@ -1,9 +1,15 @@
-"""Sockets to listen on: UDP and TCP at the same address and port, and who is at the other end."""
+"""Sockets to listen on: UDP and TCP at the same address and port, and who is at the other end.
+
+Whether calls block is a property of the socket, so two processes that share it during a hand-over must agree: for TCP
+they do not, for UDP they do unless a call says otherwise.
+"""
 
 from __future__ import annotations
 
 import errno
+import os
 import socket
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from ipaddress import ip_address
 
@@ -23,11 +29,32 @@ Ancillary = list[tuple[int, int, bytes]]
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """One listen address."""
+    """One listen address. `udp`: one socket, or as many as the process before us had."""
 
     address: SocketAddress
-    udp: socket.socket
+    udp: tuple[socket.socket, ...]
     tcp: socket.socket
+
+    def close(self) -> None:
+        for each in (*self.udp, self.tcp):
+            each.close()
+
+
+def pairs_at(listen: Iterable[SocketAddress], taken: Iterable[socket.socket]) -> Iterator[Pair]:
+    """For each address copies of the sockets that were taken over there, or else new ones. Raises OSError."""
+    by_address: dict[object, list[socket.socket]] = {}
+    for each in taken:
+        by_address.setdefault(each.getsockname(), []).append(each)
+    for address in listen:
+        *_, wanted = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_DGRAM)[0]
+        yield _copied(address, by_address[wanted]) if wanted in by_address else bind(address)
+
+
+def _copied(address: SocketAddress, taken: Iterable[socket.socket]) -> Pair:
+    """Not by `dup`, which would make them block where they are still in use."""
+    copies = [socket.socket(fileno=os.dup(each.fileno())) for each in taken]
+    (tcp,) = (each for each in copies if each.type == socket.SOCK_STREAM)
+    return Pair(address, tuple(each for each in copies if each.type == socket.SOCK_DGRAM), tcp)
 
 
 def bind(wanted: SocketAddress) -> Pair:
@@ -43,7 +70,7 @@ def bind(wanted: SocketAddress) -> Pair:
                 continue
             raise
         tcp.listen(BACKLOG)
-        return Pair(address, udp, tcp)
+        return Pair(address, (udp,), tcp)
     raise OSError(errno.EADDRINUSE, f"no port of {wanted.host} is free for both UDP and TCP")
 
 
@@ -78,10 +105,10 @@ def _bind_one(address: SocketAddress, kind: socket.SocketKind) -> socket.socket:
     family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
     made = socket.socket(family, kind)
     try:
-        made.setblocking(False)
         if family == socket.AF_INET6:
             made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         if kind == socket.SOCK_STREAM:
+            made.setblocking(False)
             made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         else:
             made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, UDP_RECEIVE_BUFFER_BYTES)

@@ -28,10 +28,12 @@ Respond = Callable[[bytes, IPAddress, Transport], bytes | None]
 class TcpLimits:
     """`idle_s`: also how long a peer may take to read answers. `per_turn`: queries of one connection answered in a row.
 
+    `drain_s`: how long connections may go on after a hand-over, a fifth of it without a query.
     `high_water_bytes`: of unsent answers, above which nothing more is read.
     """
 
     idle_s: float = 10.0
+    drain_s: float = 10.0
     per_address: int = 64
     total: int = 1_000
     per_turn: int = 16
@@ -81,9 +83,19 @@ class Connections:
     async def sweep(self) -> None:
         """End connections as they fall idle, until cancelled."""
         while True:
-            for connection in self._idle_since(monotonic_s() - self.limits.idle_s):
-                connection.end("idle")
+            self._end_idle(self.limits.idle_s)
             await asyncio.sleep(self.limits.idle_s / 10)
+
+    async def drain(self) -> None:
+        """Nobody comes any more: wait until all have gone."""
+        end_s = monotonic_s() + self.limits.drain_s
+        while self._open and monotonic_s() < end_s:
+            self._end_idle(min(self.limits.idle_s, self.limits.drain_s / 5))
+            await asyncio.sleep(self.limits.drain_s / 100)
+
+    def _end_idle(self, idle_s: float) -> None:
+        for connection in self._idle_since(monotonic_s() - idle_s):
+            connection.end("idle")
 
     def _idle_since(self, moment_s: float) -> list[Connection]:
         return [held for held, _ in takewhile(lambda entry: entry[1] <= moment_s, self._open.items())]

@@ -12,6 +12,7 @@ from gslb.core.answering.source import Transport
 LONGEST_QUERY_BYTES = 4096
 """What is longer arrives cut off, and is refused as such."""
 PER_TURN = 32
+_NOW = socket.MSG_DONTWAIT
 
 
 class UdpReader:
@@ -25,7 +26,7 @@ class UdpReader:
     def __call__(self) -> None:
         for _ in range(PER_TURN):
             try:
-                packet, arrival, _, peer = self._socket.recvmsg(LONGEST_QUERY_BYTES, ARRIVAL_BYTES)
+                packet, arrival, _, peer = self._socket.recvmsg(LONGEST_QUERY_BYTES, ARRIVAL_BYTES, _NOW)
             except BlockingIOError:
                 return
             except OSError:
@@ -38,6 +39,6 @@ class UdpReader:
     def _send(self, message: bytes, source: Ancillary, peer: tuple[str, int]) -> None:
         """Never waits: a reply that the kernel does not take is lost, as it might be on the way."""
         try:
-            self._socket.sendmsg((message,), source, 0, peer)
+            self._socket.sendmsg((message,), source, _NOW, peer)
         except OSError:
             self._counters.dropped["send failed"] += 1

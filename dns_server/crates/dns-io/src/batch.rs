@@ -1,4 +1,4 @@
-//! Batches of UDP packets: `recvmmsg` and `sendmmsg`, the only unsafe code of this crate.
+//! Batches of UDP packets: `recvmmsg` and `sendmmsg`, nearly all unsafe code of this crate.
 //!
 //! One batch owns the memory that the kernel reads and writes: queries, replies, peers and control messages. All of it
 //! is reached through one raw pointer for as long as the batch lives, so that the headers made once stay valid.

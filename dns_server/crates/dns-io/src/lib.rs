@@ -8,6 +8,8 @@ mod batch;
 mod clock;
 mod connection;
 mod counters;
+#[allow(unsafe_code)]
+mod descriptors;
 mod faults;
 mod responder;
 mod server;
@@ -17,6 +19,7 @@ mod udp;
 
 pub use clock::{Clock, Now};
 pub use counters::{Closed, TcpCounters, WorkerCounters};
+pub use descriptors::duplicate;
 pub use responder::Responder;
 pub use server::{Server, Settings};
 pub use tcp::TcpLimits;

@@ -1,7 +1,8 @@
 //! All sockets and threads of one dns server, and the view they answer with.
 
 use std::io;
-use std::net::{SocketAddr, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
+use std::os::fd::{OwnedFd, RawFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -13,17 +14,21 @@ use crate::clock::{Clock, Now};
 use crate::counters::WorkerCounters;
 use crate::faults;
 use crate::responder::Responder;
-use crate::sockets::{Listener, bind};
+use crate::sockets::{Listener, adopt, bind};
 use crate::tcp::{House, TcpLimits};
 use crate::udp;
 
 /// Sets the draws of one worker apart from the next one's.
 const ENTROPY_APART: u64 = 0xD1B5_4A32_D192_ED03;
 
+/// What an error names that is not of one address.
+const NOWHERE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
+
 /// What all threads of a server look at.
 pub struct Shared {
     view: ArcSwap<View>,
     clock: Clock,
+    draining: AtomicBool,
     stopping: AtomicBool,
 }
 
@@ -36,6 +41,11 @@ impl Shared {
     /// The time of the moment, for a batch.
     pub fn now(&self) -> Now {
         self.clock.now()
+    }
+
+    /// Whether to receive packets and accept connections.
+    pub fn is_receiving(&self) -> bool {
+        !self.draining.load(Ordering::Relaxed) && !self.is_stopping()
     }
 
     /// Whether threads should end.
@@ -64,6 +74,7 @@ pub struct Server {
     counters: Vec<Arc<WorkerCounters>>,
     /// Views that some worker may still answer with, so that none of them has to free one.
     retired: Mutex<Vec<Arc<View>>>,
+    listeners: Vec<Listener>,
     threads: Vec<JoinHandle<()>>,
     waker: Option<mio::Waker>,
 }
@@ -76,6 +87,7 @@ impl Server {
         let shared = Shared {
             view: ArcSwap::from_pointee(View::nothing()),
             clock: settings.clock,
+            draining: AtomicBool::new(false),
             stopping: AtomicBool::new(false),
         };
         Self {
@@ -83,6 +95,7 @@ impl Server {
             settings,
             counters: Vec::new(),
             retired: Mutex::default(),
+            listeners: Vec::new(),
             threads: Vec::new(),
             waker: None,
         }
@@ -90,29 +103,54 @@ impl Server {
 
     /// Bind all, then answer; where it listens (port 0 chosen). Nothing stays bound when one fails.
     ///
+    /// `taken`: listening sockets of another process, which serve where their address is one of `listen` and are
+    /// closed where not.
+    ///
     /// # Errors
     /// The first address that cannot be had, and why.
-    pub fn start(&mut self, listen: &[SocketAddr]) -> Result<Vec<SocketAddr>, (SocketAddr, io::Error)> {
+    pub fn start(
+        &mut self,
+        listen: &[SocketAddr],
+        taken: Vec<OwnedFd>,
+    ) -> Result<Vec<SocketAddr>, (SocketAddr, io::Error)> {
+        let mut taken = adopt(taken).map_err(|error| (NOWHERE, error))?;
         let workers = self.settings.workers.max(1);
-        let bound: Vec<Listener> = listen
-            .iter()
-            .map(|&address| bind(address, workers).map_err(|error| (address, error)))
-            .collect::<Result<_, _>>()?;
-        let addresses = bound.iter().map(|listener| listener.address).collect();
-        self.start_threads(bound).map_err(|error| {
+        for &wanted in listen {
+            let listener = match taken.iter().position(|listener| listener.address == wanted) {
+                Some(at) => Ok(taken.swap_remove(at)),
+                None => bind(wanted, workers),
+            };
+            let listener = listener.map_err(|error| {
+                self.stop();
+                (wanted, error)
+            })?;
+            self.listeners.push(listener);
+        }
+        self.start_threads(workers).map_err(|error| {
             self.stop();
-            (SocketAddr::from(([0, 0, 0, 0], 0)), error)
+            (NOWHERE, error)
         })?;
-        Ok(addresses)
+        Ok(self.listeners.iter().map(|listener| listener.address).collect())
     }
 
-    fn start_threads(&mut self, bound: Vec<Listener>) -> io::Result<()> {
+    /// All listening sockets, for another process to take over.
+    #[must_use]
+    pub fn descriptors(&self) -> Vec<RawFd> {
+        self.listeners.iter().flat_map(Listener::descriptors).collect()
+    }
+
+    fn start_threads(&mut self, workers: usize) -> io::Result<()> {
         let mut doors = Vec::new();
-        for listener in bound {
-            doors.push(listener.tcp);
-            for socket in listener.udp {
-                self.start_udp(socket, listener.address.ip().is_unspecified())?;
-            }
+        let mut jobs = Vec::new();
+        for listener in &self.listeners {
+            doors.push(listener.tcp.try_clone()?);
+            // Taken over, there may be more sockets than workers, each with clients of its own, or fewer
+            let threads = workers.max(listener.udp.len());
+            let with_control = listener.address.ip().is_unspecified();
+            jobs.extend(listener.udp.iter().cycle().take(threads).map(|socket| (Arc::clone(socket), with_control)));
+        }
+        for (socket, with_control) in jobs {
+            self.start_udp(socket, with_control)?;
         }
         let (house, waker) = House::new(doors, self.settings.limits)?;
         self.waker = Some(waker);
@@ -121,7 +159,7 @@ impl Server {
         Ok(())
     }
 
-    fn start_udp(&mut self, socket: UdpSocket, with_control: bool) -> io::Result<()> {
+    fn start_udp(&mut self, socket: Arc<UdpSocket>, with_control: bool) -> io::Result<()> {
         let (shared, mut responder) = (Arc::clone(&self.shared), self.responder());
         let thread = worker("udp", move || udp::run(&socket, with_control, &shared, &mut responder))?;
         self.threads.push(thread);
@@ -148,9 +186,22 @@ impl Server {
         self.counters.iter().map(Arc::as_ref)
     }
 
+    /// Receive and accept nothing more, answer what has been received, and let open TCP connections end, for a while.
+    /// Returns when all has ended and all sockets are closed here; what waits in them is for whoever has taken them over.
+    pub fn drain(&mut self) {
+        self.shared.draining.store(true, Ordering::Relaxed);
+        self.end();
+        self.shared.draining.store(false, Ordering::Relaxed);
+    }
+
     /// End all threads, close all sockets; what is on the way out may be lost.
     pub fn stop(&mut self) {
         self.shared.stopping.store(true, Ordering::Relaxed);
+        self.end();
+        self.shared.stopping.store(false, Ordering::Relaxed);
+    }
+
+    fn end(&mut self) {
         if let Some(waker) = &self.waker {
             let _ = waker.wake(); // it looks by itself soon
         }
@@ -158,7 +209,7 @@ impl Server {
             let _ = thread.join(); // it let no panic out
         }
         self.waker = None; // not before: closed, it wakes nobody
-        self.shared.stopping.store(false, Ordering::Relaxed);
+        self.listeners.clear();
     }
 }
 

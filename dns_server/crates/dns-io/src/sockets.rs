@@ -1,8 +1,10 @@
-//! Sockets to listen on: TCP, and one UDP socket a worker, at the same address and port.
+//! Sockets to listen on: TCP, and one UDP socket a worker, at the same address and port; bound by us, or taken over from
+//! the process before us together with all that waits in them.
 
 use std::io;
 use std::net::{SocketAddr, TcpListener, UdpSocket};
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
+use std::sync::Arc;
 use std::time::Duration;
 
 use socket2::{Domain, Protocol, Socket, Type};
@@ -19,10 +21,43 @@ const LONGEST_WAIT: Duration = Duration::from_millis(100);
 pub struct Listener {
     /// Where it listens.
     pub address: SocketAddr,
-    /// One a worker.
-    pub udp: Vec<UdpSocket>,
+    /// At least one.
+    pub udp: Vec<Arc<UdpSocket>>,
     /// Does not block.
     pub tcp: TcpListener,
+}
+
+impl Listener {
+    /// All of its sockets, to be passed on.
+    pub fn descriptors(&self) -> impl Iterator<Item = RawFd> + '_ {
+        self.udp.iter().map(AsRawFd::as_raw_fd).chain([self.tcp.as_raw_fd()])
+    }
+}
+
+/// Sort sockets of another process by address; they may be of either engine, and are in use there.
+///
+/// # Errors
+/// When one of them is not what `Listener::descriptors` gives.
+pub fn adopt(taken: Vec<OwnedFd>) -> io::Result<Vec<Listener>> {
+    let sockets: Vec<Socket> = taken.into_iter().map(Socket::from).collect();
+    let mut listeners = Vec::new();
+    let (streams, datagrams): (Vec<_>, Vec<_>) =
+        sockets.into_iter().partition(|socket| matches!(socket.r#type(), Ok(Type::STREAM)));
+    for tcp in streams {
+        tcp.set_nonblocking(true)?;
+        let tcp = TcpListener::from(tcp);
+        listeners.push(Listener { address: tcp.local_addr()?, udp: Vec::new(), tcp });
+    }
+    for udp in datagrams {
+        udp.set_nonblocking(false)?;
+        udp.set_read_timeout(Some(LONGEST_WAIT))?;
+        let udp = UdpSocket::from(udp);
+        let address = udp.local_addr()?;
+        let listener = listeners.iter_mut().find(|listener| listener.address == address);
+        listener.ok_or(io::ErrorKind::InvalidInput)?.udp.push(Arc::new(udp));
+    }
+    listeners.retain(|listener| !listener.udp.is_empty());
+    Ok(listeners)
 }
 
 /// Bind all; port 0 takes one that is free for both.
@@ -33,7 +68,7 @@ pub fn bind(wanted: SocketAddr, workers: usize) -> io::Result<Listener> {
     for _ in 0..TRIES {
         let tcp = bind_tcp(wanted)?;
         let address = tcp.local_addr()?;
-        match (0..workers).map(|_| bind_udp(address)).collect() {
+        match (0..workers).map(|_| bind_udp(address).map(Arc::new)).collect() {
             Ok(udp) => return Ok(Listener { address, udp, tcp }),
             Err(error) if wanted.port() == 0 && error.kind() == io::ErrorKind::AddrInUse => {}
             Err(error) => return Err(error),

@@ -23,6 +23,8 @@ use crate::server::Shared;
 pub struct TcpLimits {
     /// How long a client may be silent, or take to read its answers.
     pub idle: Duration,
+    /// How long connections may go on after a hand-over, a fifth of it without a query.
+    pub drain: Duration,
     /// Connections of one address.
     pub per_address: usize,
     /// Connections in all.
@@ -77,12 +79,21 @@ impl House {
         Ok((house, waker))
     }
 
-    /// Serve until told to stop; then end all connections.
+    /// Serve until told to end: at once, or when those who are here have gone. Then end all connections.
     pub fn run(mut self, shared: &Shared, responder: &mut Responder) {
         let mut events = Events::with_capacity(EVENTS);
-        let tick = self.limits.idle / 10;
+        let mut tick = self.limits.idle / 10;
         let mut swept = Instant::now();
+        let mut end = None;
         while !shared.is_stopping() {
+            if end.is_none() && !shared.is_receiving() {
+                end = Some(Instant::now() + self.limits.drain);
+                self.close_doors();
+                tick = self.limits.idle / 10;
+            }
+            if end.is_some_and(|end| self.connections.is_empty() || end <= Instant::now()) {
+                break;
+            }
             let wait = if self.again.is_empty() { tick } else { Duration::ZERO };
             if self.poll.poll(&mut events, Some(wait)).is_err() {
                 continue; // interrupted by a signal
@@ -101,6 +112,14 @@ impl House {
         for token in self.connections.keys().copied().collect::<Vec<_>>() {
             self.end(token, Closed::Shutdown, responder);
         }
+    }
+
+    /// Another process accepts from now on.
+    fn close_doors(&mut self) {
+        for mut listener in self.listeners.drain(..) {
+            let _ = self.poll.registry().deregister(&mut listener); // closing does not: the socket lives on elsewhere
+        }
+        self.limits.idle = self.limits.idle.min(self.limits.drain / 5);
     }
 
     /// One turn for everybody who has something to do.

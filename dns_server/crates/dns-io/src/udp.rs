@@ -13,10 +13,10 @@ use crate::server::Shared;
 /// After the kernel failed to receive, so that a lasting failure costs no core.
 const PAUSE: Duration = Duration::from_millis(10);
 
-/// Answer until told to stop. View and time are looked up once a batch.
+/// Answer until told to end. View and time are looked up once a batch.
 pub fn run(socket: &UdpSocket, with_control: bool, shared: &Shared, responder: &mut Responder) {
     let mut batch = Batch::new(with_control);
-    while !shared.is_stopping() {
+    while shared.is_receiving() {
         match batch.receive(socket.as_fd()) {
             Ok(count) => turn(socket, &mut batch, count, shared, responder),
             Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => {}

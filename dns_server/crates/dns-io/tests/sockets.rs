@@ -7,11 +7,12 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr, TcpStream, UdpS
 use std::time::{Duration, Instant};
 
 use dns_core::View;
-use dns_io::{Clock, Server, Settings, TcpLimits};
+use dns_io::{Clock, Server, Settings, TcpLimits, duplicate};
 
 const DEADLINE: Duration = Duration::from_secs(5);
 const LIMITS: TcpLimits = TcpLimits {
     idle: Duration::from_secs(10),
+    drain: Duration::from_secs(10),
     per_address: 64,
     total: 1000,
     per_turn: 16,
@@ -20,9 +21,13 @@ const LIMITS: TcpLimits = TcpLimits {
 const ANYWHERE_V4: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 const ANYWHERE_V6: SocketAddr = SocketAddr::new(IpAddr::V6(Ipv6Addr::LOCALHOST), 0);
 
+fn settings(limits: TcpLimits) -> Settings {
+    Settings { workers: 2, entropy: 1, clock: Clock::new(0), limits }
+}
+
 fn started(listen: SocketAddr, limits: TcpLimits) -> (Server, SocketAddr) {
-    let mut server = Server::new(Settings { workers: 2, entropy: 1, clock: Clock::new(0), limits });
-    let bound = server.start(&[listen]).unwrap();
+    let mut server = Server::new(settings(limits));
+    let bound = server.start(&[listen], Vec::new()).unwrap();
     (server, bound[0])
 }
 
@@ -185,16 +190,87 @@ fn the_longest_idle_makes_room_and_no_address_gets_more_than_its_share() {
 #[test]
 fn stopping_frees_the_port_and_an_address_that_is_taken_is_an_error() {
     let (mut server, address) = started(ANYWHERE_V4, LIMITS);
-    let mut other = Server::new(Settings { workers: 1, entropy: 1, clock: Clock::new(0), limits: LIMITS });
-    let (refused, error) = other.start(&[ANYWHERE_V4, address]).unwrap_err();
+    let mut other = Server::new(settings(LIMITS));
+    let (refused, error) = other.start(&[ANYWHERE_V4, address], Vec::new()).unwrap_err();
     assert_eq!((refused, error.kind()), (address, io::ErrorKind::AddrInUse));
     let mut client = connect(address);
     until("the connection", || sum(&server, |worker| worker.tcp.open()) == 1);
     server.stop();
     assert!(read_reply(&mut client).is_err());
     drop(client);
-    assert_eq!(other.start(&[address]).unwrap(), [address]);
+    assert_eq!(other.start(&[address], Vec::new()).unwrap(), [address]);
     let client = client_of(address);
     client.send(&query(5)).unwrap();
     assert_eq!(receive(&client), 5);
+}
+
+fn take_over(from: &Server, listen: &[SocketAddr], workers: usize) -> (Server, Vec<SocketAddr>) {
+    let mut server = Server::new(Settings { workers, ..settings(LIMITS) });
+    let taken = from.descriptors().into_iter().map(|number| duplicate(number).unwrap()).collect();
+    let bound = server.start(listen, taken).unwrap();
+    (server, bound)
+}
+
+#[test]
+fn a_server_that_takes_over_answers_what_waits_in_the_sockets() {
+    let (mut old, address) = started(ANYWHERE_V4, LIMITS);
+    let client = client_of(address);
+    let mut next = 0..;
+    for workers in [1, 5, 2] {
+        let (new, bound) = take_over(&old, &[address], workers);
+        assert_eq!(bound, [address]);
+        let ids: BTreeSet<u16> = next.by_ref().take(100).collect();
+        for &id in &ids {
+            client.send(&query(id)).unwrap();
+        }
+        old.drain();
+        assert_eq!((0..100).map(|_| receive(&client)).collect::<BTreeSet<_>>(), ids);
+        assert!(old.descriptors().is_empty());
+        old = new;
+    }
+    let mut tcp = connect(address);
+    tcp.write_all(&framed(&query(7))).unwrap();
+    assert_eq!(read_reply(&mut tcp).unwrap(), 7);
+}
+
+#[test]
+fn addresses_no_longer_wanted_are_closed_and_new_ones_bound() {
+    let (mut old, address) = started(ANYWHERE_V4, LIMITS);
+    let (_new, bound) = take_over(&old, &[ANYWHERE_V6], 1);
+    old.drain();
+    assert!(bound[0].is_ipv6());
+    assert!(UdpSocket::bind(address).is_ok() && TcpStream::connect(address).is_err());
+}
+
+#[test]
+fn who_cannot_have_an_address_leaves_the_sockets_it_took_to_their_server() {
+    let (old, address) = started(ANYWHERE_V4, LIMITS);
+    let (_other, refused) = started(ANYWHERE_V4, LIMITS);
+    let mut new = Server::new(settings(LIMITS));
+    let taken = old.descriptors().into_iter().map(|number| duplicate(number).unwrap()).collect();
+    assert_eq!(new.start(&[address, refused], taken).unwrap_err().0, refused);
+    let client = client_of(address);
+    client.send(&query(1)).unwrap();
+    assert_eq!(receive(&client), 1);
+}
+
+#[test]
+fn draining_answers_who_is_connected_until_they_leave_or_fall_silent() {
+    let (mut old, address) = started(ANYWHERE_V4, TcpLimits { drain: Duration::from_secs(2), ..LIMITS });
+    let (mut client, mut silent) = (connect(address), connect(address));
+    until("both", || sum(&old, |worker| worker.tcp.open()) == 2);
+    let (_new, _) = take_over(&old, &[address], 2);
+    let drained = std::thread::spawn(move || {
+        old.drain();
+        old
+    });
+    let mut answered = 0;
+    // Until the bound on the whole
+    while client.write_all(&framed(&query(1))).is_ok() && read_reply(&mut client).is_ok() {
+        answered += 1;
+    }
+    assert!(answered > 1, "it did not go on");
+    assert!(read_reply(&mut silent).is_err());
+    let closed: Vec<_> = drained.join().unwrap().counters().flat_map(|worker| worker.tcp.closed()).collect();
+    assert_eq!(closed, [("idle", 1), ("shutdown", 1)]);
 }

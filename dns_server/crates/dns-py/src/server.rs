@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::os::fd::RawFd;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use dns_io::{Clock, Settings, TcpLimits, WorkerCounters};
+use dns_io::{Clock, Settings, TcpLimits, WorkerCounters, duplicate};
 use pyo3::exceptions::PyOSError;
 use pyo3::prelude::*;
 
@@ -46,29 +47,33 @@ pub struct Server(Mutex<dns_io::Server>);
 #[pymethods]
 impl Server {
     #[new]
-    #[pyo3(signature = (*, workers, entropy, wall_offset_s, idle_s, per_address, total, per_turn, high_water_bytes))]
+    #[pyo3(signature = (*, workers, entropy, wall_offset_s, idle_s, drain_s, per_address, total, per_turn, high_water_bytes))]
     #[allow(clippy::too_many_arguments, reason = "all of them are named")]
     fn new(
         workers: usize,
         entropy: u64,
         wall_offset_s: i64,
         idle_s: f64,
+        drain_s: f64,
         per_address: usize,
         total: usize,
         per_turn: usize,
         high_water_bytes: usize,
     ) -> Self {
-        let idle = Duration::try_from_secs_f64(idle_s).unwrap_or(Duration::MAX);
+        let duration = |seconds| Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX);
+        let (idle, drain) = (duration(idle_s), duration(drain_s));
         let clock = Clock::new(wall_offset_s);
-        let limits = TcpLimits { idle, per_address, total, per_turn, high_water_bytes };
+        let limits = TcpLimits { idle, drain, per_address, total, per_turn, high_water_bytes };
         Self(Mutex::new(dns_io::Server::new(Settings { workers, entropy, clock, limits })))
     }
 
-    /// Bind all, then answer. Returns where it listens.
-    fn start(&self, py: Python<'_>, listen: Vec<(IpAddr, u16)>) -> PyResult<Vec<(String, u16)>> {
+    /// Bind all, or take them from `taken`, then answer. Returns where it listens.
+    fn start(&self, py: Python<'_>, listen: Vec<(IpAddr, u16)>, taken: Vec<RawFd>) -> PyResult<Vec<(String, u16)>> {
         let wanted: Vec<SocketAddr> = listen.into_iter().map(SocketAddr::from).collect();
-        let bound =
-            py.detach(|| self.server().start(&wanted)).map_err(|(address, error)| cannot_listen(address, error))?;
+        let taken = taken.into_iter().map(duplicate).collect::<io::Result<_>>()?;
+        let bound = py
+            .detach(|| self.server().start(&wanted, taken))
+            .map_err(|(address, error)| cannot_listen(address, error))?;
         Ok(bound.into_iter().map(|address| (address.ip().to_string(), address.port())).collect())
     }
 
@@ -76,6 +81,16 @@ impl Server {
     fn publish(&self, py: Python<'_>, decision: &Decision) {
         let view = decision.view();
         py.detach(|| self.server().publish(view));
+    }
+
+    /// Descriptors of all listening sockets.
+    fn descriptors(&self) -> Vec<RawFd> {
+        self.server().descriptors()
+    }
+
+    /// Leave the sockets to whoever has taken them over; returns when all that was received is answered.
+    fn drain(&self, py: Python<'_>) {
+        py.detach(|| self.server().drain());
     }
 
     /// End all threads, close all sockets.
