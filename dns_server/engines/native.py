@@ -78,7 +78,7 @@ class NativeEngine:
 
     def prepare(self, view: View, chunks: Sequence[bytes]) -> None:
         try:
-            statics = _native.Static(chunks, dump_static(view.index), self._seed)
+            statics = _native.Static(chunks, dump_static(view.index.snapshot), self._seed)
             self._prepared = self._load(view, statics)
         except ValueError as error:
             raise InvalidSnapshot(f"the native engine refuses it: {error}") from error
@@ -92,7 +92,7 @@ class NativeEngine:
 
     def _load(self, view: View, statics: _native.Static) -> Loaded:
         """A decision told whole. Raises ValueError when it is refused."""
-        dumper = DecisionDumper(view.index)
+        dumper = DecisionDumper(view.index.snapshot)
         native = _native.Decision(dumper.dump(view.decision), statics, None, self._tables)
         return Loaded(view.index, statics, dumper, view.decision, native)
 

@@ -2,29 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping, Sequence, Set
-from itertools import groupby
-from operator import eq
-from typing import Generic, TypeVar
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import accumulate, groupby, repeat
+from typing import Generic, TypeVar, assert_never
 
 from gslb.api.v1 import engine_pb2 as pb
 from gslb.codec.chunks import dump
-from gslb.core.answering.view import Index
-from gslb.core.decision import Addresses, Decision, NoData, Outcome, PoolKey, Pools, ServFail, Shares, VectorKey
-from gslb.core.model import Family, Service
-from gslb.core.names import Name
+from gslb.core.decision import (
+    Addresses,
+    Decision,
+    LastResort,
+    Level,
+    NoData,
+    Outcome,
+    PoolKey,
+    Pools,
+    PoolState,
+    Row,
+    ServFail,
+    Shares,
+)
+from gslb.core.model import Family, Pool
+from gslb.core.snapshot import Snapshot
 from gslb.core.steering.cohorts import COSTS, salt
-from gslb.core.steering.outline import pool_key
+from gslb.core.steering.outline import Chain, Lane, Outline, outline
 from gslb.core.steering.scope import Shared, shared_classes
 
-Row = tuple[Outcome, ...]
-RowKey = tuple[Outcome, str | None, Family | None]
-"""An outcome as services of one monitor see it; what names no pools is seen alike by all."""
+Slots = tuple[str, ...]
+RowKey = tuple[Outcome, Slots]
+"""An outcome in lanes that bind these slots; what names no slot is the same in all (())."""
 ColumnKey = tuple[tuple[int, int], ...]
 """Runs of classes: (row, length)."""
 
 Key = TypeVar("Key", bound=Hashable)
-Value = TypeVar("Value")
 
 _FAMILIES = {
     Family.A: pb.ENGINE_FAMILY_A,
@@ -38,25 +49,23 @@ def dump_costs() -> list[int]:
     return list(COSTS)
 
 
-def dump_static(index: Index) -> bytes:
+def dump_static(snapshot: Snapshot) -> bytes:
     """An EngineStatic: what is worked out once per snapshot."""
-    snapshot = index.snapshot
+    everything, services = outline(snapshot), snapshot.model.services
     sets: dict[Shared, int] = {}
 
-    def number(service: Service, family: Family) -> int:
-        shared = shared_classes(snapshot, service, family)
+    def number(shared: Shared) -> int:
         return sets.setdefault(shared, len(sets) + 1) if any(shared) else 0
 
-    services = [
-        pb.ServiceExtra(
-            salt=salt(service.name, snapshot.seed),
-            shared_a=number(service, Family.A),
-            shared_aaaa=number(service, Family.AAAA),
-            shared_cname=number(service, Family.CNAME),
-        )
-        for service in snapshot.model.services
-    ]
-    return dump(pb.EngineStatic(shared_sets=[_bits(shared) for shared in sets], services=services))
+    message = pb.EngineStatic(
+        salts=[salt(service.name, snapshot.seed) for service in services],
+        units=[everything.unit_of[service.name] for service in services],
+        shared=[number(shared_classes(snapshot, service, family)) for service in services for family in _FAMILIES],
+        seen=_dump_seen(everything, snapshot.model.pools),
+        lanes=_dump_lanes(everything),
+    )
+    message.shared_sets.extend(map(_bits, sets))
+    return dump(message)
 
 
 def _bits(shared: Shared) -> bytes:
@@ -66,177 +75,170 @@ def _bits(shared: Shared) -> bytes:
     return bytes(octets)
 
 
+def _dump_seen(everything: Outline, pools: Iterable[Pool]) -> Iterator[pb.SeenData]:
+    numbers = {pool.name: number for number, pool in enumerate(pools)}
+    return (pb.SeenData(pool=numbers[key.pool], family=_FAMILIES[key.family]) for key in everything.pools)
+
+
+def _dump_lanes(everything: Outline) -> Iterator[pb.LaneData]:
+    seen: dict[PoolKey | None, int] = {key: number for number, key in enumerate(everything.pools, 1)}
+    seen[None] = 0
+    for number, unit in enumerate(everything.units):
+        for lane in unit.lanes:
+            pools = dict(lane.pools)
+            yield pb.LaneData(
+                unit=number,
+                family=_FAMILIES[lane.family],
+                slots=[seen[pools.get(slot)] for slot in _slots(lane.chain)],
+                last_resort=seen[lane.last_resort],
+            )
+
+
+def _slots(chain: Chain) -> Slots:
+    """What slots of a lane are numbered by."""
+    return tuple(chain.sites)
+
+
 class DecisionDumper:
     """Decisions of one snapshot, one after the other, as EngineDecisions: the first whole, then differences.
 
-    Vectors, rows and columns get numbers that stay theirs while anything uses them; what is equal is sent once.
+    Rows and columns get numbers that stay theirs while anything uses them; what is equal is sent once.
     """
 
-    def __init__(self, index: Index) -> None:
-        model = index.snapshot.model
-        self._services = {service.name: (number, service) for number, service in enumerate(model.services)}
-        self._pools = {pool.name: (number, pool) for number, pool in enumerate(model.pools)}
-        self._members = {pool.name: {m.name: number for number, m in enumerate(pool.members)} for pool in model.pools}
+    def __init__(self, snapshot: Snapshot) -> None:
+        self._everything = outline(snapshot)
+        self._members = {
+            pool.name: {member.name: number for number, member in enumerate(pool.members)}
+            for pool in snapshot.model.pools
+        }
+        counts = [len(unit.lanes) for unit in self._everything.units]
+        self._first_lanes = list(accumulate(counts[:-1], initial=0))
         self._before: Decision | None = None
-        self._columns_of: dict[tuple[Name, Family], ColumnKey] = {}
-        self._vectors = _Numbers[VectorKey]()
+        self._column_of: list[int | None] = [None] * sum(counts)
         self._rows = _Numbers[RowKey]()
         self._columns = _Numbers[ColumnKey]()
 
     def dump(self, decision: Decision) -> bytes:
-        """What is new since the decision before."""
+        """What is new since the decision before; what takes long is proportional to that."""
         message = pb.EngineDecision(whole=self._before is None)
-        self._refresh(decision, message)
-        left = self._assign(decision, message)
-        for column in left:
+        self._tell_pools(decision, message)
+        for column in self._assign(decision, message):
             self._release(column)
         message.dropped_columns.extend(self._columns.recycle())
         message.dropped_rows.extend(self._rows.recycle())
-        message.dropped_vectors.extend(self._vectors.recycle())
         self._before = decision
         return dump(message)
 
-    def _refresh(self, decision: Decision, message: pb.EngineDecision) -> None:
-        """Vectors in use that have changed."""
-        if self._before is None:
-            return
-        before = self._before.pools
-        for key, state in _renewed(before, decision.pools):
-            known = before.get(key)
-            for level, shares in state.vectors.items():
-                vector = VectorKey(key, level)
-                number = self._vectors.get(vector)
-                if number is not None and (known is None or known.vectors.get(level) != shares):
-                    message.vectors.append(self._vector(number, key, shares))
+    def _tell_pools(self, decision: Decision, message: pb.EngineDecision) -> None:
+        """Levels at which other members serve than before, or with other shares."""
+        before: Iterable[PoolState | None] = self._before.pools.values() if self._before is not None else repeat(None)
+        for number, (old, (key, new)) in enumerate(zip(before, decision.pools.items(), strict=False)):
+            if old is not new:
+                message.vectors.extend(self._vectors(number, key, old.vectors if old is not None else {}, new.vectors))
 
-    def _assign(self, decision: Decision, message: pb.EngineDecision) -> list[ColumnKey]:
-        """Give services their columns; returns the columns that they had before."""
-        before: Mapping[tuple[Name, Family], Row] = self._before.rows if self._before is not None else {}
-        known: dict[tuple[int, str | None, Family], ColumnKey] = {}
-        new: dict[tuple[int, Family], list[int]] = {}
-        left: list[ColumnKey] = []
-        for (name, family), row in _renewed(before, decision.rows):
-            number, service = self._services[name]
-            key = id(row), service.monitor, family
+    def _vectors(
+        self, number: int, key: PoolKey, old: Mapping[Level, Shares], new: Mapping[Level, Shares]
+    ) -> Iterator[pb.VectorData]:
+        changed: dict[Shares, int] = {}
+        for level in Level:
+            shares = new.get(level, ())
+            if shares != old.get(level, ()):
+                changed[shares] = changed.get(shares, 0) | 1 << level
+        members = self._members[key.pool]
+        for shares, levels in changed.items():
+            yield pb.VectorData(
+                seen=number,
+                levels=levels,
+                members=[members[name] for name, _ in shares],
+                shares=[share for _, share in shares],
+            )
+
+    def _assign(self, decision: Decision, message: pb.EngineDecision) -> list[int]:
+        """Give lanes their columns; returns the columns that they had before, one a use."""
+        known: dict[tuple[int, int], int] = {}
+        new: dict[int, list[int]] = {}
+        left: list[int] = []
+        for number, lane, row in self._moved(decision):
+            key = id(row), id(lane.chain)
             column = known.get(key)
             if column is None:
-                column = known[key] = self._column(decision, service, family, row, message)
+                column = known[key] = self._column(row, _slots(lane.chain), message)
             self._columns.use(column)
-            left.extend(self._hold(name, family, column))
-            new.setdefault((self._columns[column] + 1, family), []).append(number)
-        for name, family in _gone(before, decision.rows):
-            left.append(self._columns_of.pop((name, family)))
-            new.setdefault((0, family), []).append(self._services[name][0])
-        message.assignments.extend(
-            pb.AssignmentData(column=column, family=_FAMILIES[family], services=services)
-            for (column, family), services in new.items()
-        )
+            held, self._column_of[number] = self._column_of[number], column
+            left.extend(() if held is None else (held,))
+            new.setdefault(column, []).append(number)
+        message.assignments.extend(pb.AssignmentData(column=column, lanes=lanes) for column, lanes in new.items())
         return left
 
-    def _hold(self, name: Name, family: Family, column: ColumnKey) -> Sequence[ColumnKey]:
-        """Note a service's column; returns the one it had, if any."""
-        held = self._columns_of.get((name, family))
-        self._columns_of[name, family] = column
-        return () if held is None else (held,)
-
-    def _column(
-        self, decision: Decision, service: Service, family: Family, row: Row, message: pb.EngineDecision
-    ) -> ColumnKey:
-        """The column of these outcomes, sent if it is new."""
-        runs: list[tuple[int, int]] = []
-        numbers: dict[Outcome, int] = {}
-        for outcome, run in groupby(row):
-            number = numbers.get(outcome)
-            if number is None:
-                number = numbers[outcome] = self._row(decision, service, family, outcome, message)
-            runs.append((number, sum(1 for _ in run)))
-        column = tuple(runs)
-        if self._columns.get(column) is None:
-            number = self._columns.add(column)
-            lengths = [length for _, length in column]
-            message.columns.append(pb.ColumnData(id=number, rows=[row for row, _ in column], lengths=lengths))
-            for row_number in dict(column):
-                self._rows.use(self._rows.key(row_number))
-        return column
-
-    def _row(
-        self, decision: Decision, service: Service, family: Family, outcome: Outcome, message: pb.EngineDecision
-    ) -> int:
-        """The number of an outcome's row, sent if it is new."""
-        key: RowKey = (outcome, service.monitor, family) if isinstance(outcome, Pools) else (outcome, None, None)
-        number = self._rows.get(key)
-        if number is not None:
-            return number
-        number = self._rows.add(key)
-        match outcome:
-            case Pools(level, shares):
-                vectors = [VectorKey(self._key(pool, service.monitor, family), level) for pool, _ in shares]
-                ids = [self._used_vector(decision, vector, message) for vector in vectors]
-                weights = [share for _, share in shares]
-                row = pb.RowData(id=number, kind=pb.ROW_KIND_POOLS, vectors=ids, shares=weights)
-            case Addresses(addresses):
-                packed = [address.packed for address in addresses]
-                row = pb.RowData(id=number, kind=pb.ROW_KIND_ADDRESSES, addresses=packed)
-            case NoData():
-                row = pb.RowData(id=number, kind=pb.ROW_KIND_NODATA)
-            case ServFail():
-                row = pb.RowData(id=number, kind=pb.ROW_KIND_SERVFAIL)
-        message.rows.append(row)
-        return number
-
-    def _used_vector(self, decision: Decision, vector: VectorKey, message: pb.EngineDecision) -> int:
-        """The number of a vector that one more row uses, sent if it is new."""
-        number = self._vectors.get(vector)
-        if number is None:
-            number = self._vectors.add(vector)
-            shares = decision.pools[vector.key].vectors[vector.level]
-            message.vectors.append(self._vector(number, vector.key, shares))
-        self._vectors.use(vector)
-        return number
-
-    def _key(self, pool: str, monitor: str | None, family: Family) -> PoolKey:
-        return pool_key(self._pools[pool][1], monitor, family)
-
-    def _vector(self, number: int, key: PoolKey, shares: Shares) -> pb.VectorData:
-        members = self._members[key.pool]
-        return pb.VectorData(
-            id=number,
-            pool=self._pools[key.pool][0],
-            family=_FAMILIES[key.family],
-            members=[members[name] for name, _ in shares],
-            shares=[share for _, share in shares],
-        )
-
-    def _release(self, column: ColumnKey) -> None:
-        """One user less; what nobody uses any more is let go, down to its vectors."""
-        if not self._columns.release(column):
-            return
-        for number in dict(column):
-            row = self._rows.key(number)
-            if not self._rows.release(row):
+    def _moved(self, decision: Decision) -> Iterator[tuple[int, Lane, Row]]:
+        """Lanes, by number, whose rows are other objects than before."""
+        before = self._before.rows.served if self._before is not None else repeat(None)
+        alike = zip(self._everything.units, self._first_lanes, before, decision.rows.served, strict=False)
+        for unit, first, old, new in alike:
+            if old is new:
                 continue
-            outcome, monitor, family = row
-            if isinstance(outcome, Pools) and family is not None:
-                for pool, _ in outcome.shares:
-                    self._vectors.release(VectorKey(self._key(pool, monitor, family), outcome.level))
+            rows = zip(unit.lanes, old.rows if old is not None else repeat(None), new.rows, strict=False)
+            for number, (lane, was, row) in enumerate(rows, first):
+                if was is not row:
+                    yield number, lane, row
+
+    def _column(self, row: Row, slots: Slots, message: pb.EngineDecision) -> int:
+        """The number of the column of these outcomes, sent if it is new."""
+        numbers = {outcome: self._row(outcome, slots, message) for outcome in set(row)}
+        runs = tuple((numbers[outcome], sum(1 for _ in run)) for outcome, run in groupby(row))
+        number = self._columns.get(runs)
+        if number is None:
+            number = self._columns.add(runs)
+            lengths = [length for _, length in runs]
+            message.columns.append(pb.ColumnData(id=number, rows=[row for row, _ in runs], lengths=lengths))
+            for used in numbers.values():
+                self._rows.use(used)
+        return number
+
+    def _row(self, outcome: Outcome, slots: Slots, message: pb.EngineDecision) -> int:
+        """The number of an outcome's row, sent if it is new."""
+        key = outcome, slots if isinstance(outcome, Pools) else ()
+        number = self._rows.get(key)
+        if number is None:
+            number = self._rows.add(key)
+            message.rows.append(_dump_row(number, outcome, slots))
+        return number
+
+    def _release(self, column: int) -> None:
+        """One use less; what is not used any more is let go, down to its rows."""
+        runs = self._columns.release(column)
+        for row in {row for row, _ in runs or ()}:
+            self._rows.release(row)
 
 
-def _renewed(before: Mapping[Key, Value], now: Mapping[Key, Value]) -> list[tuple[Key, Value]]:
-    """What is new, or another object than before."""
-    if _alike(before, now):
-        pairs = zip(now.items(), before.values(), strict=True)
-        return [item for item, held in pairs if item[1] is not held]
-    return [(key, value) for key, value in now.items() if before.get(key) is not value]
+def _dump_row(number: int, outcome: Outcome, slots: Slots) -> pb.RowData:
+    match outcome:
+        case Pools(level, shares):
+            return pb.RowData(
+                id=number,
+                kind=pb.ROW_KIND_POOLS,
+                level=level,
+                slots=[slots.index(slot) for slot, _ in shares],
+                names=[slot for slot, _ in shares],
+                shares=[share for _, share in shares],
+            )
+        case LastResort(level):
+            return pb.RowData(id=number, kind=pb.ROW_KIND_LAST_RESORT, level=level)
+        case Addresses(addresses):
+            packed = [address.packed for address in addresses]
+            return pb.RowData(id=number, kind=pb.ROW_KIND_ADDRESSES, addresses=packed)
+        case NoData():
+            return pb.RowData(id=number, kind=pb.ROW_KIND_NODATA)
+        case ServFail():
+            return pb.RowData(id=number, kind=pb.ROW_KIND_SERVFAIL)
+        case _:
+            assert_never(outcome)
 
 
-def _gone(before: Mapping[Key, Value], now: Mapping[Key, Value]) -> Set[Key]:
-    """Keys that are no more."""
-    return frozenset() if _alike(before, now) else before.keys() - now.keys()
-
-
-def _alike(before: Mapping[Key, Value], now: Mapping[Key, Value]) -> bool:
-    """Whether the keys are the same in the same order, as they mostly are: then there is no need to hash them all."""
-    return len(before) == len(now) and all(map(eq, before, now))
+@dataclass(slots=True)
+class _Numbered(Generic[Key]):
+    key: Key
+    uses: int = 0
 
 
 class _Numbers(Generic[Key]):
@@ -244,46 +246,38 @@ class _Numbers(Generic[Key]):
 
     def __init__(self) -> None:
         self._numbers: dict[Key, int] = {}
-        self._keys: list[Key] = []
-        self._uses: list[int] = []
+        self._held: list[_Numbered[Key]] = []
         self._free: list[int] = []
         self._dropped: list[int] = []
 
     def get(self, key: Key) -> int | None:
         return self._numbers.get(key)
 
-    def __getitem__(self, key: Key) -> int:
-        return self._numbers[key]
-
-    def key(self, number: int) -> Key:
-        return self._keys[number]
-
     def add(self, key: Key) -> int:
         """A number for a key that has none; nothing uses it yet."""
         if self._free:
             number = self._free.pop()
-            self._keys[number], self._uses[number] = key, 0
+            self._held[number] = _Numbered(key)
         else:
-            number = len(self._keys)
-            self._keys.append(key)
-            self._uses.append(0)
+            number = len(self._held)
+            self._held.append(_Numbered(key))
         self._numbers[key] = number
         return number
 
-    def use(self, key: Key) -> None:
-        self._uses[self._numbers[key]] += 1
+    def use(self, number: int) -> None:
+        self._held[number].uses += 1
 
-    def release(self, key: Key) -> bool:
-        """Whether that was the last use, so that the key is gone."""
-        number = self._numbers[key]
-        self._uses[number] -= 1
-        if self._uses[number]:
-            return False
-        del self._numbers[key]
+    def release(self, number: int) -> Key | None:
+        """The key, if that was its last use: then it is gone."""
+        held = self._held[number]
+        held.uses -= 1
+        if held.uses:
+            return None
+        del self._numbers[held.key]
         self._dropped.append(number)
-        return True
+        return held.key
 
-    def recycle(self) -> Iterable[int]:
+    def recycle(self) -> Sequence[int]:
         """Numbers dropped since the last call; they may be given again from now on."""
         dropped, self._dropped = self._dropped, []
         self._free.extend(dropped)

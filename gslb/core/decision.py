@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from gslb.core.directives import Override
 from gslb.core.facts import State, Verdict
@@ -15,6 +15,8 @@ from gslb.core.names import Name
 WHOLE = 65_536
 Shares = tuple[tuple[str, int], ...]
 """(name, share > 0) sorted by name; shares sum to 65,536."""
+Bindings = tuple[tuple[str, str], ...]
+"""A service's (slot, pool) pairs."""
 
 
 class Level(IntEnum):
@@ -68,10 +70,21 @@ class PoolState:
 
 @dataclass(frozen=True, slots=True)
 class Pools:
-    """A row: pools (by name) with their shares; members come from `PoolState.vectors[level]`."""
+    """A row: slots of the policy with their shares, so that it is the same for all services of the policy.
+
+    Each service binds the slots to pools of its own; members come from `PoolState.vectors[level]` of the pool.
+    """
 
     level: Level
     shares: Shares
+
+
+@dataclass(frozen=True, slots=True)
+class LastResort:
+    """`all_down: pool`: all clients go to this pool, at this level."""
+
+    level: Level
+    pool: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,17 +104,90 @@ class ServFail:
     """`all_down: servfail`."""
 
 
-Outcome = Pools | Addresses | NoData | ServFail
+Outcome = Pools | LastResort | Addresses | NoData | ServFail
+Row = tuple[Outcome, ...]
+"""By class."""
+
+
+def shares_of(outcome: Outcome, bindings: Bindings) -> Shares:
+    """By pool, for a service with these bindings; slots that are bound to one pool add up. () = no pool answers."""
+    if isinstance(outcome, LastResort):
+        return ((outcome.pool, WHOLE),)
+    if not isinstance(outcome, Pools):
+        return ()
+    pools = dict(bindings)
+    shares: dict[str, int] = {}
+    for slot, share in outcome.shares:
+        shares[pools[slot]] = shares.get(pools[slot], 0) + share
+    return tuple(sorted(shares.items()))
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """What services that are steered alike answer: one row a family, in the order of their families.
+
+    `down`: `all_down` is in force somewhere.
+    """
+
+    rows: tuple[Row, ...]
+    down: bool
+
+
+class Alike(Protocol):
+    """Services that are steered alike."""
+
+    @property
+    def services(self) -> tuple[Name, ...]: ...
+
+    @property
+    def families(self) -> tuple[Family, ...]: ...
+
+
+class Rows(Mapping[tuple[Name, Family], Row]):
+    """The row of every service and family, kept once for services that are steered alike.
+
+    `units`: such services. `unit_of`: a service's among them. `served`: by unit.
+    """
+
+    __slots__ = ("_unit_of", "served", "units")
+
+    def __init__(self, units: Sequence[Alike], unit_of: Mapping[Name, int], served: Sequence[Served]) -> None:
+        self.units = units
+        self._unit_of = unit_of
+        self.served = served
+
+    def __getitem__(self, key: tuple[Name, Family]) -> Row:
+        name, family = key
+        number = self._unit_of[name]
+        for known, row in zip(self.units[number].families, self.served[number].rows, strict=True):
+            if known is family:
+                return row
+        raise KeyError(key)
+
+    def __iter__(self) -> Iterator[tuple[Name, Family]]:
+        return ((name, family) for unit in self.units for family in unit.families for name in unit.services)
+
+    def __len__(self) -> int:
+        return sum(len(unit.services) * len(unit.families) for unit in self.units)
+
+    def down(self) -> frozenset[Name]:
+        """Services for which `all_down` is in force somewhere."""
+        pairs = zip(self.units, self.served, strict=True)
+        return frozenset(name for unit, served in pairs if served.down for name in unit.services)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
     """`rows[(service, family)][class]`; only families that some member of the service has (or `all_down` gives).
 
-    `down`: services for which `all_down` is in force somewhere, an alarm. Equal decisions have equal `digest`s.
+    Decisions of one snapshot that are equal have equal `digest`s.
     """
 
     pools: Mapping[PoolKey, PoolState]
-    rows: Mapping[tuple[Name, Family], tuple[Outcome, ...]]
-    down: frozenset[Name]
+    rows: Rows
     digest: bytes
+
+    @property
+    def down(self) -> frozenset[Name]:
+        """Services for which `all_down` is in force somewhere, an alarm."""
+        return self.rows.down()

@@ -6,7 +6,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from support.worlds import World, worlds
 
-from gslb.core.decision import WHOLE, Pools
+from gslb.core.decision import WHOLE, LastResort, Pools, shares_of
 from gslb.core.steering.cohorts import COHORTS, Draw, winners
 from gslb.core.steering.explain import explain
 from gslb.core.steering.outline import pool_key
@@ -34,8 +34,12 @@ def test_explained_is_what_is_decided_and_drawn(world: World, for_pool: int, for
             )
             assert found.outcome == outcome
             assert all(sum(share for _, share in step.row) == WHOLE for step in found.steps if step.row)
-            if isinstance(outcome, Pools):
-                assert found.pool == winners(outcome.shares, for_pool)[0]
+            if isinstance(outcome, Pools | LastResort):
+                names = [pool for pool, _ in shares_of(outcome, service.bindings)]
+                slots = dict(service.bindings)
+                drawn = slots[winners(outcome.shares, for_pool)[0]] if isinstance(outcome, Pools) else names[0]
+                assert found.pool == drawn
+                assert drawn in names
                 key = pool_key(pools[found.pool], service.monitor, family)
                 vector = decision.pools[key].vectors[outcome.level]
                 assert found.members == winners(vector, for_member, service.answers)

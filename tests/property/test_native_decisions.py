@@ -113,7 +113,7 @@ def test_what_does_not_belong_together_is_refused() -> None:
     view = make_view()
     native = Native(view)
     tables = _native.Tables(dump_costs())
-    message = DecisionDumper(view.index).dump(view.decision)
+    message = DecisionDumper(view.index.snapshot).dump(view.decision)
     statics = native.statics
     with pytest.raises(ValueError, match="difference needs the decision before"):
         _native.Decision(b"", statics, None, tables)
@@ -122,7 +122,7 @@ def test_what_does_not_belong_together_is_refused() -> None:
     with pytest.raises(ValueError, match="does not belong"):
         _native.Static(native.chunks, b"", SEED)
     with pytest.raises(ValueError, match="cut off"):
-        _native.Static(native.chunks[:-1], dump_static(view.index), SEED)
+        _native.Static(native.chunks[:-1], dump_static(view.index.snapshot), SEED)
     with pytest.raises(ValueError, match="cost"):
         _native.Tables([1, 2, 3])
     draw = random.Random(4)

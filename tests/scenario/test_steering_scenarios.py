@@ -13,7 +13,7 @@ from textwrap import indent
 import pytest
 from support.steering import WWW, Story, percents, sections, tell
 
-from gslb.core.decision import Addresses, NoData, Outcome, Pools
+from gslb.core.decision import Addresses, Bindings, LastResort, NoData, Outcome, Pools, shares_of
 from gslb.core.model import Family
 from gslb.core.steering.pools import best_level
 
@@ -44,17 +44,18 @@ def shown(story: Story, question: str) -> str:
         return "yes" if WWW in story.decision.down else "no"
     who, family = question.split()
     if who in story.clients:
-        return show(story.decision.rows[WWW, Family(family)][story.classed(who)])
+        (service,) = (service for service in story.snapshot.model.services if service.name == WWW)
+        return show(story.decision.rows[WWW, Family(family)][story.classed(who)], service.bindings)
     key = next(key for key in story.decision.pools if key.pool == who and key.family == family)
     vectors = story.decision.pools[key].vectors
     level = best_level(vectors)
     return "nothing" if level is None else f"{level.name.lower()} {percents(vectors[level])}"
 
 
-def show(outcome: Outcome) -> str:
+def show(outcome: Outcome, bindings: Bindings) -> str:
     match outcome:
-        case Pools(level, shares):
-            return f"{level.name.lower()} {percents(shares)}"
+        case Pools(level) | LastResort(level):
+            return f"{level.name.lower()} {percents(shares_of(outcome, bindings))}"
         case Addresses(addresses):
             return f"addresses {', '.join(map(str, addresses))}"
         case NoData():

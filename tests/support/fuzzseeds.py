@@ -59,8 +59,8 @@ def main() -> None:
 
 def _world(at: View) -> Iterator[bytes]:
     """The static part, the decision, the costs of cohort tables, and the chunks as one."""
-    yield dump_static(at.index)
-    yield DecisionDumper(at.index).dump(at.decision)
+    yield dump_static(at.index.snapshot)
+    yield DecisionDumper(at.index.snapshot).dump(at.decision)
     yield b"".join(struct.pack("!I", cost) for cost in dump_costs())
     yield b"".join(chunks_of(at))
 
@@ -78,18 +78,18 @@ def _snapshots() -> Iterator[bytes]:
 
 
 def _snapshot(at: View) -> bytes:
-    return _pair(dump_static(at.index), b"".join(chunks_of(at)))
+    return _pair(dump_static(at.index.snapshot), b"".join(chunks_of(at)))
 
 
 def _decisions() -> Iterator[bytes]:
     """Each world whole, and as the difference to the one before it."""
-    dumper = DecisionDumper(view().index)
+    dumper = DecisionDumper(view().index.snapshot)
     yield _pair(dumper.dump(view().decision), b"")
     for down in DOWN:
         at = make_view(world(), facts_of(world(), down))
         difference = dumper.dump(at.decision)
         yield _pair(difference, b"")
-        yield _pair(DecisionDumper(at.index).dump(at.decision), difference)
+        yield _pair(DecisionDumper(at.index.snapshot).dump(at.decision), difference)
 
 
 def _pair(first: bytes, second: bytes) -> bytes:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 
-from gslb.core.decision import WHOLE, Addresses, Level, NoData, Outcome, Pools, ServFail, Shares
+from gslb.core.decision import WHOLE, Addresses, LastResort, Level, NoData, Outcome, Pools, ServFail, Shares
 from gslb.core.directives import Action, Directives, Override, Scope, ScopeKind
 from gslb.core.facts import AgentId, Cause, Facts, State, Verdict
 from gslb.core.model import AllDownKind, Endpoint, Family, Member, Pool, Service, Target
@@ -33,7 +33,7 @@ class Naive:
     def outcome(self, service: Service, family: Family, cls: int) -> Outcome:
         level, row = self.row(service, family, cls)
         if row and level < Level.ALL:
-            return Pools(level, self.by_pool(service, row))
+            return Pools(level, scaled(row))
         others = (self.row(service, other, cls) for other in Family if other is not family)
         if any(found and other_level < Level.ALL for other_level, found in others):
             return NoData()
@@ -42,12 +42,12 @@ class Naive:
     def all_down(self, service: Service, family: Family, row: Weights) -> Outcome:
         rule = service.all_down
         if rule.kind is AllDownKind.SERVE_ALL and row:
-            return Pools(Level.ALL, self.by_pool(service, row))
+            return Pools(Level.ALL, scaled(row))
         if rule.kind is AllDownKind.POOL:
             pool = self.pool(rule.pool or "")
             for level in Level:
                 if self.serving(pool, service, family, level):
-                    return Pools(level, ((pool.name, WHOLE),))
+                    return LastResort(level, pool.name)
         if rule.kind is AllDownKind.ADDRESSES:
             version = 4 if family is Family.A else 6
             addresses = tuple(address for address in rule.addresses if address.version == version)
@@ -82,13 +82,6 @@ class Naive:
             if isinstance(stage, Weighted):
                 allowed -= {slot for slot, weight in stage.weights if weight == 0}
         return allowed
-
-    def by_pool(self, service: Service, row: Weights) -> Shares:
-        pools = dict(service.bindings)
-        weights: Weights = {}
-        for slot, weight in row.items():
-            weights[pools[slot]] = weights.get(pools[slot], 0) + weight
-        return scaled(weights)
 
     def members(self, pool: Pool, service: Service, family: Family, level: Level) -> Shares:
         return scaled({member.name: member.weight for member in self.serving(pool, service, family, level)})

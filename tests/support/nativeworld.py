@@ -23,8 +23,8 @@ class Native:
 
     def __init__(self, view: View) -> None:
         self.chunks = chunks_of(view)
-        self.statics = _native.Static(self.chunks, dump_static(view.index), SEED)
-        self._dumper = DecisionDumper(view.index)
+        self.statics = _native.Static(self.chunks, dump_static(view.index.snapshot), SEED)
+        self._dumper = DecisionDumper(view.index.snapshot)
         self._tables = _native.Tables(dump_costs())
         self._decision: _native.Decision | None = None
         self.message_bytes = 0

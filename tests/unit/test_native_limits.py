@@ -35,7 +35,6 @@ def test_numbers_of_a_decision_leave_none_out() -> None:
         (pb.EngineDecision(whole=True, rows=rows(1 << 31)), None),
         (pb.EngineDecision(rows=rows(4)), first),
         (pb.EngineDecision(whole=True, columns=[pb.ColumnData(id=7)]), None),
-        (pb.EngineDecision(whole=True, rows=rows(0), vectors=[pb.VectorData(id=9)]), None),
     ):
         with pytest.raises(ValueError, match="leaves numbers out"):
             load(message, before)
@@ -57,13 +56,13 @@ def test_columns_hold_no_more_classes_than_there_is_room_for() -> None:
 
 
 def test_no_more_members_share_a_pool_than_two_octets_can_number() -> None:
-    pool, _ = next((at, pool) for at, pool in enumerate(view().index.snapshot.model.pools) if pool.name == "us")
+    seen = next(at for at, key in enumerate(view().decision.pools) if key.pool == "us")
 
     def vector(count: int) -> pb.VectorData:
-        return pb.VectorData(pool=pool, family=pb.ENGINE_FAMILY_A, members=[0] * count, shares=[1] * count)
+        return pb.VectorData(seen=seen, levels=1, members=[0] * count, shares=[1] * count)
 
     load(pb.EngineDecision(whole=True, vectors=[vector(2_000)]))
-    row = pb.RowData(kind=pb.ROW_KIND_POOLS, vectors=[0] * 65_537, shares=[1] * 65_537)
+    row = pb.RowData(kind=pb.ROW_KIND_POOLS, slots=[0] * 65_537, names=["a"] * 65_537, shares=[1] * 65_537)
     for message in (
         pb.EngineDecision(whole=True, vectors=[vector(65_537)]),
         pb.EngineDecision(whole=True, vectors=[vector(1)], rows=[row]),
@@ -73,7 +72,7 @@ def test_no_more_members_share_a_pool_than_two_octets_can_number() -> None:
 
 
 def test_a_snapshot_of_too_large_numbers_is_refused() -> None:
-    extra = dump_static(view().index)
+    extra = dump_static(view().index.snapshot)
     whole = snapshot_pb2.Chunk.FromString(b"".join(chunks_of(view())))
 
     def refuse(chunk: snapshot_pb2.Chunk, why: str) -> None:
@@ -93,6 +92,6 @@ def test_a_snapshot_of_too_large_numbers_is_refused() -> None:
 
 def test_every_decision_of_ours_numbers_without_gaps() -> None:
     """What the dumper sends is what is taken."""
-    message = pb.EngineDecision.FromString(DecisionDumper(view().index).dump(view().decision))
-    for parts in (message.rows, message.columns, message.vectors):
+    message = pb.EngineDecision.FromString(DecisionDumper(view().index.snapshot).dump(view().decision))
+    for parts in (message.rows, message.columns):
         assert sorted(part.id for part in parts) == list(range(len(parts)))

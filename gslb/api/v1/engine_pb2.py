@@ -24,29 +24,31 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18gslb/api/v1/engine.proto\x12\x0bgslb.api.v1\"P\n\x0c\x45ngineStatic\x12\x13\n\x0bshared_sets\x18\x01 \x03(\x0c\x12+\n\x08services\x18\x02 \x03(\x0b\x32\x19.gslb.api.v1.ServiceExtra\"Y\n\x0cServiceExtra\x12\x0c\n\x04salt\x18\x01 \x01(\x06\x12\x10\n\x08shared_a\x18\x02 \x01(\r\x12\x13\n\x0bshared_aaaa\x18\x03 \x01(\r\x12\x14\n\x0cshared_cname\x18\x04 \x01(\r\"\x91\x02\n\x0e\x45ngineDecision\x12\r\n\x05whole\x18\x01 \x01(\x08\x12(\n\x07vectors\x18\x02 \x03(\x0b\x32\x17.gslb.api.v1.VectorData\x12\"\n\x04rows\x18\x03 \x03(\x0b\x32\x14.gslb.api.v1.RowData\x12(\n\x07\x63olumns\x18\x04 \x03(\x0b\x32\x17.gslb.api.v1.ColumnData\x12\x30\n\x0b\x61ssignments\x18\x05 \x03(\x0b\x32\x1b.gslb.api.v1.AssignmentData\x12\x17\n\x0f\x64ropped_vectors\x18\x06 \x03(\r\x12\x14\n\x0c\x64ropped_rows\x18\x07 \x03(\r\x12\x17\n\x0f\x64ropped_columns\x18\x08 \x03(\r\"r\n\nVectorData\x12\n\n\x02id\x18\x01 \x01(\r\x12\x0c\n\x04pool\x18\x02 \x01(\r\x12)\n\x06\x66\x61mily\x18\x03 \x01(\x0e\x32\x19.gslb.api.v1.EngineFamily\x12\x0f\n\x07members\x18\x04 \x03(\r\x12\x0e\n\x06shares\x18\x05 \x03(\r\"m\n\x07RowData\x12\n\n\x02id\x18\x01 \x01(\r\x12\"\n\x04kind\x18\x02 \x01(\x0e\x32\x14.gslb.api.v1.RowKind\x12\x0f\n\x07vectors\x18\x03 \x03(\r\x12\x0e\n\x06shares\x18\x04 \x03(\r\x12\x11\n\taddresses\x18\x05 \x03(\x0c\"7\n\nColumnData\x12\n\n\x02id\x18\x01 \x01(\r\x12\x0c\n\x04rows\x18\x02 \x03(\r\x12\x0f\n\x07lengths\x18\x03 \x03(\r\"]\n\x0e\x41ssignmentData\x12\x0e\n\x06\x63olumn\x18\x01 \x01(\r\x12)\n\x06\x66\x61mily\x18\x02 \x01(\x0e\x32\x19.gslb.api.v1.EngineFamily\x12\x10\n\x08services\x18\x03 \x03(\r*s\n\x0c\x45ngineFamily\x12\x1d\n\x19\x45NGINE_FAMILY_UNSPECIFIED\x10\x00\x12\x13\n\x0f\x45NGINE_FAMILY_A\x10\x01\x12\x16\n\x12\x45NGINE_FAMILY_AAAA\x10\x02\x12\x17\n\x13\x45NGINE_FAMILY_CNAME\x10\x03*{\n\x07RowKind\x12\x18\n\x14ROW_KIND_UNSPECIFIED\x10\x00\x12\x12\n\x0eROW_KIND_POOLS\x10\x01\x12\x16\n\x12ROW_KIND_ADDRESSES\x10\x02\x12\x13\n\x0fROW_KIND_NODATA\x10\x03\x12\x15\n\x11ROW_KIND_SERVFAIL\x10\x04\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18gslb/api/v1/engine.proto\x12\x0bgslb.api.v1\"\x9c\x01\n\x0c\x45ngineStatic\x12\x13\n\x0bshared_sets\x18\x01 \x03(\x0c\x12\r\n\x05salts\x18\x02 \x03(\x06\x12\r\n\x05units\x18\x03 \x03(\r\x12\x0e\n\x06shared\x18\x04 \x03(\r\x12#\n\x04seen\x18\x05 \x03(\x0b\x32\x15.gslb.api.v1.SeenData\x12$\n\x05lanes\x18\x06 \x03(\x0b\x32\x15.gslb.api.v1.LaneData\"C\n\x08SeenData\x12\x0c\n\x04pool\x18\x01 \x01(\r\x12)\n\x06\x66\x61mily\x18\x02 \x01(\x0e\x32\x19.gslb.api.v1.EngineFamily\"g\n\x08LaneData\x12\x0c\n\x04unit\x18\x01 \x01(\r\x12)\n\x06\x66\x61mily\x18\x02 \x01(\x0e\x32\x19.gslb.api.v1.EngineFamily\x12\r\n\x05slots\x18\x03 \x03(\r\x12\x13\n\x0blast_resort\x18\x04 \x01(\r\"\xf8\x01\n\x0e\x45ngineDecision\x12\r\n\x05whole\x18\x01 \x01(\x08\x12(\n\x07vectors\x18\x02 \x03(\x0b\x32\x17.gslb.api.v1.VectorData\x12\"\n\x04rows\x18\x03 \x03(\x0b\x32\x14.gslb.api.v1.RowData\x12(\n\x07\x63olumns\x18\x04 \x03(\x0b\x32\x17.gslb.api.v1.ColumnData\x12\x30\n\x0b\x61ssignments\x18\x05 \x03(\x0b\x32\x1b.gslb.api.v1.AssignmentData\x12\x14\n\x0c\x64ropped_rows\x18\x06 \x03(\r\x12\x17\n\x0f\x64ropped_columns\x18\x07 \x03(\r\"K\n\nVectorData\x12\x0c\n\x04seen\x18\x01 \x01(\r\x12\x0e\n\x06levels\x18\x02 \x01(\r\x12\x0f\n\x07members\x18\x03 \x03(\r\x12\x0e\n\x06shares\x18\x04 \x03(\r\"\x89\x01\n\x07RowData\x12\n\n\x02id\x18\x01 \x01(\r\x12\"\n\x04kind\x18\x02 \x01(\x0e\x32\x14.gslb.api.v1.RowKind\x12\r\n\x05level\x18\x03 \x01(\r\x12\r\n\x05slots\x18\x04 \x03(\r\x12\r\n\x05names\x18\x05 \x03(\t\x12\x0e\n\x06shares\x18\x06 \x03(\r\x12\x11\n\taddresses\x18\x07 \x03(\x0c\"7\n\nColumnData\x12\n\n\x02id\x18\x01 \x01(\r\x12\x0c\n\x04rows\x18\x02 \x03(\r\x12\x0f\n\x07lengths\x18\x03 \x03(\r\"/\n\x0e\x41ssignmentData\x12\x0e\n\x06\x63olumn\x18\x01 \x01(\r\x12\r\n\x05lanes\x18\x02 \x03(\r*s\n\x0c\x45ngineFamily\x12\x1d\n\x19\x45NGINE_FAMILY_UNSPECIFIED\x10\x00\x12\x13\n\x0f\x45NGINE_FAMILY_A\x10\x01\x12\x16\n\x12\x45NGINE_FAMILY_AAAA\x10\x02\x12\x17\n\x13\x45NGINE_FAMILY_CNAME\x10\x03*\x95\x01\n\x07RowKind\x12\x18\n\x14ROW_KIND_UNSPECIFIED\x10\x00\x12\x12\n\x0eROW_KIND_POOLS\x10\x01\x12\x16\n\x12ROW_KIND_ADDRESSES\x10\x02\x12\x13\n\x0fROW_KIND_NODATA\x10\x03\x12\x15\n\x11ROW_KIND_SERVFAIL\x10\x04\x12\x18\n\x14ROW_KIND_LAST_RESORT\x10\x05\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'gslb.api.v1.engine_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_ENGINEFAMILY']._serialized_start=869
-  _globals['_ENGINEFAMILY']._serialized_end=984
-  _globals['_ROWKIND']._serialized_start=986
-  _globals['_ROWKIND']._serialized_end=1109
-  _globals['_ENGINESTATIC']._serialized_start=41
-  _globals['_ENGINESTATIC']._serialized_end=121
-  _globals['_SERVICEEXTRA']._serialized_start=123
-  _globals['_SERVICEEXTRA']._serialized_end=212
-  _globals['_ENGINEDECISION']._serialized_start=215
-  _globals['_ENGINEDECISION']._serialized_end=488
-  _globals['_VECTORDATA']._serialized_start=490
-  _globals['_VECTORDATA']._serialized_end=604
-  _globals['_ROWDATA']._serialized_start=606
-  _globals['_ROWDATA']._serialized_end=715
-  _globals['_COLUMNDATA']._serialized_start=717
-  _globals['_COLUMNDATA']._serialized_end=772
-  _globals['_ASSIGNMENTDATA']._serialized_start=774
-  _globals['_ASSIGNMENTDATA']._serialized_end=867
+  _globals['_ENGINEFAMILY']._serialized_start=948
+  _globals['_ENGINEFAMILY']._serialized_end=1063
+  _globals['_ROWKIND']._serialized_start=1066
+  _globals['_ROWKIND']._serialized_end=1215
+  _globals['_ENGINESTATIC']._serialized_start=42
+  _globals['_ENGINESTATIC']._serialized_end=198
+  _globals['_SEENDATA']._serialized_start=200
+  _globals['_SEENDATA']._serialized_end=267
+  _globals['_LANEDATA']._serialized_start=269
+  _globals['_LANEDATA']._serialized_end=372
+  _globals['_ENGINEDECISION']._serialized_start=375
+  _globals['_ENGINEDECISION']._serialized_end=623
+  _globals['_VECTORDATA']._serialized_start=625
+  _globals['_VECTORDATA']._serialized_end=700
+  _globals['_ROWDATA']._serialized_start=703
+  _globals['_ROWDATA']._serialized_end=840
+  _globals['_COLUMNDATA']._serialized_start=842
+  _globals['_COLUMNDATA']._serialized_end=897
+  _globals['_ASSIGNMENTDATA']._serialized_start=899
+  _globals['_ASSIGNMENTDATA']._serialized_end=946
 # @@protoc_insertion_point(module_scope)

@@ -49,6 +49,7 @@ class _RowKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_RowKind.Value
     ROW_KIND_ADDRESSES: _RowKind.ValueType  # 2
     ROW_KIND_NODATA: _RowKind.ValueType  # 3
     ROW_KIND_SERVFAIL: _RowKind.ValueType  # 4
+    ROW_KIND_LAST_RESORT: _RowKind.ValueType  # 5
 
 class RowKind(_RowKind, metaclass=_RowKindEnumTypeWrapper): ...
 
@@ -57,6 +58,7 @@ ROW_KIND_POOLS: RowKind.ValueType  # 1
 ROW_KIND_ADDRESSES: RowKind.ValueType  # 2
 ROW_KIND_NODATA: RowKind.ValueType  # 3
 ROW_KIND_SERVFAIL: RowKind.ValueType  # 4
+ROW_KIND_LAST_RESORT: RowKind.ValueType  # 5
 Global___RowKind: _TypeAlias = RowKind  # noqa: Y015
 
 @_typing.final
@@ -69,58 +71,107 @@ class EngineStatic(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     SHARED_SETS_FIELD_NUMBER: _builtins.int
-    SERVICES_FIELD_NUMBER: _builtins.int
+    SALTS_FIELD_NUMBER: _builtins.int
+    UNITS_FIELD_NUMBER: _builtins.int
+    SHARED_FIELD_NUMBER: _builtins.int
+    SEEN_FIELD_NUMBER: _builtins.int
+    LANES_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def shared_sets(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bytes]:
         """A bit per class, the lowest of the first octet is class 0: whether the class can ever be shared (ECS scope)."""
 
     @_builtins.property
-    def services(self) -> _containers.RepeatedCompositeFieldContainer[Global___ServiceExtra]:
-        """One a service."""
+    def salts(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """One a service: sets its cohorts apart from others'."""
 
+    @_builtins.property
+    def units(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """One a service: those of one unit are steered alike."""
+
+    @_builtins.property
+    def shared(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """Three a service, for A, AAAA and CNAME: index + 1 among `shared_sets`; 0 = no class is shared."""
+
+    @_builtins.property
+    def seen(self) -> _containers.RepeatedCompositeFieldContainer[Global___SeenData]: ...
+    @_builtins.property
+    def lanes(self) -> _containers.RepeatedCompositeFieldContainer[Global___LaneData]: ...
     def __init__(
         self,
         *,
         shared_sets: _abc.Iterable[_builtins.bytes] | None = ...,
-        services: _abc.Iterable[Global___ServiceExtra] | None = ...,
+        salts: _abc.Iterable[_builtins.int] | None = ...,
+        units: _abc.Iterable[_builtins.int] | None = ...,
+        shared: _abc.Iterable[_builtins.int] | None = ...,
+        seen: _abc.Iterable[Global___SeenData] | None = ...,
+        lanes: _abc.Iterable[Global___LaneData] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["services", b"services", "shared_sets", b"shared_sets"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["lanes", b"lanes", "salts", b"salts", "seen", b"seen", "shared", b"shared", "shared_sets", b"shared_sets", "units", b"units"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___EngineStatic: _TypeAlias = EngineStatic  # noqa: Y015
 
 @_typing.final
-class ServiceExtra(_message.Message):
+class SeenData(_message.Message):
+    """A pool as some monitor sees it in one family."""
+
     DESCRIPTOR: _descriptor.Descriptor
 
-    SALT_FIELD_NUMBER: _builtins.int
-    SHARED_A_FIELD_NUMBER: _builtins.int
-    SHARED_AAAA_FIELD_NUMBER: _builtins.int
-    SHARED_CNAME_FIELD_NUMBER: _builtins.int
-    salt: _builtins.int
-    """Sets the service's cohorts apart from others'."""
-    shared_a: _builtins.int
-    """Index + 1 among `shared_sets`; 0 = no class is shared."""
-    shared_aaaa: _builtins.int
-    shared_cname: _builtins.int
+    POOL_FIELD_NUMBER: _builtins.int
+    FAMILY_FIELD_NUMBER: _builtins.int
+    pool: _builtins.int
+    """Index of the pool."""
+    family: Global___EngineFamily.ValueType
     def __init__(
         self,
         *,
-        salt: _builtins.int = ...,
-        shared_a: _builtins.int = ...,
-        shared_aaaa: _builtins.int = ...,
-        shared_cname: _builtins.int = ...,
+        pool: _builtins.int = ...,
+        family: Global___EngineFamily.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["salt", b"salt", "shared_a", b"shared_a", "shared_aaaa", b"shared_aaaa", "shared_cname", b"shared_cname"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["family", b"family", "pool", b"pool"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___ServiceExtra: _TypeAlias = ServiceExtra  # noqa: Y015
+Global___SeenData: _TypeAlias = SeenData  # noqa: Y015
+
+@_typing.final
+class LaneData(_message.Message):
+    """How a unit is steered in one family."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    UNIT_FIELD_NUMBER: _builtins.int
+    FAMILY_FIELD_NUMBER: _builtins.int
+    SLOTS_FIELD_NUMBER: _builtins.int
+    LAST_RESORT_FIELD_NUMBER: _builtins.int
+    unit: _builtins.int
+    family: Global___EngineFamily.ValueType
+    last_resort: _builtins.int
+    """The same for the pool of `all_down`."""
+    @_builtins.property
+    def slots(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """By slot, in the order of their names: index + 1 among `seen`; 0 = its pool has no members of this family."""
+
+    def __init__(
+        self,
+        *,
+        unit: _builtins.int = ...,
+        family: Global___EngineFamily.ValueType = ...,
+        slots: _abc.Iterable[_builtins.int] | None = ...,
+        last_resort: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["family", b"family", "last_resort", b"last_resort", "slots", b"slots", "unit", b"unit"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___LaneData: _TypeAlias = LaneData  # noqa: Y015
 
 @_typing.final
 class EngineDecision(_message.Message):
@@ -133,7 +184,6 @@ class EngineDecision(_message.Message):
     ROWS_FIELD_NUMBER: _builtins.int
     COLUMNS_FIELD_NUMBER: _builtins.int
     ASSIGNMENTS_FIELD_NUMBER: _builtins.int
-    DROPPED_VECTORS_FIELD_NUMBER: _builtins.int
     DROPPED_ROWS_FIELD_NUMBER: _builtins.int
     DROPPED_COLUMNS_FIELD_NUMBER: _builtins.int
     whole: _builtins.bool
@@ -147,11 +197,9 @@ class EngineDecision(_message.Message):
     @_builtins.property
     def assignments(self) -> _containers.RepeatedCompositeFieldContainer[Global___AssignmentData]: ...
     @_builtins.property
-    def dropped_vectors(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+    def dropped_rows(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
         """No longer used after this message."""
 
-    @_builtins.property
-    def dropped_rows(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]: ...
     @_builtins.property
     def dropped_columns(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]: ...
     def __init__(
@@ -162,13 +210,12 @@ class EngineDecision(_message.Message):
         rows: _abc.Iterable[Global___RowData] | None = ...,
         columns: _abc.Iterable[Global___ColumnData] | None = ...,
         assignments: _abc.Iterable[Global___AssignmentData] | None = ...,
-        dropped_vectors: _abc.Iterable[_builtins.int] | None = ...,
         dropped_rows: _abc.Iterable[_builtins.int] | None = ...,
         dropped_columns: _abc.Iterable[_builtins.int] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["assignments", b"assignments", "columns", b"columns", "dropped_columns", b"dropped_columns", "dropped_rows", b"dropped_rows", "dropped_vectors", b"dropped_vectors", "rows", b"rows", "vectors", b"vectors", "whole", b"whole"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["assignments", b"assignments", "columns", b"columns", "dropped_columns", b"dropped_columns", "dropped_rows", b"dropped_rows", "rows", b"rows", "vectors", b"vectors", "whole", b"whole"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -176,37 +223,35 @@ Global___EngineDecision: _TypeAlias = EngineDecision  # noqa: Y015
 
 @_typing.final
 class VectorData(_message.Message):
-    """How members share a pool in one family, as some services see it at one level."""
+    """How members share a pool at some levels."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
-    ID_FIELD_NUMBER: _builtins.int
-    POOL_FIELD_NUMBER: _builtins.int
-    FAMILY_FIELD_NUMBER: _builtins.int
+    SEEN_FIELD_NUMBER: _builtins.int
+    LEVELS_FIELD_NUMBER: _builtins.int
     MEMBERS_FIELD_NUMBER: _builtins.int
     SHARES_FIELD_NUMBER: _builtins.int
-    id: _builtins.int
-    pool: _builtins.int
-    """Index of the pool."""
-    family: Global___EngineFamily.ValueType
+    seen: _builtins.int
+    """Index among `seen`."""
+    levels: _builtins.int
+    """A bit a level, the lowest is HEALTHY."""
     @_builtins.property
     def members(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
-        """Indexes of members in the pool, sorted by name, and their shares."""
+        """Indexes of members in the pool, sorted by name, and their shares. None: it can serve nothing at these levels."""
 
     @_builtins.property
     def shares(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]: ...
     def __init__(
         self,
         *,
-        id: _builtins.int = ...,
-        pool: _builtins.int = ...,
-        family: Global___EngineFamily.ValueType = ...,
+        seen: _builtins.int = ...,
+        levels: _builtins.int = ...,
         members: _abc.Iterable[_builtins.int] | None = ...,
         shares: _abc.Iterable[_builtins.int] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["family", b"family", "id", b"id", "members", b"members", "pool", b"pool", "shares", b"shares"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["levels", b"levels", "members", b"members", "seen", b"seen", "shares", b"shares"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -214,19 +259,27 @@ Global___VectorData: _TypeAlias = VectorData  # noqa: Y015
 
 @_typing.final
 class RowData(_message.Message):
-    """What a class gets. For POOLS one vector a pool, sorted by the pool's name, and their shares."""
+    """What a class gets, in every lane that binds the same slots."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     ID_FIELD_NUMBER: _builtins.int
     KIND_FIELD_NUMBER: _builtins.int
-    VECTORS_FIELD_NUMBER: _builtins.int
+    LEVEL_FIELD_NUMBER: _builtins.int
+    SLOTS_FIELD_NUMBER: _builtins.int
+    NAMES_FIELD_NUMBER: _builtins.int
     SHARES_FIELD_NUMBER: _builtins.int
     ADDRESSES_FIELD_NUMBER: _builtins.int
     id: _builtins.int
     kind: Global___RowKind.ValueType
+    level: _builtins.int
+    """Of POOLS and LAST_RESORT."""
     @_builtins.property
-    def vectors(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]: ...
+    def slots(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """Of POOLS, sorted by name: indexes among a lane's slots, their names and shares."""
+
+    @_builtins.property
+    def names(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     @_builtins.property
     def shares(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]: ...
     @_builtins.property
@@ -238,13 +291,15 @@ class RowData(_message.Message):
         *,
         id: _builtins.int = ...,
         kind: Global___RowKind.ValueType = ...,
-        vectors: _abc.Iterable[_builtins.int] | None = ...,
+        level: _builtins.int = ...,
+        slots: _abc.Iterable[_builtins.int] | None = ...,
+        names: _abc.Iterable[_builtins.str] | None = ...,
         shares: _abc.Iterable[_builtins.int] | None = ...,
         addresses: _abc.Iterable[_builtins.bytes] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["addresses", b"addresses", "id", b"id", "kind", b"kind", "shares", b"shares", "vectors", b"vectors"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["addresses", b"addresses", "id", b"id", "kind", b"kind", "level", b"level", "names", b"names", "shares", b"shares", "slots", b"slots"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -284,25 +339,21 @@ class AssignmentData(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     COLUMN_FIELD_NUMBER: _builtins.int
-    FAMILY_FIELD_NUMBER: _builtins.int
-    SERVICES_FIELD_NUMBER: _builtins.int
+    LANES_FIELD_NUMBER: _builtins.int
     column: _builtins.int
-    """Id + 1; 0 = the family is not served."""
-    family: Global___EngineFamily.ValueType
     @_builtins.property
-    def services(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
-        """Indexes of services."""
+    def lanes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """Indexes."""
 
     def __init__(
         self,
         *,
         column: _builtins.int = ...,
-        family: Global___EngineFamily.ValueType = ...,
-        services: _abc.Iterable[_builtins.int] | None = ...,
+        lanes: _abc.Iterable[_builtins.int] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["column", b"column", "family", b"family", "services", b"services"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["column", b"column", "lanes", b"lanes"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

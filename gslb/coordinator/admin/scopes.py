@@ -4,11 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import product
 from typing import assert_never
 
 from gslb.config.problems import did_you_mean
 from gslb.coordinator.refusals import not_found
-from gslb.core.decision import Addresses, Decision, Level, NoData, Outcome, PoolKey, Pools, PoolState, ServFail
+from gslb.core.decision import (
+    Addresses,
+    Bindings,
+    Decision,
+    LastResort,
+    Level,
+    NoData,
+    Outcome,
+    PoolKey,
+    Pools,
+    PoolState,
+    ServFail,
+    shares_of,
+)
 from gslb.core.directives import Scope, ScopeKind
 from gslb.core.model import Family, Model
 from gslb.core.names import Name
@@ -38,9 +52,12 @@ def _known(kind: ScopeKind, model: Model) -> Iterable[str]:
             return (f"{pool.name}/{member.name}" for pool in model.pools for member in pool.members)
 
 
-def consequences(before: Decision, after: Decision) -> tuple[str, ...]:
-    """Sentences for people: pools left without a serving member, who used them and uses what now, services all down."""
-    moves = _moves(before, after)
+def consequences(model: Model, before: Decision, after: Decision) -> tuple[str, ...]:
+    """Sentences for people: pools left without a serving member, who used them and uses what now, services all down.
+
+    `model`: of `after`.
+    """
+    moves = _moves(model, before, after)
     emptied = {
         (key.pool, key.family): None
         for key, state in after.pools.items()
@@ -60,37 +77,40 @@ class _Move:
 
     services: list[Name]
     family: Family
+    bindings: Bindings
     pairs: frozenset[tuple[Outcome, Outcome]]
 
 
-def _moves(before: Decision, after: Decision) -> list[_Move]:
-    """Rows that change; services with the same rows are one."""
-    alike: dict[tuple[int, int], _Move] = {}
-    for (name, family), row in after.rows.items():
-        was = before.rows.get((name, family))
-        if was is None or was is row:
+def _moves(model: Model, before: Decision, after: Decision) -> list[_Move]:
+    """Rows that change; services with the same rows and pools are one."""
+    alike: dict[tuple[int, int, Bindings], _Move] = {}
+    for service, family in product(model.services, Family):
+        was, row = before.rows.get((service.name, family)), after.rows.get((service.name, family))
+        if was is None or row is None or was is row:
             continue
-        move = alike.get((id(was), id(row)))
-        if move is None:
-            move = alike[id(was), id(row)] = _Move([], family, frozenset(zip(was, row, strict=True)))
-        move.services.append(name)
+        key = id(was), id(row), service.bindings
+        if key not in alike:
+            alike[key] = _Move([], family, service.bindings, frozenset(zip(was, row, strict=True)))
+        alike[key].services.append(service.name)
     return list(alike.values())
 
 
 def _emptied(pool: str, family: Family, moves: list[_Move]) -> str:
     uses: dict[str, list[Name]] = {}
     for move in moves:
-        then = {after for was, after in move.pairs if isinstance(was, Pools) and pool in dict(was.shares)}
+        then = {
+            _describe(after, move.bindings) for was, after in move.pairs if pool in dict(shares_of(was, move.bindings))
+        }
         if move.family is family and then:
-            uses.setdefault(" or ".join(sorted(map(_describe, then))), []).extend(move.services)
+            uses.setdefault(" or ".join(sorted(then)), []).extend(move.services)
     said = [f"{_list(names)} will use {then}" for then, names in uses.items()]
     return f"this leaves pool {pool} without a serving member ({family}): {'; '.join(said) or 'no service uses it'}"
 
 
-def _describe(outcome: Outcome) -> str:
+def _describe(outcome: Outcome, bindings: Bindings) -> str:
     match outcome:
-        case Pools(shares=shares):
-            return " and ".join(name for name, _ in shares)
+        case Pools() | LastResort():
+            return " and ".join(name for name, _ in shares_of(outcome, bindings))
         case Addresses(addresses=addresses):
             return " and ".join(map(str, addresses))
         case NoData():

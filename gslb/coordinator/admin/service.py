@@ -84,7 +84,8 @@ class AdminService:
         check_scope(override.scope, concluded.publication.snapshot.model)
         await self._overrides.set(override)
         after = await self._decider.conclude()
-        warnings = await asyncio.to_thread(consequences, concluded.decision, after.decision) if after else ()
+        model = after.snapshot.model if after else concluded.snapshot.model
+        warnings = await asyncio.to_thread(consequences, model, concluded.decision, (after or concluded).decision)
         return pb.SetOverrideResponse(order=dump_order(self._hub.order), warnings=warnings)
 
     async def ClearOverride(self, request: pb.ClearOverrideRequest, _: object) -> pb.ClearOverrideResponse:  # noqa: N802

@@ -13,9 +13,9 @@ from gslb.coordinator.admin.members import PoolStatuses
 from gslb.coordinator.relay.agents import Agents
 from gslb.coordinator.relay.dns_servers import DnsServer
 from gslb.coordinator.relay.hub import Hub
-from gslb.core.decision import Addresses, Decision, Level, NoData, Outcome, Pools, ServFail
+from gslb.core.decision import Addresses, Decision, LastResort, Level, NoData, Outcome, Pools, ServFail, shares_of
 from gslb.core.facts import AgentId
-from gslb.core.model import Family, layouts
+from gslb.core.model import Family, Service, layouts
 from gslb.core.snapshot import Snapshot
 from gslb.runtime.rpc import MAX_MESSAGE_BYTES
 
@@ -114,20 +114,20 @@ def _services(snapshot: Snapshot, decision: Decision) -> Iterator[pb.ServiceStat
     for service in snapshot.model.services:
         labels = snapshot.classes[service.policy].labels
         families = [
-            pb.FamilyStatus(family=family, classes=_classes(labels, decision.rows[service.name, family]))
+            pb.FamilyStatus(family=family, classes=_classes(labels, decision.rows[service.name, family], service))
             for family in Family
             if (service.name, family) in decision.rows
         ]
         yield pb.ServiceStatus(name=str(service.name), policy=service.policy, families=families)
 
 
-def _classes(labels: Sequence[str], row: Sequence[Outcome]) -> Iterator[pb.ClassStatus]:
+def _classes(labels: Sequence[str], row: Sequence[Outcome], service: Service) -> Iterator[pb.ClassStatus]:
     """Classes that get the same are one."""
     alike: dict[Outcome, list[str]] = {}
     for label, outcome in zip(labels, row, strict=True):
         alike.setdefault(outcome, []).append(label)
     for outcome, those in alike.items():
-        status = _outcome(outcome)
+        status = _outcome(outcome, service)
         shown = list(dict.fromkeys(those))
         status.labels.extend(shown[:MAX_LABELS])
         if len(shown) > MAX_LABELS:
@@ -135,10 +135,10 @@ def _classes(labels: Sequence[str], row: Sequence[Outcome]) -> Iterator[pb.Class
         yield status
 
 
-def _outcome(outcome: Outcome) -> pb.ClassStatus:
+def _outcome(outcome: Outcome, service: Service) -> pb.ClassStatus:
     match outcome:
-        case Pools(level=level, shares=shares):
-            pools = [pb.NamedShare(name=name, share=share) for name, share in shares]
+        case Pools(level) | LastResort(level):
+            pools = [pb.NamedShare(name=name, share=share) for name, share in shares_of(outcome, service.bindings)]
             return pb.ClassStatus(level=level.name.lower(), pools=pools)
         case Addresses(addresses=addresses):
             return pb.ClassStatus(instead=", ".join(map(str, addresses)))

@@ -11,8 +11,8 @@ from typing import assert_never
 from gslb.core.answering.records import TYPE_FAMILIES
 from gslb.core.answering.source import Source, locate
 from gslb.core.answering.view import Steered, View
-from gslb.core.decision import Addresses, NoData, Pools, ServFail
-from gslb.core.model import Family
+from gslb.core.decision import Addresses, LastResort, NoData, Pools, ServFail
+from gslb.core.model import Family, Service
 from gslb.core.steering.cohorts import Draw, draw, winners
 from gslb.core.steering.outline import pool_key
 
@@ -46,7 +46,7 @@ def pick(view: View, steered: Steered, family: Family, source: Source, entropy: 
     cls, scope = locate(source, steered.classes, steered.shared[family])
     outcome = view.decision.rows[steered.service.name, family][cls]
     match outcome:
-        case Pools():
+        case Pools() | LastResort():
             prefix = entropy if steered.service.by_query else source.prefix
             rdatas = _members(view, steered, family, outcome, draw(prefix, source.version, steered.salt))
         case Addresses(addresses):
@@ -60,10 +60,17 @@ def pick(view: View, steered: Steered, family: Family, source: Source, entropy: 
     return Picked(rdatas, scope) if rdatas else None
 
 
-def _members(view: View, steered: Steered, family: Family, row: Pools, cohort: Draw) -> tuple[bytes, ...]:
+def _members(view: View, steered: Steered, family: Family, row: Pools | LastResort, cohort: Draw) -> tuple[bytes, ...]:
     """Distinct members of the pool that the cohort falls to; with `answers: all` every serving one, its own first."""
-    pool = winners(row.shares, cohort.pool)[0]
+    pool = _pool(steered.service, row, cohort)
     key = pool_key(steered.pools[pool], steered.service.monitor, family)
     names = winners(view.decision.pools[key].vectors[row.level], cohort.member, steered.service.answers)
     members = view.index.members[pool]
     return tuple(dict.fromkeys(members[name][family] for name in names))
+
+
+def _pool(service: Service, row: Pools | LastResort, cohort: Draw) -> str:
+    """Cohorts fall to slots, so that services of one policy share its tables."""
+    if isinstance(row, LastResort):
+        return row.pool
+    return dict(service.bindings)[winners(row.shares, cohort.pool)[0]]

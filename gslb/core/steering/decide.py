@@ -7,33 +7,31 @@ those as they are touches no row.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeVar
 
-from gslb.core.decision import Decision, Outcome, PoolKey
+from gslb.core.decision import Decision, Level, PoolKey, Rows, Served
 from gslb.core.directives import Directives
 from gslb.core.facts import AgentId, Facts
-from gslb.core.model import Family
-from gslb.core.names import Name
+from gslb.core.model import AllDown, Family
 from gslb.core.snapshot import Snapshot
 from gslb.core.steering.chain import Availability, Column, column
-from gslb.core.steering.digests import EMPTY, Mark, adjust, down_mark, pool_mark, row_mark, rows_text
-from gslb.core.steering.outcomes import States, availability, is_down, resolve
+from gslb.core.steering.digests import EMPTY, Mark, adjust, pool_mark, rows_text, unit_mark
+from gslb.core.steering.outcomes import States, availability, is_down, last_levels, resolve
 from gslb.core.steering.outline import Lane, Outline, Unit, outline
 from gslb.core.steering.pools import assess, overrides_of
 from gslb.core.steering.verdicts import Judge, changed_endpoints
 
 __all__ = ["changed_endpoints", "decide"]
 
-Row = tuple[Outcome, ...]
-Rows = Mapping[tuple[Name, Family], Row]
-Columns = dict[tuple[int, Availability], Column]
-"""Columns computed in one run, by (identity of the chain, availability): services and families share them."""
-
 Key = TypeVar("Key")
 Value = TypeVar("Value")
 
-_NOTHING = Decision(pools={}, rows={}, down=frozenset(), digest=EMPTY)
+_Likeness = tuple[tuple[int, ...], tuple[Family, ...], AllDown, tuple[Level | None, ...]]
+"""Identities of columns, and what else units must have in common to answer the same."""
+
+_UNSERVED = Served((), False)
+_NOTHING = Decision(pools={}, rows=Rows((), {}, ()), digest=EMPTY)
 
 
 def decide(
@@ -46,34 +44,31 @@ def decide(
 ) -> Decision:
     """Everything, or with `previous` and `dirty` only what depends on the endpoints in `dirty`; the results are equal.
 
-    `previous` must then come from the same snapshot and directives, and `dirty` hold every endpoint whose verdict may
-    differ since (`changed_endpoints`). Whatever did not change is the same object as in `previous`.
+    `previous` must then come from the same directives, and `dirty` hold every endpoint whose verdict may differ since
+    (`changed_endpoints`). Whatever did not change is the same object as in `previous`; one that was made from another
+    snapshot is forgotten.
     """
     everything = outline(snapshot)
-    before = previous if previous is not None else _NOTHING
-    partial = previous is not None and dirty is not None
+    before = previous if previous is not None and previous.rows.units is everything.units else _NOTHING
+    partial = before is not _NOTHING and dirty is not None
     touched = _pools_of(everything, dirty) if partial and dirty is not None else everything.pools.keys()
 
     judge, overrides = Judge(snapshot, facts, silent), overrides_of(directives)
     fresh = {key: assess(everything.pools[key], judge, overrides) for key in touched}
     pools = _overlay(before.pools, fresh, partial)
 
-    units = _units_of(everything, before.pools, fresh) if partial else everything.units
-    rows, down = _steer(units, pools, before.rows)
-    if partial:
-        down |= before.down.difference(*(unit.services for unit in units))
-    return _conclude(before, pools, _overlay(before.rows, rows, partial), down)
+    numbers = _units_of(everything, before.pools, fresh) if partial else range(len(everything.units))
+    return _conclude(everything, before, pools, _steer(everything, numbers, pools, before.rows.served))
 
 
 def _pools_of(everything: Outline, endpoints: Iterable[str]) -> frozenset[PoolKey]:
     return frozenset(key for endpoint in endpoints for key in everything.pools_of.get(endpoint, ()))
 
 
-def _units_of(everything: Outline, before: States, fresh: States) -> Iterable[Unit]:
+def _units_of(everything: Outline, before: States, fresh: States) -> Iterable[int]:
     """Units that use a pool which can no longer serve at the same levels."""
     changed = [key for key, state in fresh.items() if state.vectors.keys() != before[key].vectors.keys()]
-    numbers = {number for key in changed for number in everything.units_of[key]}
-    return [everything.units[number] for number in sorted(numbers)]
+    return {number for key in changed for number in everything.units_of[key]}
 
 
 def _overlay(before: Mapping[Key, Value], fresh: Mapping[Key, Value], partial: bool) -> Mapping[Key, Value]:
@@ -87,62 +82,81 @@ def _same(old: Value | None, new: Value) -> Value:
     return old if old is not None and (old is new or old == new) else new
 
 
-def _steer(units: Iterable[Unit], pools: States, before: Rows) -> tuple[Rows, frozenset[Name]]:
-    """All rows of the units' services, and the services with a class for which nothing serves."""
-    columns: Columns = {}
-    rows: dict[tuple[Name, Family], Row] = {}
-    down: set[Name] = set()
-    for unit in units:
-        by_lane, any_down = _steer_unit(unit, pools, columns)
-        for lane, row in zip(unit.lanes, by_lane, strict=True):
-            kept = _same(before.get((unit.services[0], lane.family)), row)
-            rows.update(((name, lane.family), kept) for name in unit.services)
-        down.update(unit.services if any_down else ())
-    return rows, frozenset(down)
+def _steer(everything: Outline, numbers: Iterable[int], pools: States, before: Sequence[Served]) -> Sequence[Served]:
+    """What every unit answers; `numbers` are those to look at again."""
+    crew = _Crew(pools)
+    served = list(before) or [_UNSERVED] * len(everything.units)
+    for number in numbers:
+        served[number] = crew.kept(served[number], crew.steer(everything.units[number]))
+    return served
 
 
-def _steer_unit(unit: Unit, pools: States, columns: Columns) -> tuple[list[Row], bool]:
+class _Crew:
+    """Scratch space of one run: what units have in common is worked out once, and is one object."""
+
+    def __init__(self, pools: States) -> None:
+        self._pools = pools
+        self._columns: dict[tuple[int, Availability], Column] = {}
+        """By identity of the chain and availability: services and families share them."""
+        self._found: dict[_Likeness, Served] = {}
+        self._kept: dict[tuple[int, int], Served] = {}
+
+    def steer(self, unit: Unit) -> Served:
+        columns = [self._column(lane) for lane in unit.lanes]
+        last = last_levels(unit, self._pools)
+        likeness = (tuple(map(id, columns)), unit.families, unit.all_down, last)
+        if likeness not in self._found:
+            self._found[likeness] = _served(unit, columns, last)
+        return self._found[likeness]
+
+    def kept(self, old: Served, new: Served) -> Served:
+        """`new`, with the rows of `old` where these are equal; units that had and get the same compare once."""
+        pair = id(old), id(new)
+        if pair not in self._kept:
+            rows = tuple(map(_same, old.rows or new.rows, new.rows))
+            self._kept[pair] = _same(old, Served(rows, new.down))
+        return self._kept[pair]
+
+    def _column(self, lane: Lane) -> Column:
+        key = id(lane.chain), availability(lane, self._pools)
+        if key not in self._columns:
+            self._columns[key] = column(lane.chain, key[1])
+        return self._columns[key]
+
+
+def _served(unit: Unit, columns: Sequence[Column], last: tuple[Level | None, ...]) -> Served:
     """One row a lane; classes to which the chain left the same are resolved once."""
-    found = [_column(lane, pools, columns) for lane in unit.lanes]
-    numbers = list(zip(*(column.index for column in found), strict=True))
+    numbers = list(zip(*(column.index for column in columns), strict=True))
     choices = {
-        combination: tuple(column.choices[number] for column, number in zip(found, combination, strict=True))
+        combination: tuple(column.choices[number] for column, number in zip(columns, combination, strict=True))
         for combination in set(numbers)
     }
-    resolved = {combination: resolve(unit, chosen, pools) for combination, chosen in choices.items()}
-    by_lane = [
-        tuple([resolved[combination][position] for combination in numbers]) for position in range(len(unit.lanes))
-    ]
-    return by_lane, any(is_down(chosen) for chosen in choices.values())
+    resolved = {combination: resolve(unit, chosen, last) for combination, chosen in choices.items()}
+    rows = (tuple([resolved[combination][lane] for combination in numbers]) for lane in range(len(columns)))
+    return Served(tuple(rows), any(map(is_down, choices.values())))
 
 
-def _column(lane: Lane, pools: States, columns: Columns) -> Column:
-    key = id(lane.chain), availability(lane, pools)
-    if key not in columns:
-        columns[key] = column(lane.chain, key[1])
-    return columns[key]
-
-
-def _conclude(before: Decision, pools: States, rows: Rows, down: frozenset[Name]) -> Decision:
+def _conclude(everything: Outline, before: Decision, pools: States, served: Sequence[Served]) -> Decision:
     """The decision, with the digest moved on by what differs; `before` itself where nothing does."""
     texts: dict[int, str] = {}
-    out, into = (
-        _marks(before.pools, before.rows, pools, rows, texts),
-        _marks(pools, rows, before.pools, before.rows, texts),
-    )
-    out += [down_mark(name) for name in before.down - down]
-    into += [down_mark(name) for name in down - before.down]
+    known = before.rows.served or [_UNSERVED] * len(served)
+    moved = [triple for triple in zip(everything.units, known, served, strict=True) if triple[1] is not triple[2]]
+    out = _pool_marks(before.pools, pools) + [_mark(unit, old, texts) for unit, old, _ in moved if old is not _UNSERVED]
+    into = _pool_marks(pools, before.pools) + [_mark(unit, new, texts) for unit, _, new in moved]
     if not out and not into:
         return before
-    return Decision(pools=pools, rows=rows, down=down, digest=adjust(before.digest, out=out, into=into))
+    rows = Rows(everything.units, everything.unit_of, served)
+    return Decision(pools=pools, rows=rows, digest=adjust(before.digest, out=out, into=into))
 
 
-def _marks(pools: States, rows: Rows, other_pools: States, other_rows: Rows, texts: dict[int, str]) -> list[Mark]:
-    """Marks of what is in the first but not, as the same object, in the other; `texts` of rows by identity."""
-    marks = [pool_mark(key, state) for key, state in pools.items() if other_pools.get(key) is not state]
-    for (name, family), row in rows.items():
-        if other_rows.get((name, family)) is not row:
-            if id(row) not in texts:
-                texts[id(row)] = rows_text(row)
-            marks.append(row_mark(name, family, texts[id(row)]))
-    return marks
+def _pool_marks(pools: States, other: States) -> list[Mark]:
+    """Of what is in the first but not, as the same object, in the other."""
+    return [pool_mark(key, state) for key, state in pools.items() if other.get(key) is not state]
+
+
+def _mark(unit: Unit, served: Served, texts: dict[int, str]) -> Mark:
+    """`texts` of rows by identity."""
+    for row in served.rows:
+        if id(row) not in texts:
+            texts[id(row)] = rows_text(row)
+    return unit_mark(unit, [texts[id(row)] for row in served.rows], served.down)

@@ -9,10 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from hashlib import blake2b
 
-from gslb.core.decision import Addresses, NoData, Outcome, PoolKey, Pools, PoolState, ServFail
+from gslb.core.decision import Addresses, LastResort, NoData, Outcome, PoolKey, Pools, PoolState, ServFail
 from gslb.core.directives import Override
-from gslb.core.model import Family
-from gslb.core.names import Name
+from gslb.core.steering.outline import Unit
 
 BYTES = 16
 EMPTY = bytes(BYTES)
@@ -38,24 +37,23 @@ def pool_mark(key: PoolKey, state: PoolState) -> Mark:
 
 
 def rows_text(outcomes: tuple[Outcome, ...]) -> str:
-    """What `row_mark` needs of a service's rows; the same for services that share them."""
+    """What `unit_mark` needs of a row; the same for services that share it."""
     distinct = {id(outcome): outcome for outcome in outcomes}
     texts = {number: _outcome(outcome) for number, outcome in distinct.items()}
     return _hash("\n".join([texts[id(outcome)] for outcome in outcomes])).hex()
 
 
-def row_mark(name: Name, family: Family, text: str) -> Mark:
-    return _mark("row", name.wire.hex(), family, text)
-
-
-def down_mark(name: Name) -> Mark:
-    return _mark("down", name.wire.hex())
+def unit_mark(unit: Unit, texts: Iterable[str], down: bool) -> Mark:
+    """Of services that are steered alike. `texts`: of their rows, family by family."""
+    return _mark("unit", unit.mark, *unit.families, *texts, f"{down:d}")
 
 
 def _outcome(outcome: Outcome) -> str:
     match outcome:
         case Pools(level, shares):
             return f"{level:d} {shares}"
+        case LastResort(level, pool):
+            return f"last resort {level:d} {pool}"
         case Addresses(addresses):
             return f"addresses {' '.join(map(str, addresses))}"
         case NoData():

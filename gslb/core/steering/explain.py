@@ -9,14 +9,26 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import assert_never
 
-from gslb.core.decision import Addresses, Level, NoData, Outcome, PoolKey, Pools, PoolState, ServFail, Shares
+from gslb.core.decision import (
+    Addresses,
+    LastResort,
+    Level,
+    NoData,
+    Outcome,
+    PoolKey,
+    Pools,
+    PoolState,
+    ServFail,
+    Shares,
+    shares_of,
+)
 from gslb.core.directives import Directives
 from gslb.core.facts import AgentId, Facts
 from gslb.core.model import AllDownKind, Family, Service
 from gslb.core.snapshot import Snapshot
 from gslb.core.steering.chain import begin, benches, choose, walk
 from gslb.core.steering.cohorts import COHORTS, Draw, winners
-from gslb.core.steering.outcomes import Choices, availability, is_down, resolve
+from gslb.core.steering.outcomes import Choices, availability, is_down, last_levels, resolve
 from gslb.core.steering.outline import Lane, SeenPool, Unit, outline
 from gslb.core.steering.pools import assess, best_level, overrides_of
 from gslb.core.steering.shares import scale
@@ -56,11 +68,11 @@ def explain(
 ) -> Explanation:
     """What clients of class `cls` with these cohorts get. `service` must have `family` (Decision.rows)."""
     case = _case(snapshot, directives, facts, silent, service, family, cls)
-    outcome = resolve(case.unit, case.choices, case.states)[case.unit.lanes.index(case.lane)]
+    outcome = resolve(case.unit, case.choices, last_levels(case.unit, case.states))[case.unit.lanes.index(case.lane)]
     steps = (*_heading(case, snapshot), *_pools(case), *_passes(case), _ending(case, outcome))
-    if not isinstance(outcome, Pools):
+    if not isinstance(outcome, Pools | LastResort):
         return Explanation(steps=steps, outcome=outcome)
-    pool = winners(outcome.shares, draw.pool)[0]
+    pool = _drawn_pool(case, outcome, draw)
     key = next(key for key in case.states if key.pool == pool and key.family is family)
     members = winners(case.states[key].vectors[outcome.level], draw.member, service.answers)
     drawn = _drawn(case, outcome, draw, key, members)
@@ -90,7 +102,7 @@ def _case(
     cls: int,
 ) -> _Case:
     everything = outline(snapshot)
-    unit = everything.unit_of[service.name]
+    unit = everything.units[everything.unit_of[service.name]]
     judge, overrides = Judge(snapshot, facts, silent), overrides_of(directives)
     states = {key: assess(everything.pools[key], judge, overrides) for key in sorted(unit.depends_on())}
     return _Case(
@@ -152,7 +164,8 @@ def _ending(case: _Case, outcome: Outcome) -> ExplainStep:
     kind = case.unit.all_down.kind
     what = f"all_down: {kind}" if is_down(case.choices) else "outcome"
     match outcome:
-        case Pools(level, shares):
+        case Pools(level) | LastResort(level):
+            shares = shares_of(outcome, case.service.bindings)
             return ExplainStep(what=what, text=f"shares of pools, at level {level.name.lower()}", row=shares)
         case Addresses(addresses):
             return ExplainStep(what=what, text=f"everyone gets {', '.join(map(str, addresses))}")
@@ -166,12 +179,23 @@ def _ending(case: _Case, outcome: Outcome) -> ExplainStep:
             assert_never(outcome)
 
 
-def _drawn(case: _Case, outcome: Pools, draw: Draw, key: PoolKey, members: tuple[str, ...]) -> Iterator[ExplainStep]:
+def _drawn_pool(case: _Case, outcome: Pools | LastResort, draw: Draw) -> str:
+    """Cohorts fall to slots."""
+    if isinstance(outcome, LastResort):
+        return outcome.pool
+    return dict(case.service.bindings)[winners(outcome.shares, draw.pool)[0]]
+
+
+def _drawn(
+    case: _Case, outcome: Pools | LastResort, draw: Draw, key: PoolKey, members: tuple[str, ...]
+) -> Iterator[ExplainStep]:
     """Who wins the client's cohorts."""
     by = "drawn for this answer" if case.service.by_query else "of the client's prefix"
     cohorts = f"{draw.pool} for pools, {draw.member} for members, of {COHORTS}"
     yield ExplainStep(what="cohort", text=f"{cohorts}, {by}")
-    yield ExplainStep(what="pool", text=f"{key.pool} wins cohort {draw.pool}", row=outcome.shares)
+    yield ExplainStep(
+        what="pool", text=f"{key.pool} wins cohort {draw.pool}", row=shares_of(outcome, case.service.bindings)
+    )
     seats, state = case.seen[key].seats, case.states[key]
     described = {
         member.member: describe_member(seat, member) for seat, member in zip(seats, state.members, strict=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import assert_never
 
-from gslb.core.decision import WHOLE, Addresses, Level, NoData, Outcome, PoolKey, Pools, PoolState, ServFail
+from gslb.core.decision import Addresses, LastResort, Level, NoData, Outcome, PoolKey, Pools, PoolState, ServFail
 from gslb.core.model import AllDown, AllDownKind, Family, IPAddress
 from gslb.core.steering.chain import Availability, Choice
 from gslb.core.steering.outline import Lane, Unit
@@ -31,30 +31,34 @@ def is_down(choices: Choices) -> bool:
     return all(choice is None or choice.level is Level.ALL for choice in choices)
 
 
-def resolve(unit: Unit, choices: Choices, states: States) -> tuple[Outcome, ...]:
-    """What each lane answers: one family all down while another serves has NODATA, all of them what `all_down` says."""
-    lanes = zip(unit.lanes, choices, strict=True)
-    if is_down(choices):
-        return tuple(_all_down(unit.all_down, lane, choice, states) for lane, choice in lanes)
-    return tuple(NODATA if is_down((choice,)) else _share(lane, choice) for lane, choice in lanes)
+def last_levels(unit: Unit, states: States) -> tuple[Level | None, ...]:
+    """Lane by lane, where the pool of `all_down: pool` can serve."""
+    return tuple(_best(lane.last_resort, states) for lane in unit.lanes)
 
 
-def _share(lane: Lane, choice: Choice | None) -> Outcome:
-    """Slots become pools; two slots of one pool add up."""
-    if choice is None:
-        return NODATA
-    pools = dict(lane.pools)
-    return Pools(choice.level, scale(tuple((pools[slot].pool, weight) for slot, weight in choice.row)))
+def resolve(unit: Unit, choices: Choices, last: tuple[Level | None, ...]) -> tuple[Outcome, ...]:
+    """What each lane answers: one family all down while another serves has NODATA, all of them what `all_down` says.
+
+    `last`: `last_levels`. Units of equal `all_down` and families answer the same.
+    """
+    if not is_down(choices):
+        return tuple(NODATA if is_down((choice,)) else _share(choice) for choice in choices)
+    lanes = zip(unit.families, choices, last, strict=True)
+    return tuple(_all_down(unit.all_down, family, choice, level) for family, choice, level in lanes)
 
 
-def _all_down(rule: AllDown, lane: Lane, choice: Choice | None, states: States) -> Outcome:
+def _share(choice: Choice | None) -> Outcome:
+    return Pools(choice.level, scale(choice.row)) if choice is not None else NODATA
+
+
+def _all_down(rule: AllDown, family: Family, choice: Choice | None, last: Level | None) -> Outcome:
     match rule.kind:
         case AllDownKind.SERVE_ALL:
-            return _share(lane, choice)
+            return _share(choice)
         case AllDownKind.POOL:
-            return _whole_pool(lane.last_resort, states)
+            return LastResort(last, rule.pool) if last is not None and rule.pool is not None else NODATA
         case AllDownKind.ADDRESSES:
-            addresses = tuple(address for address in rule.addresses if _family(address) is lane.family)
+            addresses = tuple(address for address in rule.addresses if _family(address) is family)
             return Addresses(addresses) if addresses else NODATA
         case AllDownKind.NODATA:
             return NODATA
@@ -64,10 +68,8 @@ def _all_down(rule: AllDown, lane: Lane, choice: Choice | None, states: States) 
             assert_never(rule.kind)
 
 
-def _whole_pool(key: PoolKey | None, states: States) -> Outcome:
-    """All of one pool at its best level."""
-    level = best_level(states[key].vectors) if key is not None else None
-    return Pools(level, ((key.pool, WHOLE),)) if key is not None and level is not None else NODATA
+def _best(key: PoolKey | None, states: States) -> Level | None:
+    return best_level(states[key].vectors) if key is not None else None
 
 
 def _family(address: IPAddress) -> Family:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from hashlib import blake2b
 from typing import TypeVar
 
 from gslb.core.decision import PoolKey
@@ -70,7 +71,11 @@ class Unit:
 
     services: tuple[Name, ...]
     all_down: AllDown
+    families: tuple[Family, ...]
     lanes: tuple[Lane, ...]
+    """One a family."""
+    mark: str
+    """Stands for the services in digests."""
 
     def depends_on(self) -> frozenset[PoolKey]:
         """All pools whose state matters to this unit."""
@@ -80,11 +85,14 @@ class Unit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outline:
-    """`pools_of`: endpoint -> pools it is in; `units_of`: pool -> numbers of units that depend on it."""
+    """`unit_of`: service -> number of its unit.
+
+    `pools_of`: endpoint -> pools it is in; `units_of`: pool -> numbers of units that depend on it.
+    """
 
     pools: Mapping[PoolKey, SeenPool]
     units: tuple[Unit, ...]
-    unit_of: Mapping[Name, Unit]
+    unit_of: Mapping[Name, int]
     pools_of: Mapping[str, tuple[PoolKey, ...]]
     units_of: Mapping[PoolKey, tuple[int, ...]]
 
@@ -125,20 +133,23 @@ class _Build:
         return Outline(
             pools=self.seen,
             units=units,
-            unit_of={name: unit for unit in units for name in unit.services},
+            unit_of={name: number for number, unit in enumerate(units) for name in unit.services},
             pools_of=_gather((seat.member.endpoint, key) for key, seen in self.seen.items() for seat in seen.seats),
             units_of=_gather((key, number) for number, unit in enumerate(units) for key in unit.depends_on()),
         )
 
     def unit(self, services: list[Service]) -> Unit:
         service = services[0]
+        families = self.families(service)
         return Unit(
             services=tuple(service.name for service in services),
             all_down=service.all_down,
-            lanes=tuple(self.lane(service, family) for family in self.families(service)),
+            families=families,
+            lanes=tuple(self.lane(service, family) for family in families),
+            mark=blake2b(b"".join(service.name.wire for service in services), digest_size=16).hexdigest(),
         )
 
-    def families(self, service: Service) -> list[Family]:
+    def families(self, service: Service) -> tuple[Family, ...]:
         """Families in which the service can ever be answered."""
         last = (service.all_down.pool,) if service.all_down.pool is not None else ()
         members = (
@@ -146,7 +157,7 @@ class _Build:
         )
         found = {family for member in members for family in self.endpoints[member.endpoint].families()}
         found |= {Family.A if address.version == 4 else Family.AAAA for address in service.all_down.addresses}
-        return sorted(found)
+        return tuple(sorted(found))
 
     def lane(self, service: Service, family: Family) -> Lane:
         keys = ((slot, self.pool(name, service.monitor, family)) for slot, name in sorted(service.bindings))

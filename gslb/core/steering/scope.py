@@ -5,11 +5,8 @@ Static: told by the snapshot alone, whatever is up or down, so that the scopes o
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from gslb.core.decision import PoolKey
 from gslb.core.model import Family, Service
-from gslb.core.names import Name
 from gslb.core.snapshot import Snapshot
 from gslb.core.steering.memo import by_identity
 from gslb.core.steering.outline import Lane, Outline, outline
@@ -25,23 +22,21 @@ def shared_classes(snapshot: Snapshot, service: Service, family: Family) -> Shar
     A class that is not shared gets one and the same set of records for every cohort. A service that draws by query
     shares no class: what it answers does not depend on the prefix.
     """
-    nothing = (False,) * len(snapshot.classes[service.policy].keys)
-    return _all_shared(snapshot).get((service.name, family), nothing)
+    everything = outline(snapshot)
+    number = everything.unit_of[service.name]
+    unit = everything.units[number]
+    if service.by_query or family not in unit.families:
+        return (False,) * len(snapshot.classes[service.policy].keys)
+    known, key = _known(snapshot), (number, family, service.answers)
+    if key not in known:
+        known[key] = _lane(everything, unit.lanes[unit.families.index(family)], service.answers)
+    return known[key]
 
 
 @by_identity
-def _all_shared(snapshot: Snapshot) -> Mapping[tuple[Name, Family], Shared]:
-    """For every service and family that is not drawn by query; what is alike is worked out once."""
-    everything = outline(snapshot)
-    services = {service.name: service for service in snapshot.model.services}
-    found: dict[tuple[Name, Family], Shared] = {}
-    for unit in everything.units:
-        by_answers = {services[name].answers for name in unit.services if not services[name].by_query}
-        for lane in unit.lanes:
-            known = {answers: _lane(everything, lane, answers) for answers in by_answers}
-            shared = ((name, services[name]) for name in unit.services)
-            found.update(((name, lane.family), known[s.answers]) for name, s in shared if not s.by_query)
-    return found
+def _known(_: Snapshot) -> dict[tuple[int, Family, int], Shared]:
+    """By unit, family and number of answers: what has been worked out so far."""
+    return {}
 
 
 def _lane(everything: Outline, lane: Lane, answers: int) -> Shared:

@@ -11,27 +11,31 @@ use crate::family::Family;
 use crate::limits::{MAX_CLASSES, MAX_SHARES};
 use crate::messages::{ColumnData, EngineDecision, RowData, RowKind, VectorData};
 use crate::records::write_record;
-use crate::statics::{Pool, Static};
+use crate::statics::{Pool, Seen, Static};
 use crate::tables::{Table, Tables};
+use crate::zones::NONE;
 
-const NOBODY: u32 = u32::MAX;
+/// How far down a row can have to go, as in `gslb/core/decision.py`.
+const LEVELS: usize = 5;
 
 type Slots<T> = Arc<Vec<Option<Arc<T>>>>;
+/// By level; None where the pool can serve nothing.
+type Levels = [Option<Arc<Vector>>; LEVELS];
 
-/// Which pools share each class of each service, and how members share each pool. What a difference leaves as it was
-/// is shared with the decision before.
+/// Which slots share each class of each lane, and how members share each pool. What a difference leaves as it was is
+/// shared with the decision before.
 #[derive(Clone)]
 pub struct Decision {
-    vectors: Slots<Vector>,
+    /// By pool as it is seen.
+    vectors: Arc<Vec<Arc<Levels>>>,
     rows: Slots<Row>,
     columns: Slots<[u32]>,
-    /// By service and family: a column.
-    assigned: Arc<Vec<[u32; 3]>>,
+    /// By lane: a column.
+    assigned: Arc<Vec<u32>>,
 }
 
 /// How members share a pool, in one family.
 pub struct Vector {
-    pool: u32,
     /// The members' records one behind the other, TTL 0, and where each ends.
     records: Vec<u8>,
     ends: Vec<u32>,
@@ -42,11 +46,17 @@ pub struct Vector {
     gaps: Vec<usize>,
 }
 
-/// What a class gets.
+/// What a class gets; the same for all lanes that bind the same slots.
 pub enum Row {
     Pools {
-        vectors: Vec<u32>,
+        level: u8,
+        /// Places in [`Lane`](crate::statics::Lane).
+        slots: Vec<u32>,
         table: Option<Table>,
+    },
+    /// The pool that the lane resorts to.
+    LastResort {
+        level: u8,
     },
     /// Records, as in a vector.
     Addresses(Vec<u8>),
@@ -66,7 +76,7 @@ impl Decision {
         let message = EngineDecision::decode(message).map_err(|_| Invalid::Unreadable("decision"))?;
         let mut made = match (message.whole, before) {
             (true, _) => Self::nothing(statics),
-            (false, Some(before)) if before.assigned.len() == statics.services.len() => before.clone(),
+            (false, Some(before)) if before.fits(statics) => before.clone(),
             (false, _) => return Err(Invalid::Content("a difference needs the decision before it")),
         };
         made.apply(&message, statics, tables)?;
@@ -75,39 +85,34 @@ impl Decision {
 
     fn nothing(statics: &Static) -> Self {
         Self {
-            vectors: Arc::default(),
+            vectors: Arc::new(vec![Arc::default(); statics.seen.len()]),
             rows: Arc::default(),
             columns: Arc::default(),
-            assigned: Arc::new(vec![[NOBODY; 3]; statics.services.len()]),
+            assigned: Arc::new(vec![NONE; statics.lanes.len()]),
         }
     }
 
+    fn fits(&self, statics: &Static) -> bool {
+        self.assigned.len() == statics.lanes.len() && self.vectors.len() == statics.seen.len()
+    }
+
     fn apply(&mut self, message: &EngineDecision, statics: &Static, tables: &mut Tables) -> Result<(), Invalid> {
-        make_room(&mut self.vectors, message.vectors.iter().map(|vector| vector.id))?;
-        for vector in &message.vectors {
-            put(&mut self.vectors, vector.id, Arc::new(Vector::load(vector, statics, tables)?));
-        }
+        self.take_vectors(&message.vectors, statics, tables)?;
         make_room(&mut self.rows, message.rows.iter().map(|row| row.id))?;
         for row in &message.rows {
-            let loaded = Row::load(row, self, statics, tables)?;
-            put(&mut self.rows, row.id, Arc::new(loaded));
+            put(&mut self.rows, row.id, Arc::new(Row::load(row, tables)?));
         }
         self.take_columns(&message.columns)?;
         if !message.assignments.is_empty() {
             let assigned = Arc::make_mut(&mut self.assigned);
             for assignment in &message.assignments {
-                let family = Family::from_wire(assignment.family).ok_or(Invalid::Content("a family is unknown"))?;
-                let column = assignment.column.checked_sub(1).unwrap_or(NOBODY);
-                for &service in &assignment.services {
-                    let columns = assigned.get_mut(service as usize);
-                    let columns = columns.ok_or(Invalid::Content("a decision is about a service that is not there"))?;
-                    if let Some(held) = columns.get_mut(family as usize) {
-                        *held = column;
-                    }
+                for &lane in &assignment.lanes {
+                    let column = assigned.get_mut(lane as usize);
+                    *column.ok_or(Invalid::Content("a decision is about a lane that is not there"))? =
+                        assignment.column;
                 }
             }
         }
-        drop_ids(&mut self.vectors, &message.dropped_vectors);
         drop_ids(&mut self.rows, &message.dropped_rows);
         drop_ids(&mut self.columns, &message.dropped_columns);
         Ok(())
@@ -132,40 +137,52 @@ impl Decision {
         Ok(())
     }
 
-    /// What a service answers clients of a class in a family; None where the family is not served.
+    fn take_vectors(&mut self, vectors: &[VectorData], statics: &Static, tables: &mut Tables) -> Result<(), Invalid> {
+        if vectors.is_empty() {
+            return Ok(());
+        }
+        let held = Arc::make_mut(&mut self.vectors);
+        for data in vectors {
+            let (Some(seen), Some(levels)) = (statics.seen.get(data.seen as usize), held.get_mut(data.seen as usize))
+            else {
+                return Err(Invalid::Content("a vector is of a pool that nobody sees"));
+            };
+            let vector = match data.members.is_empty() {
+                true => None,
+                false => Some(Arc::new(Vector::load(data, seen, statics, tables)?)),
+            };
+            for (level, place) in Arc::make_mut(levels).iter_mut().enumerate() {
+                if data.levels >> level & 1 == 1 {
+                    place.clone_from(&vector);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// What a lane answers clients of a class.
     #[inline]
-    pub fn row(&self, service: u32, family: Family, class: u32) -> Option<&Row> {
-        let column = self.columns.get(self.column(service, family)? as usize)?.as_ref()?;
+    pub fn row(&self, lane: u32, class: u32) -> Option<&Row> {
+        let column = *self.assigned.get(lane as usize)?;
+        let column = self.columns.get(column as usize)?.as_ref()?;
         let row = *column.get(class as usize)?;
         self.rows.get(row as usize)?.as_deref()
     }
 
-    /// Whether a service is served in a family.
+    /// How members share a pool as it is seen; None where it can serve nothing at the level.
     #[inline]
-    pub fn serves(&self, service: u32, family: Family) -> bool {
-        self.column(service, family).is_some()
-    }
-
-    #[inline]
-    fn column(&self, service: u32, family: Family) -> Option<u32> {
-        let columns = self.assigned.get(service as usize)?;
-        columns.get(family as usize).copied().filter(|&column| column != NOBODY)
-    }
-
-    /// How members share a pool; None for a number that is not in use.
-    #[inline]
-    pub fn vector(&self, number: u32) -> Option<&Vector> {
-        self.vectors.get(number as usize)?.as_deref()
+    pub fn vector(&self, seen: u32, level: u8) -> Option<&Vector> {
+        self.vectors.get(seen as usize)?.get(usize::from(level))?.as_deref()
     }
 }
 
 impl Vector {
-    fn load(data: &VectorData, statics: &Static, tables: &mut Tables) -> Result<Self, Invalid> {
+    fn load(data: &VectorData, seen: &Seen, statics: &Static, tables: &mut Tables) -> Result<Self, Invalid> {
         let refuse = Invalid::Content("a vector names a pool or member that is not there");
-        let family = Family::from_wire(data.family).ok_or(Invalid::Content("a family is unknown"))?;
-        let pool = statics.pools.get(data.pool as usize).ok_or(refuse.clone())?;
-        if data.members.is_empty() || data.members.len() != data.shares.len() || data.members.len() > MAX_SHARES {
-            return Err(Invalid::Content("a vector has no members, too many, or not one share a member"));
+        let family = seen.family;
+        let pool = statics.pools.get(seen.pool as usize).ok_or(refuse.clone())?;
+        if data.members.len() != data.shares.len() || data.members.len() > MAX_SHARES {
+            return Err(Invalid::Content("a vector has too many members, or not one share a member"));
         }
         let mut names = Vec::with_capacity(data.members.len());
         let mut rdatas = Vec::with_capacity(data.members.len());
@@ -175,7 +192,6 @@ impl Vector {
             names.push((&*member.name, share));
         }
         let mut made = Self {
-            pool: data.pool,
             records: Vec::new(),
             ends: Vec::with_capacity(rdatas.len()),
             table: tables.tabulate(&names, 1),
@@ -255,9 +271,10 @@ fn gaps(rdatas: &[&[u8]]) -> Vec<usize> {
 }
 
 impl Row {
-    fn load(data: &RowData, decision: &Decision, statics: &Static, tables: &mut Tables) -> Result<Self, Invalid> {
+    fn load(data: &RowData, tables: &mut Tables) -> Result<Self, Invalid> {
         match data.kind() {
-            RowKind::Pools => Self::pools(data, decision, statics, tables),
+            RowKind::Pools => Self::pools(data, tables),
+            RowKind::LastResort => Ok(Self::LastResort { level: level(data)? }),
             RowKind::Addresses => {
                 let mut records = Vec::new();
                 for address in &data.addresses {
@@ -276,17 +293,19 @@ impl Row {
         }
     }
 
-    fn pools(data: &RowData, decision: &Decision, statics: &Static, tables: &mut Tables) -> Result<Self, Invalid> {
-        if data.vectors.is_empty() || data.vectors.len() != data.shares.len() || data.vectors.len() > MAX_SHARES {
-            return Err(Invalid::Content("a row has no pools, too many, or not one share a pool"));
+    fn pools(data: &RowData, tables: &mut Tables) -> Result<Self, Invalid> {
+        let count = data.slots.len();
+        if count == 0 || count != data.shares.len() || count != data.names.len() || count > MAX_SHARES {
+            return Err(Invalid::Content("a row has no slots, too many, or not one name and share a slot"));
         }
-        let mut names = Vec::with_capacity(data.vectors.len());
-        for (&vector, &share) in data.vectors.iter().zip(&data.shares) {
-            let pool = decision.vector(vector).and_then(|vector| statics.pools.get(vector.pool as usize));
-            names.push((&*pool.ok_or(Invalid::Content("a row names a vector that is not there"))?.name, share));
-        }
-        Ok(Self::Pools { vectors: data.vectors.clone(), table: tables.tabulate(&names, 1) })
+        let names: Vec<(&str, u32)> = data.names.iter().map(String::as_str).zip(data.shares.iter().copied()).collect();
+        Ok(Self::Pools { level: level(data)?, slots: data.slots.clone(), table: tables.tabulate(&names, 1) })
     }
+}
+
+fn level(data: &RowData) -> Result<u8, Invalid> {
+    let known = u8::try_from(data.level).ok().filter(|&level| usize::from(level) < LEVELS);
+    known.ok_or(Invalid::Content("a row is of no level"))
 }
 
 /// So that there is a slot for each of these. None may lie beyond as many new ones.

@@ -24,6 +24,7 @@ mod resolve;
 mod source;
 mod statics;
 mod stats;
+mod steering_load;
 mod tables;
 mod view;
 mod writer;

@@ -11,7 +11,10 @@ use crate::limits::{MAX_ANSWERS, MAX_MEMBERS, MAX_NAMES, MAX_RANGES, MAX_SHARES,
 use crate::messages::{Chunk, EcsData, EndpointData, EngineStatic, PoolData, RangeKind, RangePiece, ServiceData};
 use crate::ranges::{Address, Ranges, decode_starts};
 use crate::statics::{AMBIGUOUS, ClassMaps, Member, Pool, Prefixes, Service, Static, Trust};
+use crate::steering_load::{NO_LANES, Steering};
 use crate::zone_load::ZoneLoader;
+
+const FOREIGN: Invalid = Invalid::Content("the static part does not belong to the snapshot");
 
 type Map<K, V> = HashMap<K, V, FixedState>;
 
@@ -88,18 +91,26 @@ impl Loader {
     fn finish(mut self, extra: &[u8]) -> Result<Static, Invalid> {
         use_up(&mut self.room.octets, extra.len())?;
         let extra = EngineStatic::decode(extra).map_err(|_| Invalid::Unreadable("static part"))?;
-        if extra.services.len() != self.services.len() {
-            return Err(Invalid::Content("the static part does not belong to the snapshot"));
+        let steering = Steering::load(&extra, self.pools.len())?;
+        let (shared, []) = extra.shared.as_chunks::<3>() else { return Err(FOREIGN) };
+        let count = self.services.len();
+        if [extra.salts.len(), extra.units.len(), shared.len()] != [count; 3] {
+            return Err(FOREIGN);
         }
-        for (service, said) in self.services.iter_mut().zip(&extra.services) {
-            service.salt = said.salt;
-            service.shared = [said.shared_a, said.shared_aaaa, said.shared_cname];
+        let said = extra.salts.iter().zip(&extra.units).zip(shared);
+        for (service, ((&salt, &unit), &shared)) in self.services.iter_mut().zip(said) {
+            service.salt = salt;
+            service.shared = shared;
+            service.lanes = *steering.units.get(unit as usize).unwrap_or(&NO_LANES);
         }
         Ok(Static {
             zones: self.zones.finish()?,
             services: self.services.into(),
             maps: self.maps,
             pools: self.pools,
+            seen: steering.seen,
+            lanes: steering.lanes,
+            slots: steering.slots,
             shared: extra.shared_sets,
             trust: self.trust.ok_or(Invalid::Content("the snapshot is cut off: its ECS settings are missing"))?,
         })
@@ -150,9 +161,8 @@ impl Loader {
             Ok(Member { name: member.name.into(), ..endpoint.clone() })
         });
         let members = members.collect::<Result<Vec<Member>, Invalid>>()?;
-        let name: Box<str> = pool.name.into();
-        self.pool_numbers.insert(name.clone(), self.pools.len());
-        self.pools.push(Pool { name, members, picks: Vec::new() });
+        self.pool_numbers.insert(pool.name.into(), self.pools.len());
+        self.pools.push(Pool { members, picks: Vec::new() });
         Ok(())
     }
 
@@ -177,6 +187,7 @@ impl Loader {
             maps,
             by_query: service.by_query,
             shared: [0; 3],
+            lanes: NO_LANES,
         });
         Ok(())
     }

@@ -156,20 +156,36 @@ pub struct AllDownData {
 pub struct EngineStatic {
     #[prost(bytes = "vec", repeated, tag = "1")]
     pub shared_sets: Vec<Vec<u8>>,
-    #[prost(message, repeated, tag = "2")]
-    pub services: Vec<ServiceExtra>,
+    #[prost(fixed64, repeated, tag = "2")]
+    pub salts: Vec<u64>,
+    #[prost(uint32, repeated, tag = "3")]
+    pub units: Vec<u32>,
+    #[prost(uint32, repeated, tag = "4")]
+    pub shared: Vec<u32>,
+    #[prost(message, repeated, tag = "5")]
+    pub seen: Vec<SeenData>,
+    #[prost(message, repeated, tag = "6")]
+    pub lanes: Vec<LaneData>,
 }
 
 #[derive(Clone, Copy, PartialEq, Message)]
-pub struct ServiceExtra {
-    #[prost(fixed64, tag = "1")]
-    pub salt: u64,
-    #[prost(uint32, tag = "2")]
-    pub shared_a: u32,
-    #[prost(uint32, tag = "3")]
-    pub shared_aaaa: u32,
+pub struct SeenData {
+    #[prost(uint32, tag = "1")]
+    pub pool: u32,
+    #[prost(int32, tag = "2")]
+    pub family: i32,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub struct LaneData {
+    #[prost(uint32, tag = "1")]
+    pub unit: u32,
+    #[prost(int32, tag = "2")]
+    pub family: i32,
+    #[prost(uint32, repeated, tag = "3")]
+    pub slots: Vec<u32>,
     #[prost(uint32, tag = "4")]
-    pub shared_cname: u32,
+    pub last_resort: u32,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -185,24 +201,20 @@ pub struct EngineDecision {
     #[prost(message, repeated, tag = "5")]
     pub assignments: Vec<AssignmentData>,
     #[prost(uint32, repeated, tag = "6")]
-    pub dropped_vectors: Vec<u32>,
-    #[prost(uint32, repeated, tag = "7")]
     pub dropped_rows: Vec<u32>,
-    #[prost(uint32, repeated, tag = "8")]
+    #[prost(uint32, repeated, tag = "7")]
     pub dropped_columns: Vec<u32>,
 }
 
 #[derive(Clone, PartialEq, Message)]
 pub struct VectorData {
     #[prost(uint32, tag = "1")]
-    pub id: u32,
+    pub seen: u32,
     #[prost(uint32, tag = "2")]
-    pub pool: u32,
-    #[prost(int32, tag = "3")]
-    pub family: i32,
-    #[prost(uint32, repeated, tag = "4")]
+    pub levels: u32,
+    #[prost(uint32, repeated, tag = "3")]
     pub members: Vec<u32>,
-    #[prost(uint32, repeated, tag = "5")]
+    #[prost(uint32, repeated, tag = "4")]
     pub shares: Vec<u32>,
 }
 
@@ -214,6 +226,7 @@ pub enum RowKind {
     Addresses = 2,
     Nodata = 3,
     Servfail = 4,
+    LastResort = 5,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -222,11 +235,15 @@ pub struct RowData {
     pub id: u32,
     #[prost(enumeration = "RowKind", tag = "2")]
     pub kind: i32,
-    #[prost(uint32, repeated, tag = "3")]
-    pub vectors: Vec<u32>,
+    #[prost(uint32, tag = "3")]
+    pub level: u32,
     #[prost(uint32, repeated, tag = "4")]
+    pub slots: Vec<u32>,
+    #[prost(string, repeated, tag = "5")]
+    pub names: Vec<String>,
+    #[prost(uint32, repeated, tag = "6")]
     pub shares: Vec<u32>,
-    #[prost(bytes = "vec", repeated, tag = "5")]
+    #[prost(bytes = "vec", repeated, tag = "7")]
     pub addresses: Vec<Vec<u8>>,
 }
 
@@ -244,8 +261,6 @@ pub struct ColumnData {
 pub struct AssignmentData {
     #[prost(uint32, tag = "1")]
     pub column: u32,
-    #[prost(int32, tag = "2")]
-    pub family: i32,
-    #[prost(uint32, repeated, tag = "3")]
-    pub services: Vec<u32>,
+    #[prost(uint32, repeated, tag = "2")]
+    pub lanes: Vec<u32>,
 }

@@ -1,13 +1,13 @@
 //! From a question to the records of its answer: `gslb/core/answering/{answer,pick}.py`.
 
 use crate::client::Client;
-use crate::decision::{Decision, Row};
+use crate::decision::{Decision, Row, Vector};
 use crate::family::Family;
 use crate::names::MAX_NAME_BYTES;
 use crate::query::{Query, Subnet};
 use crate::records::{ANY, CNAME, HINFO, MINIMAL_ANY, NS, QUESTION_POINTER, Rcode, records_of};
 use crate::source::Source;
-use crate::statics::Static;
+use crate::statics::{Service, Static};
 use crate::tables::draw;
 use crate::writer::{Section, Summary, Writer};
 use crate::zones::{NONE, Node, Place, RRset};
@@ -119,9 +119,10 @@ impl<'v> Ask<'v> {
     fn at_node(&self, node: &'v Node, name: &[u8], writer: &mut Writer<'_, '_, '_>) -> Step<'v> {
         let zones = &self.statics.zones;
         if node.service != NONE
-            && let Some(family) = self.family_of(node.service)
+            && let Some(service) = self.statics.services.get(node.service as usize)
+            && let Some((family, lane)) = self.lane_of(service)
         {
-            return self.steered(node.service, family, name, writer);
+            return self.steered(service, family, lane, name, writer);
         }
         if let Some(cname) = zones.rrset_of(node, CNAME) {
             let first = records_of(zones.wires.get(cname.wire)).next();
@@ -144,36 +145,39 @@ impl<'v> Ask<'v> {
         Step::Done(FOUND)
     }
 
-    /// The family in which a query of this type is answered at a service; None = plain records or NODATA. A service
-    /// of host members is a CNAME, so it answers every type.
+    /// The family in which a query of this type is answered at a service, and how; None = plain records or NODATA. A
+    /// service of host members is a CNAME, so it answers every type.
     #[inline]
-    fn family_of(&self, service: u32) -> Option<Family> {
-        if self.decision.serves(service, Family::Cname) {
-            return Some(Family::Cname);
+    fn lane_of(&self, service: &Service) -> Option<(Family, u32)> {
+        if let Some(lane) = service.lane(Family::Cname) {
+            return Some((Family::Cname, lane));
         }
-        Family::of_type(self.rrtype).filter(|&family| self.decision.serves(service, family))
+        let family = Family::of_type(self.rrtype)?;
+        Some((family, service.lane(family)?))
     }
 
     /// Class -> row -> cohort -> pool -> members -> records.
     #[inline]
-    fn steered(&self, number: u32, family: Family, name: &[u8], writer: &mut Writer<'_, '_, '_>) -> Step<'v> {
-        let Some(service) = self.statics.services.get(number as usize) else {
-            return self.failed(writer);
-        };
+    fn steered(
+        &self,
+        service: &Service,
+        family: Family,
+        lane: u32,
+        name: &[u8],
+        writer: &mut Writer<'_, '_, '_>,
+    ) -> Step<'v> {
         let (class, scope) = self.source.locate(self.statics, service, family);
         let mut first: Option<&'v [u8]> = None;
         let mut emit = |record: &'v [u8], writer: &mut Writer<'_, '_, '_>| {
             first.get_or_insert(record);
             writer.record(Section::Answer, name, record.get(2..).unwrap_or_default(), Some(service.ttl_s));
         };
-        match self.decision.row(number, family, class) {
-            Some(Row::Pools { vectors, table }) => {
+        match self.decision.row(lane, class) {
+            Some(row @ (Row::Pools { .. } | Row::LastResort { .. })) => {
                 let (version, network) = self.source.network();
                 let prefix = if service.by_query { self.entropy } else { network };
                 let cohort = draw(prefix, version, service.salt);
-                let pool = table.as_ref().map_or(0, |table| table.first(cohort.pool));
-                let vector = vectors.get(pool).and_then(|&vector| self.decision.vector(vector));
-                let Some(vector) = vector else {
+                let Some(vector) = self.vector(row, lane, cohort.pool) else {
                     return self.failed(writer);
                 };
                 vector.each_record(cohort.member, service.answers as usize, |record| emit(record, writer));
@@ -194,6 +198,20 @@ impl<'v> Ask<'v> {
             Some(record) if family == Family::Cname => self.alias(record.get(12..).unwrap_or_default(), scope),
             Some(_) => Step::Done(Summary { scope, ..FOUND }),
         }
+    }
+
+    /// Members of the pool that a cohort falls to.
+    #[inline]
+    fn vector(&self, row: &Row, lane: u32, cohort: usize) -> Option<&'v Vector> {
+        let (seen, level) = match row {
+            Row::Pools { level, slots, table } => {
+                let turn = table.as_ref().map_or(0, |table| table.first(cohort));
+                (self.statics.bound(lane, *slots.get(turn)?)?, *level)
+            }
+            Row::LastResort { level } => (self.statics.last_resort(lane)?, *level),
+            Row::Addresses(_) | Row::NoData | Row::ServFail => return None,
+        };
+        self.decision.vector(seen, level)
     }
 
     /// For CNAME and ANY the alias itself is the answer.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::error::Invalid;
 use crate::family::Family;
 use crate::ranges::{Ranges, cover, parse_prefix};
-use crate::zones::Zones;
+use crate::zones::{NONE, Zones};
 
 /// Everything that depends on neither packet nor decision, laid ready for look-ups.
 pub struct Static {
@@ -14,6 +14,10 @@ pub struct Static {
     pub(crate) services: Box<[Service]>,
     pub(crate) maps: Vec<ClassMaps>,
     pub(crate) pools: Vec<Pool>,
+    pub(crate) seen: Vec<Seen>,
+    pub(crate) lanes: Vec<Lane>,
+    /// By lane and slot: a pool as it is seen, or NONE.
+    pub(crate) slots: Vec<u32>,
     pub(crate) shared: Vec<Vec<u8>>,
     pub(crate) trust: Trust,
 }
@@ -27,6 +31,35 @@ impl Static {
         };
         set.get(class as usize / 8).is_some_and(|octet| octet >> (class % 8) & 1 == 1)
     }
+
+    /// The pool that a lane binds a slot to, as it is seen.
+    #[inline]
+    pub(crate) fn bound(&self, lane: u32, slot: u32) -> Option<u32> {
+        let lane = self.lanes.get(lane as usize)?;
+        let at = lane.first.checked_add(slot).filter(|&at| at < lane.end)?;
+        self.slots.get(at as usize).copied()
+    }
+
+    /// The pool that a lane resorts to, as it is seen.
+    #[inline]
+    pub(crate) fn last_resort(&self, lane: u32) -> Option<u32> {
+        self.lanes.get(lane as usize).map(|lane| lane.last_resort)
+    }
+}
+
+/// A pool as some monitor sees it in one family.
+pub struct Seen {
+    pub pool: u32,
+    pub family: Family,
+}
+
+/// How services that are steered alike are steered in one family: which pools their slots are bound to.
+pub struct Lane {
+    /// Among the slots of all lanes.
+    pub first: u32,
+    pub end: u32,
+    /// A pool as it is seen, or NONE.
+    pub last_resort: u32,
 }
 
 /// A steered owner name. `answers` 0 = all.
@@ -39,16 +72,27 @@ pub struct Service {
     pub by_query: bool,
     /// By family: index + 1 of the set of shared classes.
     pub shared: [u32; 3],
+    /// By family: the lane, or NONE where it is not served.
+    pub lanes: [u32; 3],
 }
 
 impl Service {
     fn shared(&self, family: Family) -> u32 {
-        let [a, aaaa, cname] = self.shared;
-        match family {
-            Family::A => a,
-            Family::Aaaa => aaaa,
-            Family::Cname => cname,
-        }
+        by_family(self.shared, family)
+    }
+
+    /// How it is steered in a family, if it is.
+    #[inline]
+    pub fn lane(&self, family: Family) -> Option<u32> {
+        Some(by_family(self.lanes, family)).filter(|&lane| lane != NONE)
+    }
+}
+
+fn by_family([a, aaaa, cname]: [u32; 3], family: Family) -> u32 {
+    match family {
+        Family::A => a,
+        Family::Aaaa => aaaa,
+        Family::Cname => cname,
     }
 }
 
@@ -64,7 +108,6 @@ pub struct ClassMaps {
 
 /// A pool's members. `picks`: how many members services answer with, where that is more than one.
 pub struct Pool {
-    pub name: Box<str>,
     pub members: Vec<Member>,
     pub picks: Vec<usize>,
 }
