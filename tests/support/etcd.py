@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+import random
 import shutil
 import signal
 import socket
@@ -18,7 +19,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from gslb.runtime.addresses import SocketAddress
-from gslb.store.etcd.options import EtcdOptions
+from gslb.store.etcd.options import EtcdOptions, Login, Tls
 
 HERE = Path(__file__).resolve().parents[2] / "build" / "etcd"
 START_S = 30.0
@@ -65,16 +66,16 @@ class Member:
 
 
 class Cluster:
-    """`count` members that know each other. `extra`: arguments of each, and of etcdctl `control`."""
+    """`count` members that know each other. `extra`: arguments of each, and of etcdctl `control`, which may change."""
 
     def __init__(
         self, folder: Path, count: int, *, scheme: str = "http", extra: Sequence[str] = (), control: Sequence[str] = ()
     ) -> None:
+        self.control = tuple(control)
         etcd, self._etcdctl = programs()
         ports = free_ports(2 * count)
         self.endpoints = tuple(SocketAddress("127.0.0.1", port) for port in ports[:count])
         self._urls = [f"{scheme}://{endpoint}" for endpoint in self.endpoints]
-        self._control = control
         peers = [f"http://127.0.0.1:{port}" for port in ports[count:]]
         together = ",".join(f"m{number}={peer}" for number, peer in enumerate(peers))
         self.members = []
@@ -85,10 +86,10 @@ class Cluster:
             arguments += ["--advertise-client-urls", url, "--initial-advertise-peer-urls", peer]
             self.members.append(Member(etcd, folder / f"m{number}", arguments))
 
-    def options(self, prefix: str, *numbers: int) -> EtcdOptions:
+    def options(self, prefix: str, *numbers: int, tls: Tls | None = None, login: Login | None = None) -> EtcdOptions:
         """A store at these members, or all."""
         endpoints = tuple(self.endpoints[number] for number in numbers) if numbers else self.endpoints
-        return EtcdOptions(endpoints=endpoints, prefix=prefix)
+        return EtcdOptions(endpoints=endpoints, prefix=prefix, tls=tls, login=login)
 
     def start(self, *numbers: int) -> None:
         """Start these members, or all, and wait until everyone serves."""
@@ -127,7 +128,7 @@ class Cluster:
             member.kill()
 
     def _run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        command = [self._etcdctl, f"--endpoints={','.join(self._urls)}", *self._control, *arguments]
+        command = [self._etcdctl, f"--endpoints={','.join(self._urls)}", *self.control, *arguments]
         return subprocess.run(
             command, capture_output=True, text=True, timeout=START_S, check=False, env={"ETCDCTL_API": "3"}
         )
@@ -180,12 +181,11 @@ def _apt(*arguments: str) -> bool:
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports that nobody listens on now."""
-    sockets = [socket.socket() for _ in range(count)]
-    try:
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return [int(one.getsockname()[1]) for one in sockets]
-    finally:
-        for one in sockets:
-            one.close()
+    """Ports that nobody listens on, below those that clients get: a member that was killed must find its own free."""
+    free: list[int] = []
+    while len(free) < count:
+        port = random.randrange(15_000, 30_000)
+        with socket.socket() as probe:
+            if port not in free and probe.connect_ex(("127.0.0.1", port)) != 0:
+                free.append(port)
+    return free

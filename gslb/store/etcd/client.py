@@ -20,8 +20,8 @@ from gslb.store.etcd.login import Session
 from gslb.store.etcd.methods import Method, Request, Response
 from gslb.store.etcd.options import EtcdOptions
 
-CALL_S = 1.9
-"""At most, with all attempts."""
+CALL_S = 1.7
+"""For all attempts; the last one may take `_LEAST_S` longer."""
 _TRY_S = 0.8
 _PAUSE_S = 0.1
 _LEAST_S = 0.3
@@ -33,7 +33,6 @@ _HAS_LEADER: Metadata = (("hasleader", "true"),)
 class Client:
     def __init__(self, options: EtcdOptions, clock: Callable[[], float] = monotonic_s) -> None:
         self.closed = asyncio.Event()
-        self._options = options
         self._clock = clock
         self._endpoints = [Endpoint(address, options.tls) for address in options.endpoints]
         self._at = 0
@@ -45,26 +44,27 @@ class Client:
         Raises StoreUnavailable when nothing was done, OutcomeUnknown, and Compacted.
         """
         deadline = self._clock() + CALL_S
-        failed = Failed(Fault.NOT_DONE, "no answer")
+        failures: dict[Endpoint, Failed] = {}
         attempts = 0
         while (left_s := deadline - self._clock()) > _LEAST_S:
             self._check_open()
             endpoint = self._endpoints[self._at]
             try:
                 await endpoint.connect(left_s)
-                left_s = deadline - self._clock()
+                metadata = await self._session.metadata(endpoint, min(left_s, _TRY_S))
+                left_s = max(_LEAST_S, deadline - self._clock())
                 try_s = min(left_s, _TRY_S) if method.repeatable else left_s
-                metadata = await self._session.metadata(endpoint, try_s)
                 return await endpoint.call(method, request, metadata if stale else _HAS_LEADER + metadata, try_s)
-            except Failed as error:
-                failed = error
+            except Failed as failed:
+                failures[endpoint] = failed
+                self._next(endpoint, failed)
+                if failed.fault is Fault.UNKNOWN and not method.repeatable:
+                    raise _unknown(endpoint, failed) from failed
             attempts += 1
-            self._next(endpoint, failed)
-            if failed.fault is Fault.UNKNOWN and not method.repeatable:
-                raise self._unknown(endpoint, failed)
             if attempts % len(self._endpoints) == 0:
                 await asyncio.sleep(_PAUSE_S)
-        raise StoreUnavailable(f"{self._options}: {failed}")
+        said = "; ".join(f"etcd at {endpoint.address}: {failed}" for endpoint, failed in failures.items())
+        raise StoreUnavailable(said)
 
     @asynccontextmanager
     async def stream(self, method: Method[Request, Response]) -> AsyncIterator[Stream[Request, Response]]:
@@ -104,16 +104,17 @@ class Client:
                 raise Compacted("what was asked for is no longer kept: list again") from failed
             case Fault.REFUSED:
                 self._check_open()
-                raise StoreUnavailable(f"{self._options}: {failed}") from failed
+                raise StoreUnavailable(f"etcd at {endpoint.address}: {failed}") from failed
             case Fault.NOT_DONE | Fault.UNKNOWN:
                 if self._endpoints[self._at] is endpoint:
                     self._at = (self._at + 1) % len(self._endpoints)
 
-    def _unknown(self, endpoint: Endpoint, failed: Failed) -> OutcomeUnknown:
-        return OutcomeUnknown(
-            f"etcd at {endpoint.address}: {failed}; whether it was written is not known: look before you repeat it"
-        )
-
     def _check_open(self) -> None:
         if self.closed.is_set():
             raise StoreUnavailable("the store is closed")
+
+
+def _unknown(endpoint: Endpoint, failed: Failed) -> OutcomeUnknown:
+    return OutcomeUnknown(
+        f"etcd at {endpoint.address}: {failed}; whether it was written is not known: look before you repeat it"
+    )

@@ -36,9 +36,6 @@ class EtcdOptions:
     tls: Tls | None = None
     login: Login | None = None
 
-    def __str__(self) -> str:
-        return f"etcd at {', '.join(map(str, self.endpoints))}"
-
     @property
     def shows_password(self) -> bool:
         """The password would cross a network in plain text."""
