@@ -97,8 +97,9 @@ bench-reflex: $(READY) ## How long from a changed report to a changed answer
 bench-scale: $(READY) ## Memory of the dns server and time of changes with 100,000 services
 	@$(BIN)/python -m bench.dns.scale $(BENCH)
 
-bench-parts: $(READY) ## Measure the other parts: agent, relay, decisions
+bench-parts: $(READY) ## Measure the other parts: agent, relay, decisions, geo databases
 	@for file in bench/*.py; do $(BIN)/python $$file || exit 1; done
+	@$(BIN)/python -m bench.geo
 
 clean: ## Remove what was set up and built
 	@rm -rf $(VENV) $(PROTO_VENV) build dist dns_server/target dns_server/_native.*.so .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -140,11 +140,14 @@ class Ranges:
     def starts(self) -> Column: ...
     @property
     def classes(self) -> Column: ...
-    def firsts(self) -> list[tuple[int, int]]:
-        """Every class by its first appearance, and where that begins."""
+    def firsts(self) -> Ranges:
+        """Only the first range of each class."""
 
-    def paired(self, over: Ranges) -> tuple[Ranges, list[tuple[int, int]]]:
-        """The map whose classes number the distinct pairs of classes by first appearance, and these pairs."""
+    def paired(self, over: Ranges) -> tuple[Ranges, bytes, bytes]:
+        """The map whose classes number the distinct pairs of classes by first appearance.
+
+        The firsts and the seconds of these pairs are native integers of 32 bits.
+        """
 
     def relabelled(self, labels: Sequence[int]) -> Ranges:
         """With `labels[class]` for each class. Raises ValueError where there is none."""

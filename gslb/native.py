@@ -39,7 +39,8 @@ def overlay(base: RangeMap, over: RangeMap, join: Callable[[int, int], int]) -> 
     """As `gslb.core.classes.ranges.overlay`."""
     if not IS_BUILT:
         return plain.overlay(base, over, join)
-    joined, pairs = _ranges(base).paired(_ranges(over))
+    joined, firsts, seconds = _ranges(base).paired(_ranges(over))
+    pairs = zip(memoryview(firsts).cast("I"), memoryview(seconds).cast("I"), strict=True)
     return _map(joined.relabelled([join(held, value) for held, value in pairs]))
 
 
@@ -50,9 +51,9 @@ def coarsened(ranges: RangeMap, bits: int, width: int) -> RangeMap:
     return _map(_ranges(ranges).coarsened(bits, width))
 
 
-def firsts(ranges: RangeMap) -> Iterable[tuple[int, int]]:
+def firsts(ranges: RangeMap) -> RangeMap:
     """As `gslb.core.classes.ranges.firsts`."""
-    return _ranges(ranges).firsts() if IS_BUILT else plain.firsts(ranges)
+    return _map(_ranges(ranges).firsts()) if IS_BUILT else plain.firsts(ranges)
 
 
 def pieces(ranges: RangeMap, width: int) -> list[Piece]:

@@ -10,30 +10,14 @@ from collections.abc import Iterator, Mapping
 from importlib.resources import as_file, files
 from ipaddress import IPv4Address
 from pathlib import Path
-from typing import NamedTuple
 
 import maxminddb
 from maxminddb.decoder import Decoder
 
+from bench.geo import mmdb
 from gslb.geo import tree
 from gslb.geo.places import place_from
 
-
-class Unsigned(NamedTuple):
-    """A number of one of the format's widths, which readers insist on."""
-
-    bits: int
-    number: int
-
-
-Value = str | Unsigned | list[str] | Mapping[str, "Value"]
-
-_METADATA = b"\xab\xcd\xefMaxMind.com"
-_GAP = 16
-"""Octets of zero between tree and data; records of the tree count from its start."""
-_BUILD_EPOCH = 1_780_000_000
-_TEXT, _MAP, _ARRAY = 2, 7, 11
-_UNSIGNED = {16: 5, 32: 6, 64: 9}
 _FIRST, _LAST = int(IPv4Address("1.0.0.0")) >> 8, int(IPv4Address("223.255.255.0")) >> 8
 
 
@@ -45,23 +29,11 @@ def write(path: Path) -> None:
             metadata = reader.metadata()
     nodes = metadata.node_count
     records = tree.records(content, nodes, metadata.record_size)
-    section = content[2 * nodes * metadata.record_size // 8 + _GAP : content.rindex(_METADATA)]
-    data, moved = _converted(section, {record - nodes - _GAP for record in records if record > nodes})
-    new = (moved[record - nodes - _GAP] + nodes + _GAP if record > nodes else record for record in records)
-    about = _encoded(
-        {
-            "binary_format_major_version": Unsigned(16, 2),
-            "binary_format_minor_version": Unsigned(16, 0),
-            "build_epoch": Unsigned(64, _BUILD_EPOCH),
-            "database_type": "GeoLite2-Country",
-            "description": {"en": "the bundled countries in another layout, for a benchmark"},
-            "ip_version": Unsigned(16, metadata.ip_version),
-            "languages": ["en"],
-            "node_count": Unsigned(32, nodes),
-            "record_size": Unsigned(16, 32),
-        }
-    )
-    path.write_bytes(b"".join(record.to_bytes(4) for record in new) + bytes(_GAP) + data + _METADATA + about)
+    section = content[2 * nodes * metadata.record_size // 8 + mmdb.GAP : content.rindex(mmdb.METADATA)]
+    data, moved = _converted(section, {record - nodes - mmdb.GAP for record in records if record > nodes})
+    new = (moved[record - nodes - mmdb.GAP] + nodes + mmdb.GAP if record > nodes else record for record in records)
+    tree_of_32 = b"".join(record.to_bytes(4) for record in new)
+    path.write_bytes(mmdb.database(tree_of_32, nodes, data, "GeoLite2-Country", metadata.ip_version))
 
 
 def clients(path: Path, count: int, seed: int) -> Iterator[tuple[IPv4Address, str]]:
@@ -87,25 +59,5 @@ def _converted(section: bytes, offsets: set[int]) -> tuple[bytes, Mapping[int, i
         record, _ = decoder.decode(offset)
         place = place_from(record)
         moved[offset] = len(data)
-        data += _encoded({"continent": {"code": place.continent}, "country": {"iso_code": place.country}})
+        data += mmdb.encoded({"continent": {"code": place.continent}, "country": {"iso_code": place.country}})
     return data, moved
-
-
-def _encoded(value: Value) -> bytes:
-    """One value in the format's own encoding; text and containers of up to 284 octets or members, as all here are."""
-    match value:
-        case str():
-            content = value.encode()
-            return _head(_TEXT, len(content)) + content
-        case Unsigned(bits, number):
-            return _head(_UNSIGNED[bits], bits // 8) + number.to_bytes(bits // 8)
-        case list():
-            return _head(_ARRAY, len(value)) + b"".join(map(_encoded, value))
-        case _:
-            return _head(_MAP, len(value)) + b"".join(_encoded(key) + _encoded(held) for key, held in value.items())
-
-
-def _head(kind: int, size: int) -> bytes:
-    extended = bytes([kind - 7]) if kind > 7 else b""
-    top = 0 if kind > 7 else kind
-    return bytes([top << 5 | min(size, 29)]) + extended + (bytes([size - 29]) if size >= 29 else b"")

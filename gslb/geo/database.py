@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import as_file, files
 from ipaddress import IPv4Address, IPv6Address
+from itertools import chain
 from pathlib import Path
 
 import maxminddb
@@ -81,8 +82,8 @@ class _Places:
 
     def are_nowhere(self, table: _Table) -> bool:
         """Whether nothing is known about any address of this table."""
-        known = {place for ranges in (table.v4, table.v6) for place, _ in native.firsts(ranges)}
-        return all(self._places[place] == NOWHERE for place in known)
+        found = chain(native.firsts(table.v4).classes, native.firsts(table.v6).classes)
+        return all(self._places[place] == NOWHERE for place in found)
 
     def complete(self, first: PlaceRanges, second: PlaceRanges) -> PlaceRanges:
         known = self._places
@@ -146,7 +147,8 @@ def _read_content(content: bytes, reader: maxminddb.Reader, places: _Places) -> 
     v4, v6 = tree.cut(content, metadata.node_count, metadata.record_size, metadata.ip_version)
     numbers = {0: places.number(NOWHERE)}
     for ranges, address in ((v4, IPv4Address), (v6, IPv6Address)):
-        for record, start in native.firsts(ranges):
+        firsts = native.firsts(ranges)
+        for start, record in zip(firsts.starts, firsts.classes, strict=True):
             if record not in numbers:
                 numbers[record] = places.number(place_from(reader.get(address(start))))
     return _Table(_renumbered(v4, numbers), _renumbered(v6, numbers))

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from gslb.core.model import OwnPrefix
 from gslb.core.place import Place
 from gslb.geo.countries import CONTINENTS, COUNTRIES
 
-_CONTINENT = ("continent.code", "continent_code", "continent")
-_COUNTRY = ("country.iso_code", "country_code", "country", "registered_country.iso_code")
-_SUBDIVISION = ("subdivisions.0.iso_code", "state1", "region_code")
-_CITY = ("city.names.en", "city")
-_ASN = ("autonomous_system_number", "asn")
-_LATITUDE = ("location.latitude", "latitude")
-_LONGITUDE = ("location.longitude", "longitude")
+_Paths = tuple[tuple[str | int, ...], ...]
+"""Where to look, first to last: keys of maps one in the other; a number counts a list's items."""
+
+_CONTINENT: _Paths = (("continent", "code"), ("continent_code",), ("continent",))
+_COUNTRY: _Paths = (("country", "iso_code"), ("country_code",), ("country",), ("registered_country", "iso_code"))
+_SUBDIVISION: _Paths = (("subdivisions", 0, "iso_code"), ("state1",), ("region_code",))
+_CITY: _Paths = (("city", "names", "en"), ("city",))
+_ASN: _Paths = (("autonomous_system_number",), ("asn",))
+_LATITUDE: _Paths = (("location", "latitude"), ("latitude",))
+_LONGITUDE: _Paths = (("location", "longitude"), ("longitude",))
 
 
 def place_from(record: object) -> Place:
@@ -77,31 +80,32 @@ def _is_located(place: Place) -> bool:
     return bool(place.country or place.continent or place.city or place.latitude is not None)
 
 
-def _found(record: object, paths: Sequence[str]) -> Iterator[object]:
-    """What stands at each of `paths`, where something does; a number in a path counts a list's items."""
+def _found(record: object, paths: _Paths) -> Iterator[object]:
+    """What stands at each of `paths`, where something does."""
     for path in paths:
         value = record
-        for step in path.split("."):
-            if isinstance(value, Mapping):
+        for step in path:
+            if isinstance(value, dict):
                 value = value.get(step)
-            elif isinstance(value, list) and step.isdigit() and int(step) < len(value):
-                value = value[int(step)]
+            elif isinstance(value, list) and isinstance(step, int) and step < len(value):
+                value = value[step]
             else:
                 value = None
+                break
         if value is not None:
             yield value
 
 
-def _text(record: object, paths: Sequence[str]) -> str:
+def _text(record: object, paths: _Paths) -> str:
     return next((value.strip() for value in _found(record, paths) if isinstance(value, str) and value.strip()), "")
 
 
-def _code(record: object, paths: Sequence[str], known: Mapping[str, object]) -> str:
+def _code(record: object, paths: _Paths, known: Mapping[str, object]) -> str:
     texts = (value.strip().upper() for value in _found(record, paths) if isinstance(value, str))
     return next((text for text in texts if text in known), "")
 
 
-def _degrees(record: object, paths: Sequence[str], most: int) -> float | None:
+def _degrees(record: object, paths: _Paths, most: int) -> float | None:
     for value in _found(record, paths):
         if isinstance(value, float | int | str):
             try:

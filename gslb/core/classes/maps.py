@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from gslb.core.classes.ranges import EVERYWHERE, find, longest_match, overlay
 from gslb.core.model import IPAddress, IPNetwork, Model, Policy, Site
@@ -90,8 +91,8 @@ class _Classes:
         self._places = places
         self._sites = sites
         self._overlay = overlay
-        self._near: dict[tuple[float | None, float | None], Near] = {}
-        self._known: dict[tuple[int, _Match], int] = {}
+        self._distances = lru_cache(maxsize=1024)(self._measure)
+        self._known: dict[_Match, dict[int, int]] = {}
 
     def cut(self, ranges: PlaceRanges, version: int, longest: int) -> RangeMap:
         """The class of every address of this family; prefixes of rules longer than `longest` bits do not count."""
@@ -99,23 +100,21 @@ class _Classes:
         return self._overlay(ranges, cuts, lambda place, match: self._number(place, matches[match]))
 
     def _number(self, place: int, match: _Match) -> int:
-        if (place, match) not in self._known:
+        known = self._known.setdefault(match, {})
+        if place not in known:
             keys = self._keys(self._places[place], match)
-            self._known[place, match] = self.numbers.setdefault(keys, len(self.numbers))
-        return self._known[place, match]
+            known[place] = self.numbers.setdefault(keys, len(self.numbers))
+        return known[place]
 
     def _keys(self, place: Place, match: _Match) -> tuple[Key, ...]:
-        near = self._distances(place)
+        near = self._distances(place.latitude, place.longitude)
         return tuple(
             stage.classify(place, network, near) for stage, network in zip(self._policy.stages, match, strict=True)
         )
 
-    def _distances(self, place: Place) -> Near:
-        spot = place.latitude, place.longitude
-        if spot not in self._near:
-            here = _point(*spot)
-            self._near[spot] = {site: _distance_km(here, there) for site, there in self._sites.items()}
-        return self._near[spot]
+    def _measure(self, latitude: float | None, longitude: float | None) -> Near:
+        here = _point(latitude, longitude)
+        return {site: _distance_km(here, there) for site, there in self._sites.items()}
 
 
 _Match = tuple[IPNetwork | None, ...]

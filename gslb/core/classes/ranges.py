@@ -96,12 +96,12 @@ def spans(ranges: RangeMap) -> Iterator[tuple[int, int, int]]:
     return zip(ranges.starts, ends, ranges.classes, strict=True)
 
 
-def firsts(ranges: RangeMap) -> Iterable[tuple[int, int]]:
-    """Every value of the map by its first appearance, and where that begins."""
+def firsts(ranges: RangeMap) -> RangeMap:
+    """Only the first range of each value, that is, where each first appears."""
     found: dict[int, int] = {}
     for start, value in zip(ranges.starts, ranges.classes, strict=True):
         found.setdefault(value, start)
-    return found.items()
+    return RangeMap(tuple(found.values()), tuple(found))
 
 
 def longest_match(prefixes: Iterable[tuple[int, int]], width: int) -> RangeMap:

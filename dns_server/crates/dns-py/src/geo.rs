@@ -35,15 +35,17 @@ impl Ranges {
         Column { ranges: Arc::clone(&self.0), kind: Kind::Classes }
     }
 
-    /// Every class by its first appearance, and where that begins.
-    fn firsts(&self, py: Python<'_>) -> Vec<(u32, u128)> {
-        py.detach(|| self.0.firsts())
+    /// Only the first range of each class.
+    fn firsts(&self, py: Python<'_>) -> Self {
+        py.detach(|| self.0.firsts()).into()
     }
 
-    /// The map whose classes number the distinct pairs of classes, and these.
-    fn paired(&self, py: Python<'_>, over: &Ranges) -> (Self, Vec<(u32, u32)>) {
+    /// The map whose classes number the distinct pairs of classes; and the first, the second of each pair as octets.
+    fn paired(&self, py: Python<'_>, over: &Ranges) -> (Self, Vec<u8>, Vec<u8>) {
         let (joined, pairs) = py.detach(|| geo_core::paired(&self.0, &over.0));
-        (joined.into(), pairs)
+        let firsts = pairs.iter().flat_map(|(first, _)| first.to_ne_bytes()).collect();
+        let seconds = pairs.iter().flat_map(|(_, second)| second.to_ne_bytes()).collect();
+        (joined.into(), firsts, seconds)
     }
 
     /// With another class in place of each.

@@ -1,13 +1,16 @@
 //! One map laid over another, and a map as someone sees it who knows only the first bits of an address.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
+
+use foldhash::fast::FixedState;
+use hashbrown::HashMap;
 
 use crate::ranges::Ranges;
 
 /// The map whose classes number the distinct (class in `base`, class in `over`) pairs by first appearance; and these.
 pub fn paired(base: &Ranges, over: &Ranges) -> (Ranges, Vec<(u32, u32)>) {
     let mut pairs = Vec::new();
-    let mut numbers = HashMap::new();
+    let mut numbers = HashMap::with_hasher(FixedState::default());
     let mut joined = Ranges::default();
     let (mut below, mut above) = (base.iter().peekable(), over.iter().peekable());
     let mut pair = (0, 0);

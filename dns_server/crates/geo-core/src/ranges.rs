@@ -1,7 +1,7 @@
 //! A map of ranges in little memory: 8 octets a range of IPv4, 20 of IPv6.
 
-use std::collections::HashSet;
-
+use foldhash::fast::FixedState;
+use hashbrown::HashSet;
 use thiserror::Error;
 
 /// What is not a map of ranges.
@@ -112,10 +112,10 @@ impl Ranges {
         self.push(start, class);
     }
 
-    /// Every class by its first appearance, and where that begins.
-    pub fn firsts(&self) -> Vec<(u32, u128)> {
-        let mut seen = HashSet::new();
-        self.iter().filter(|&(_, class)| seen.insert(class)).map(|(start, class)| (class, start)).collect()
+    /// Only the first range of each class.
+    pub fn firsts(&self) -> Self {
+        let mut seen = HashSet::with_hasher(FixedState::default());
+        self.iter().filter(|&(_, class)| seen.insert(class)).collect()
     }
 
     /// With `labels[class]` in place of each class; None where there is no such label.
