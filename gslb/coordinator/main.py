@@ -14,6 +14,7 @@ from gslb.coordinator.admin.decider import Decider
 from gslb.coordinator.admin.overrides import Overrides
 from gslb.coordinator.admin.service import AdminService
 from gslb.coordinator.configuration.initial import apply_file
+from gslb.coordinator.configuration.inputs import Inputs
 from gslb.coordinator.configuration.keeper import Configuration
 from gslb.coordinator.follower import follow_store
 from gslb.coordinator.metrics import Metrics
@@ -33,6 +34,7 @@ from gslb.store.blobs import Blobs
 from gslb.store.embedded import EmbeddedStore
 from gslb.store.etcd.options import EtcdOptions
 from gslb.store.etcd.store import EtcdStore
+from gslb.store.shelf import Shelf
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +77,8 @@ async def run(
     async with AsyncExitStack() as stack:
         store = await _open(options, folder)
         stack.push_async_callback(store.close)
-        inputs, compiled = Blobs(folder / "inputs", sync=True), Blobs(folder / "compiled", sync=False)
+        inputs = Inputs(Blobs(folder / "inputs", sync=True), None if options.etcd is None else Shelf(store))
+        compiled = Blobs(folder / "compiled", sync=False)
         hub = Hub(incarnation=store.incarnation, clock=monotonic_s, metrics=metrics)
         configuration = Configuration(store, inputs, compiled, hub, wall_unix_s)
         overrides = Overrides(store, hub, metrics, wall_unix_s)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import aclosing
 from dataclasses import dataclass
+from hashlib import sha256
 from itertools import chain
 from pathlib import Path
 
@@ -24,9 +26,11 @@ from gslb.store.base import (
     Listing,
     Store,
 )
+from gslb.store.blobs import MissingBlob
 from gslb.store.embedded import KEEP_REVISIONS, EmbeddedStore
 from gslb.store.etcd.store import EtcdStore
 from gslb.store.following import follow
+from gslb.store.shelf import MAX_BLOB_BYTES, PIECE_BYTES, Shelf
 
 Open = Callable[[], Awaitable[Store]]
 """Opens the same store each time it is called; the one opened before must be closed."""
@@ -405,6 +409,58 @@ async def test_what_a_leader_of_the_past_writes_is_refused(store: Store) -> None
     entry = await store.get("a")
     assert entry is not None
     assert entry.value == b"present"
+
+
+def blob(size: int, seed: int = 1) -> tuple[bytes, bytes]:
+    """Content that no shift or loss of a piece leaves as it is, and its digest."""
+    content = random.Random(seed).randbytes(size)
+    return content, sha256(content).digest()
+
+
+@pytest.mark.parametrize("size", [0, 1, PIECE_BYTES, 2 * PIECE_BYTES + 1])
+async def test_a_large_content_comes_back_whole(store: Store, size: int) -> None:
+    content, digest = blob(size)
+    (compared,) = (await Shelf(store).put(digest, content)).items()
+    assert await Shelf(store).read(digest) == content
+    before = (await store.list("")).revision
+    assert await Shelf(store).put(digest, content) == dict([compared])
+    assert (await store.list("")).revision == before
+
+
+async def test_a_content_of_which_a_piece_is_missing_is_not_there_until_put_again(store: Store) -> None:
+    content, digest = blob(PIECE_BYTES + 1)
+    shelf = Shelf(store)
+    with pytest.raises(MissingBlob, match="not in the store"):
+        await shelf.read(digest)
+    await shelf.put(digest, content)
+    manifest, pieces = (await store.list("blobs/")).entries[0], (await store.list("blobs/pieces/")).entries
+    await store.commit(compares={}, puts={manifest.key: b"part"}, deletes=[pieces[1].key])
+    with pytest.raises(MissingBlob, match="not in the store"):
+        await shelf.read(digest)
+    await shelf.put(digest, content)
+    assert await shelf.read(digest) == content
+    await store.commit(compares={}, puts={}, deletes=[pieces[0].key])
+    with pytest.raises(MissingBlob, match="damaged"):
+        await shelf.read(digest)
+
+
+async def test_contents_that_nothing_names_are_removed_and_cannot_be_named_any_more(store: Store) -> None:
+    (kept, kept_digest), (gone, gone_digest) = blob(PIECE_BYTES + 1, 1), blob(PIECE_BYTES + 1, 2)
+    shelf = Shelf(store)
+    await shelf.put(kept_digest, kept)
+    relied_on = await shelf.put(gone_digest, gone)
+    await shelf.keep_only([kept_digest])
+    assert await shelf.read(kept_digest) == kept
+    assert len((await store.list("blobs/")).entries) == 3
+    with pytest.raises(Conflict):
+        await store.commit(compares=relied_on, puts={"a": gone_digest})
+
+
+async def test_a_content_that_is_too_large_is_refused_before_anything_is_written(store: Store) -> None:
+    content = bytes(MAX_BLOB_BYTES + 1)
+    with pytest.raises(CommitTooLarge, match=f"{MAX_BLOB_BYTES} fit"):
+        await Shelf(store).put(b"d" * 32, content)
+    assert (await store.list("")).entries == ()
 
 
 async def test_everything_is_there_after_reopening(reopen: Open) -> None:

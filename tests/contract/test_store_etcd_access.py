@@ -132,3 +132,19 @@ async def test_a_token_that_etcd_has_forgotten_is_renewed_for_calls_watches_and_
             await asyncio.to_thread(member.start, 0)
             second = await store.commit(compares=leadership.fence, puts={"a": b"2"})
             assert await waiting == (Event(key="a", value=b"2", revision=second),)
+
+
+async def test_an_incarnation_that_an_operator_raised_is_what_the_next_one_finds(
+    right: EtcdOptions, member: Cluster
+) -> None:
+    async with opened(right) as store:
+        revision = await store.commit(compares={}, puts={"a": b"1"})
+        assert store.incarnation == 7
+    member.etcdctl("put", f"{right.prefix}/incarnation", "99")
+    async with opened(right) as store:
+        assert store.incarnation == 99
+        entry = await store.get("a")
+        assert entry is not None
+        assert entry.revision == revision
+    member.etcdctl("put", f"{right.prefix}/incarnation", "not ours")
+    assert "choose another" in await refused(right)

@@ -79,12 +79,13 @@ async def text_of(running: Running, revision: int) -> str:
 
 
 async def test_applies_overrides_and_history_are_there_for_the_next_coordinator(tmp_path: Path, store: str) -> None:
-    async with coordinator(tmp_path, store) as running:
+    """The next one is on another machine: what it compiles from, a geo database too, comes from etcd."""
+    async with coordinator(tmp_path / "one", store) as running:
         await running.applied(files(CONFIG))
         await running.applied(files(SECOND))
         await running.admin.SetOverride(drain("web-us"), timeout=READY_S)
         before = (await running.status()).order
-    async with coordinator(tmp_path, store) as running, running.dns_server("d") as dns:
+    async with coordinator(tmp_path / "two", store) as running, running.dns_server("d") as dns:
         assert (await running.status()).order == before
         assert [await text_of(running, revision) for revision in (1, 2, 0)] == [CONFIG, SECOND, SECOND]
         await dns.until(lambda: bool(dns.manifest))
@@ -124,10 +125,11 @@ async def test_without_a_majority_reports_go_on_admin_calls_say_why_and_a_restar
 
 
 async def test_what_another_coordinator_writes_takes_force(tmp_path: Path, store: str) -> None:
-    async with coordinator(tmp_path, store) as one, coordinator(tmp_path, store) as two, two.dns_server("d") as dns:
-        await one.applied(files(CONFIG))
-        await one.admin.SetOverride(drain("web-us"), timeout=READY_S)
-        await dns.until(lambda: dns.manifest_order.config == 1 and bool(dns.directives.overrides))
+    async with coordinator(tmp_path / "one", store) as one, coordinator(tmp_path / "two", store) as two:
+        async with two.dns_server("d") as dns:
+            await one.applied(files(CONFIG))
+            await one.admin.SetOverride(drain("web-us"), timeout=READY_S)
+            await dns.until(lambda: dns.manifest_order.config == 1 and bool(dns.directives.overrides))
         await two.applied(files(SECOND))
         await eventually(lambda: is_at(one, 2))
 

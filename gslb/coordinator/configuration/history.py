@@ -6,8 +6,9 @@ A record names every file by hash and holds the text of the small ones; the rest
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Annotated, ClassVar, TypeAlias
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
@@ -91,11 +92,11 @@ class History:
         entry = await self._store.get(_key(revision), stale=stale)
         return None if entry is None else load_record(entry.value)
 
-    async def append(self, record: Record, pointer: int) -> None:
-        """Put `record` in force. Conflict when `pointer` is no longer the one in the store."""
+    async def append(self, record: Record, pointer: int, relied_on: Mapping[str, int] = MappingProxyType({})) -> None:
+        """Put `record` in force. Conflict when `pointer`, or what is relied on, is no longer so in the store."""
         oldest = record.revision - KEEP_RECORDS
         await self._store.commit(
-            compares={CURRENT: pointer, _key(record.revision): ABSENT},
+            compares={CURRENT: pointer, _key(record.revision): ABSENT, **relied_on},
             puts={CURRENT: str(record.revision).encode(), _key(record.revision): dump_record(record)},
             deletes=[_key(oldest)] if oldest > 0 else [],
         )

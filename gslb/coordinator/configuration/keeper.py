@@ -20,6 +20,7 @@ from gslb.coordinator.configuration.compiling import Built, Change, build, rebui
 from gslb.coordinator.configuration.contents import Contents
 from gslb.coordinator.configuration.geography import Geography
 from gslb.coordinator.configuration.history import Current, File, History, Record
+from gslb.coordinator.configuration.inputs import Inputs, blobs_of
 from gslb.coordinator.refusals import RpcRefused
 from gslb.coordinator.relay.hub import Hub
 from gslb.coordinator.relay.publication import Publication
@@ -51,9 +52,9 @@ class Outcome:
 
 
 class Configuration:
-    """`inputs`: large ones, as durable as the store. `compiled`: what can be made again. `wall_clock`: Unix seconds."""
+    """`inputs`: as durable as the store. `compiled`: what can be made again. `wall_clock`: Unix seconds."""
 
-    def __init__(self, store: Store, inputs: Blobs, compiled: Blobs, hub: Hub, wall_clock: Callable[[], int]) -> None:
+    def __init__(self, store: Store, inputs: Inputs, compiled: Blobs, hub: Hub, wall_clock: Callable[[], int]) -> None:
         self._incarnation = store.incarnation
         self._history = History(store)
         self._inputs = inputs
@@ -69,7 +70,7 @@ class Configuration:
 
     async def restore(self, *, stale: bool = False) -> None:
         """Publish what the store holds. Raises StoreUnavailable."""
-        await self._catch_up(await self._history.current(stale=stale))
+        await self._catch_up(await self._history.current(stale=stale), stale=stale)
         if not stale:
             await self._collect()
 
@@ -91,7 +92,7 @@ class Configuration:
     def offered(self, files: tuple[File, ...], known: Mapping[bytes, bytes]) -> Iterator[Contents]:
         """Where the files' contents come together, while the context lasts; those in `known` need not be sent."""
         digests = frozenset(file.sha256 for file in files)
-        contents = Contents(files, known, self._inputs)
+        contents = Contents(files, known, self._inputs.local)
         self._offered.append(digests)
         try:
             yield contents
@@ -119,12 +120,13 @@ class Configuration:
         order = Order(self._incarnation, built.record.revision, self._hub.directives.revision)
         return Outcome(order=order, unchanged=False, warnings=built.warnings)
 
-    async def _catch_up(self, current: Current) -> None:
+    async def _catch_up(self, current: Current, *, stale: bool = False) -> None:
         """Publish what the store has in force: after a start, or a commit whose outcome was not known."""
         record = current.record
         if record is None or record.revision <= self._hub.order.config:
             return
         try:
+            await self._inputs.fetch(record, stale=stale)
             publication = await asyncio.to_thread(self._recalled, record)
         except (ConfigErrors, MissingBlob) as error:
             self._broken = f"configuration {record.revision} in the store cannot be used, apply another: {error}"
@@ -136,7 +138,7 @@ class Configuration:
         """As compiled when it was applied; compiled again where that is gone, or of another version."""
         publication = recall(record, self._incarnation, self._compiled)
         if publication is None:
-            contents = Contents(record.files, texts(record), self._inputs)
+            contents = Contents(record.files, texts(record), self._inputs.local)
             publication = rebuild(record, self._incarnation, contents, self._geography)
             self._write_compiled(publication)
         return publication
@@ -157,7 +159,7 @@ class Configuration:
 
     async def _commit(self, built: Built, contents: Contents, current: Current) -> None:
         await asyncio.to_thread(self._write_blobs, built, contents)
-        await self._history.append(built.record, current.pointer)
+        await self._history.append(built.record, current.pointer, await self._inputs.share(built.record))
         self._publish(built.publication)
         self._log.info("configuration applied", revision=built.record.revision, author=built.record.author)
         if current.record is None or blobs_of(current.record) != blobs_of(built.record):
@@ -182,7 +184,7 @@ class Configuration:
         """Delete inputs that neither a kept record nor an offer under way names; what fails is tried another time."""
         try:
             named = await self._history.blobs()
-            await asyncio.to_thread(self._inputs.keep_only, named.union(*self._offered))
+            await self._inputs.keep_only(named, frozenset().union(*self._offered))
         except (GslbError, OSError) as error:
             self._log.warning("old inputs stay", reason=str(error))
 
@@ -191,11 +193,6 @@ def texts(record: Record | None) -> Mapping[bytes, bytes]:
     """Contents that a record holds itself, by digest."""
     files = record.files if record else ()
     return {file.sha256: file.text.encode() for file in files if file.text is not None}
-
-
-def blobs_of(record: Record) -> frozenset[bytes]:
-    """Digests of contents that a record has as blobs."""
-    return frozenset(file.sha256 for file in record.files if file.text is None)
 
 
 def _check_expected(offer: Offer, current: Current) -> None:

@@ -1,0 +1,50 @@
+"""The large contents of configurations: on this machine, and in the store where that one is shared."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection, Mapping
+
+from gslb.coordinator.configuration.history import Record
+from gslb.store.blobs import Blobs
+from gslb.store.shelf import Shelf
+
+
+class Inputs:
+    """`local` is what configurations are built from. `shelf` None: nobody else needs what lies there."""
+
+    def __init__(self, local: Blobs, shelf: Shelf | None) -> None:
+        self.local = local
+        self._shelf = shelf
+
+    async def share(self, record: Record) -> Mapping[str, int]:
+        """Put a record's blobs into the store; what the commit of the record must compare.
+
+        Raises CommitTooLarge, Conflict, MissingBlob, StoreUnavailable.
+        """
+        compares: dict[str, int] = {}
+        if self._shelf is not None:
+            for digest in blobs_of(record):
+                compares |= await self._shelf.put(digest, await asyncio.to_thread(self.local.read, digest))
+        return compares
+
+    async def fetch(self, record: Record, *, stale: bool) -> None:
+        """Bring here what a record has as blobs, if others have put it into the store.
+
+        Raises MissingBlob, StoreUnavailable.
+        """
+        if self._shelf is not None:
+            for digest in blobs_of(record):
+                if not self.local.has(digest):
+                    await asyncio.to_thread(self.local.put, await self._shelf.read(digest, stale=stale))
+
+    async def keep_only(self, named: Collection[bytes], offered: Collection[bytes]) -> None:
+        """Delete all but those: what is only offered is needed here and nowhere else."""
+        await asyncio.to_thread(self.local.keep_only, {*named, *offered})
+        if self._shelf is not None:
+            await self._shelf.keep_only(named)
+
+
+def blobs_of(record: Record) -> frozenset[bytes]:
+    """Digests of contents that a record has as blobs."""
+    return frozenset(file.sha256 for file in record.files if file.text is None)
