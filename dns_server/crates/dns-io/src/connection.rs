@@ -7,8 +7,8 @@ use std::time::Instant;
 use dns_core::View;
 use mio::net::TcpStream;
 
+use crate::limits::TcpLimits;
 use crate::responder::Responder;
-use crate::tcp::TcpLimits;
 
 const LENGTH_BYTES: usize = 2;
 const READ_BYTES: usize = 16 * 1024;
@@ -34,6 +34,8 @@ pub struct Connection {
     pub address: IpAddr,
     /// When it was accepted, or the last whole query came.
     pub last_query: Instant,
+    /// An earlier value of it, or the same, that the house has noted.
+    pub filed: Instant,
     /// Reading may bring something.
     pub is_readable: bool,
     /// Writing may succeed.
@@ -54,6 +56,7 @@ impl Connection {
             stream,
             address,
             last_query: now,
+            filed: now,
             is_readable: false,
             is_writable: false,
             is_queued: false,

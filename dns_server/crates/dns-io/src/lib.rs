@@ -11,8 +11,10 @@ mod counters;
 #[allow(unsafe_code)]
 mod descriptors;
 mod faults;
+mod limits;
 mod responder;
 mod server;
+mod shared;
 mod sockets;
 mod tcp;
 mod udp;
@@ -20,6 +22,6 @@ mod udp;
 pub use clock::{Clock, Now};
 pub use counters::{Closed, TcpCounters, WorkerCounters};
 pub use descriptors::duplicate;
+pub use limits::TcpLimits;
 pub use responder::Responder;
 pub use server::{Server, Settings};
-pub use tcp::TcpLimits;

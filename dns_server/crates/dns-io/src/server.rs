@@ -3,19 +3,19 @@
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::os::fd::{OwnedFd, RawFd};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
-use arc_swap::{ArcSwap, Guard};
 use dns_core::View;
 
-use crate::clock::{Clock, Now};
+use crate::clock::Clock;
 use crate::counters::WorkerCounters;
 use crate::faults;
+use crate::limits::TcpLimits;
 use crate::responder::Responder;
+use crate::shared::Shared;
 use crate::sockets::{Listener, adopt, bind};
-use crate::tcp::{House, TcpLimits};
+use crate::tcp::House;
 use crate::udp;
 
 /// Sets the draws of one worker apart from the next one's.
@@ -23,36 +23,6 @@ const ENTROPY_APART: u64 = 0xD1B5_4A32_D192_ED03;
 
 /// What an error names that is not of one address.
 const NOWHERE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
-
-/// What all threads of a server look at.
-pub struct Shared {
-    view: ArcSwap<View>,
-    clock: Clock,
-    draining: AtomicBool,
-    stopping: AtomicBool,
-}
-
-impl Shared {
-    /// The view of the moment; to be let go before waiting for anything.
-    pub fn view(&self) -> Guard<Arc<View>> {
-        self.view.load()
-    }
-
-    /// The time of the moment, for a batch.
-    pub fn now(&self) -> Now {
-        self.clock.now()
-    }
-
-    /// Whether to receive packets and accept connections.
-    pub fn is_receiving(&self) -> bool {
-        !self.draining.load(Ordering::Relaxed) && !self.is_stopping()
-    }
-
-    /// Whether threads should end.
-    pub fn is_stopping(&self) -> bool {
-        self.stopping.load(Ordering::Relaxed)
-    }
-}
 
 /// How a server is set up.
 #[derive(Clone, Copy, Debug)]
@@ -72,8 +42,6 @@ pub struct Server {
     shared: Arc<Shared>,
     settings: Settings,
     counters: Vec<Arc<WorkerCounters>>,
-    /// Views that some worker may still answer with, so that none of them has to free one.
-    retired: Mutex<Vec<Arc<View>>>,
     listeners: Vec<Listener>,
     threads: Vec<JoinHandle<()>>,
     waker: Option<mio::Waker>,
@@ -84,17 +52,10 @@ impl Server {
     #[must_use]
     pub fn new(settings: Settings) -> Self {
         faults::tell_few();
-        let shared = Shared {
-            view: ArcSwap::from_pointee(View::nothing()),
-            clock: settings.clock,
-            draining: AtomicBool::new(false),
-            stopping: AtomicBool::new(false),
-        };
         Self {
-            shared: Arc::new(shared),
+            shared: Arc::new(Shared::new(settings.clock)),
             settings,
             counters: Vec::new(),
-            retired: Mutex::default(),
             listeners: Vec::new(),
             threads: Vec::new(),
             waker: None,
@@ -175,10 +136,7 @@ impl Server {
 
     /// Answer with this from the next batch on.
     pub fn publish(&self, view: View) {
-        let before = self.shared.view.swap(Arc::new(view));
-        let mut retired = self.retired.lock().unwrap_or_else(PoisonError::into_inner);
-        retired.push(before);
-        retired.retain(|view| Arc::strong_count(view) > 1);
+        self.shared.publish(view);
     }
 
     /// Counters of all workers there have been.
@@ -189,16 +147,16 @@ impl Server {
     /// Receive and accept nothing more, answer what has been received, and let open TCP connections end, for a while.
     /// Returns when all has ended and all sockets are closed here; what waits in them is for whoever has taken them over.
     pub fn drain(&mut self) {
-        self.shared.draining.store(true, Ordering::Relaxed);
+        self.shared.set_draining(true);
         self.end();
-        self.shared.draining.store(false, Ordering::Relaxed);
+        self.shared.set_draining(false);
     }
 
     /// End all threads, close all sockets; what is on the way out may be lost.
     pub fn stop(&mut self) {
-        self.shared.stopping.store(true, Ordering::Relaxed);
+        self.shared.set_stopping(true);
         self.end();
-        self.shared.stopping.store(false, Ordering::Relaxed);
+        self.shared.set_stopping(false);
     }
 
     fn end(&mut self) {

@@ -4,7 +4,7 @@
 //! client, one that trickles in a query, and one that does not read its answers, because reading from it stops until it
 //! does.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::io;
 use std::net::{IpAddr, TcpListener as StdListener};
 use std::time::{Duration, Instant};
@@ -15,25 +15,9 @@ use mio::{Events, Interest, Poll, Token};
 
 use crate::connection::{Connection, Turn};
 use crate::counters::Closed;
+use crate::limits::TcpLimits;
 use crate::responder::Responder;
-use crate::server::Shared;
-
-/// Of all connections together.
-#[derive(Clone, Copy, Debug)]
-pub struct TcpLimits {
-    /// How long a client may be silent, or take to read its answers.
-    pub idle: Duration,
-    /// How long connections may go on after a hand-over, a fifth of it without a query.
-    pub drain: Duration,
-    /// Connections of one address.
-    pub per_address: usize,
-    /// Connections in all.
-    pub total: usize,
-    /// Queries of one connection answered in a row.
-    pub per_turn: usize,
-    /// Of unsent answers, above which nothing more is read.
-    pub high_water_bytes: usize,
-}
+use crate::shared::Shared;
 
 const WAKER: Token = Token(usize::MAX);
 const EVENTS: usize = 256;
@@ -48,6 +32,8 @@ pub struct House {
     knocking: bool,
     connections: HashMap<Token, Connection>,
     by_address: HashMap<IpAddr, usize>,
+    /// All connections, each filed under some moment at which it was not silent yet; see `idlest`.
+    by_silence: BTreeSet<(Instant, Token)>,
     /// Connections with more to do than one turn allows.
     again: Vec<Token>,
     next_token: usize,
@@ -73,6 +59,7 @@ impl House {
             knocking: true,
             connections: HashMap::new(),
             by_address: HashMap::new(),
+            by_silence: BTreeSet::new(),
             again: Vec::new(),
             limits,
         };
@@ -183,8 +170,7 @@ impl House {
             return;
         }
         if self.connections.len() >= self.limits.total {
-            let oldest = self.connections.iter().min_by_key(|(_, connection)| connection.last_query);
-            if let Some(token) = oldest.map(|(token, _)| *token) {
+            if let Some((token, _)) = self.idlest() {
                 self.end(token, Closed::Room, responder);
             }
         }
@@ -197,18 +183,34 @@ impl House {
         let _ = stream.set_nodelay(true); // only speed is lost without
         *self.by_address.entry(address).or_default() += 1;
         self.connections.insert(token, Connection::new(stream, address, now));
+        self.by_silence.insert((now, token));
         counters.admitted.add(1);
     }
 
     /// End connections that have fallen idle.
     fn sweep(&mut self, now: Instant, responder: &Responder) {
-        let idle = self.limits.idle;
-        let ended: Vec<Token> = (self.connections.iter())
-            .filter(|(_, connection)| now.duration_since(connection.last_query) >= idle)
-            .map(|(token, _)| *token)
-            .collect();
-        for token in ended {
+        while let Some((token, last_query)) = self.idlest() {
+            if now.duration_since(last_query) < self.limits.idle {
+                break;
+            }
             self.end(token, Closed::Idle, responder);
+        }
+    }
+
+    /// The connection that has been silent longest, and its last query. Connections are filed anew only when they come
+    /// to the front, so that queries pay nothing for this.
+    fn idlest(&mut self) -> Option<(Token, Instant)> {
+        loop {
+            let (filed, token) = *self.by_silence.first()?;
+            let last_query = self.connections.get(&token)?.last_query;
+            if last_query == filed {
+                return Some((token, last_query));
+            }
+            self.by_silence.remove(&(filed, token));
+            self.by_silence.insert((last_query, token));
+            if let Some(connection) = self.connections.get_mut(&token) {
+                connection.filed = last_query;
+            }
         }
     }
 
@@ -219,6 +221,7 @@ impl House {
 
     fn forget(&mut self, token: Token, responder: &Responder) {
         let Some(mut connection) = self.connections.remove(&token) else { return };
+        self.by_silence.remove(&(connection.filed, token));
         let _ = self.poll.registry().deregister(&mut connection.stream); // closing does it too
         responder.counters().tcp.gone.add(1);
         if let Some(count) = self.by_address.get_mut(&connection.address) {

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::batch::Batch;
 use crate::responder::Responder;
-use crate::server::Shared;
+use crate::shared::Shared;
 
 /// After the kernel failed to receive, so that a lasting failure costs no core.
 const PAUSE: Duration = Duration::from_millis(10);

@@ -1,0 +1,126 @@
+//! What all threads of a server look at: the view they answer with, the time, and whether to go on.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use arc_swap::{ArcSwap, Guard};
+use dns_core::View;
+
+use crate::clock::{Clock, Now};
+
+/// Longer than any batch takes, unless its thread does not get to run.
+const RETIRING: Duration = Duration::from_millis(10);
+const LOOKS: u32 = 100;
+
+/// Of one server.
+pub struct Shared {
+    view: ArcSwap<View>,
+    /// Views that some worker may still answer with, so that none of them has to free one.
+    retired: Mutex<Vec<Arc<View>>>,
+    clock: Clock,
+    draining: AtomicBool,
+    stopping: AtomicBool,
+}
+
+impl Shared {
+    /// Serving, with nothing to answer with yet.
+    pub fn new(clock: Clock) -> Self {
+        Self {
+            view: ArcSwap::from_pointee(View::nothing()),
+            retired: Mutex::default(),
+            clock,
+            draining: AtomicBool::new(false),
+            stopping: AtomicBool::new(false),
+        }
+    }
+
+    /// The view of the moment; to be let go before waiting for anything.
+    pub fn view(&self) -> Guard<Arc<View>> {
+        self.view.load()
+    }
+
+    /// Answer with this from the next batch on. The one before is freed here, once the batches that began with it have
+    /// ended; if one takes very long, with the next.
+    pub fn publish(&self, view: View) {
+        let before = self.view.swap(Arc::new(view));
+        let mut retired = self.retired.lock().unwrap_or_else(PoisonError::into_inner);
+        retired.push(before);
+        for _ in 0..LOOKS {
+            retired.retain(|view| Arc::strong_count(view) > 1);
+            if retired.is_empty() {
+                break;
+            }
+            thread::sleep(RETIRING / LOOKS);
+        }
+    }
+
+    /// The time of the moment, for a batch.
+    pub fn now(&self) -> Now {
+        self.clock.now()
+    }
+
+    /// Whether to receive packets and accept connections.
+    pub fn is_receiving(&self) -> bool {
+        !self.draining.load(Ordering::Relaxed) && !self.is_stopping()
+    }
+
+    /// Whether threads should end.
+    pub fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Relaxed)
+    }
+
+    /// Whether to leave what comes to others.
+    pub fn set_draining(&self, draining: bool) {
+        self.draining.store(draining, Ordering::Relaxed);
+    }
+
+    /// Whether threads should end.
+    pub fn set_stopping(&self, stopping: bool) {
+        self.stopping.store(stopping, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Weak;
+
+    use super::*;
+
+    fn weak(shared: &Shared) -> Weak<View> {
+        Arc::downgrade(&shared.view.load_full())
+    }
+
+    #[test]
+    fn a_view_is_freed_when_the_next_one_comes_and_not_by_who_answers_with_it() {
+        let shared = Arc::new(Shared::new(Clock::new(0)));
+        let first = weak(&shared);
+        shared.publish(View::nothing());
+        assert!(first.upgrade().is_none());
+
+        let (second, held) = (weak(&shared), shared.view());
+        let publishing = {
+            let shared = Arc::clone(&shared);
+            thread::spawn(move || shared.publish(View::nothing()))
+        };
+        while Arc::ptr_eq(&held, &shared.view()) {
+            thread::yield_now();
+        }
+        drop(held);
+        publishing.join().unwrap();
+        shared.publish(View::nothing()); // in case this thread did not get to run for a while
+        assert!(second.upgrade().is_none());
+    }
+
+    #[test]
+    fn a_view_that_is_held_for_long_keeps_nobody_from_publishing() {
+        let shared = Shared::new(Clock::new(0));
+        let (first, held) = (weak(&shared), shared.view());
+        shared.publish(View::nothing());
+        drop(held);
+        assert!(first.upgrade().is_some(), "whoever held it freed it");
+        shared.publish(View::nothing());
+        assert!(first.upgrade().is_none());
+    }
+}
