@@ -4,10 +4,15 @@ use std::net::IpAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use dns_core::{Client, Guard, MAX_TCP_BYTES, ResponseBuf, Transport, Verdict, View, answer};
+use dns_core::{Client, Guard, MAX_TCP_BYTES, ResponseBuf, Transport, Verdict, View};
 
 use crate::clock::Now;
 use crate::counters::WorkerCounters;
+
+#[cfg(not(test))]
+use dns_core::answer;
+#[cfg(test)]
+use tests::answer;
 
 /// An odd number, so that the sequence of draws comes round only after 2^64 packets.
 const ENTROPY_STEP: u64 = 0x9E37_79B9_7F4A_7C15;
@@ -68,5 +73,84 @@ impl Responder {
                 0
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write};
+    use std::net::{Ipv4Addr, SocketAddr, TcpStream, UdpSocket};
+    use std::time::Duration;
+
+    use dns_core::Stats;
+
+    use super::*;
+    use crate::clock::Clock;
+    use crate::limits::TcpLimits;
+    use crate::server::{Server, Settings};
+
+    const ANYWHERE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+    const DEADLINE: Duration = Duration::from_secs(5);
+    const FATAL: u8 = 0xDE;
+
+    /// The core's `answer`, with a fault that one id brings out.
+    pub fn answer(
+        query: &[u8],
+        client: &Client,
+        view: &View,
+        guard: &mut Guard,
+        out: &mut ResponseBuf<'_>,
+        stats: &Stats,
+    ) -> Verdict {
+        assert_ne!(query[0], FATAL, "a fault of ours");
+        dns_core::answer(query, client, view, guard, out, stats)
+    }
+
+    fn started() -> (Server, SocketAddr) {
+        let idle = Duration::from_secs(10);
+        let limits =
+            TcpLimits { idle, drain: idle, per_address: 9, total: 9, per_turn: 16, high_water_bytes: 64 * 1024 };
+        let mut server = Server::new(Settings { workers: 1, entropy: 1, clock: Clock::new(0), limits });
+        let bound = server.start(&[ANYWHERE], Vec::new()).unwrap();
+        (server, bound[0])
+    }
+
+    fn query(id: u8) -> Vec<u8> {
+        vec![id, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 2, 0, 1]
+    }
+
+    fn dropped(server: &Server) -> Vec<(&'static str, u64)> {
+        server.counters().flat_map(WorkerCounters::dropped).collect()
+    }
+
+    #[test]
+    fn a_panic_costs_one_answer_over_udp_is_counted_and_its_worker_goes_on() {
+        let (server, address) = started();
+        let client = UdpSocket::bind(ANYWHERE).unwrap();
+        client.set_read_timeout(Some(DEADLINE)).unwrap();
+        for id in [1, FATAL, 2, FATAL, FATAL, 3] {
+            client.send_to(&query(id), address).unwrap();
+        }
+        let mut reply = [0; 100];
+        let answered = [1, 2, 3].map(|_| {
+            client.recv(&mut reply).unwrap();
+            reply[0]
+        });
+        assert_eq!(answered, [1, 2, 3]);
+        assert_eq!(dropped(&server), [("internal error", 3)]);
+    }
+
+    #[test]
+    fn a_panic_costs_one_answer_over_tcp_and_not_its_connection() {
+        let (server, address) = started();
+        let mut client = TcpStream::connect(address).unwrap();
+        client.set_read_timeout(Some(DEADLINE)).unwrap();
+        for id in [1, FATAL, 2] {
+            client.write_all(&[&[0, 17], query(id).as_slice()].concat()).unwrap();
+        }
+        let mut replies = [0; 2 * (2 + 12)];
+        client.read_exact(&mut replies).unwrap();
+        assert_eq!([replies[2], replies[2 + 14]], [1, 2], "{replies:?}");
+        assert_eq!(dropped(&server), [("internal error", 1)]);
     }
 }
