@@ -90,10 +90,9 @@ class Server:
     ) -> Server:
         """`workers`: UDP threads a listen address. `wall_offset_s`: added to the wall clock."""
 
-    def start(
-        self, listen: Sequence[tuple[IPv4Address | IPv6Address, int]], taken: Sequence[int]
-    ) -> list[tuple[str, int]]:
-        """Bind all, then answer; where it listens (port 0 chosen). Nothing stays bound when one fails: OSError.
+    def start(self, listen: Sequence[tuple[IPv4Address | IPv6Address, int, int]], taken: Sequence[int]) -> list[int]:
+        """Bind all (address, port, scope of IPv6), then answer. Returns the ports (0 chosen). Nothing stays bound when
+        one fails: OSError.
 
         `taken`: descriptors of listening sockets that came from another process; copies of them serve where their
         address is one of `listen`.

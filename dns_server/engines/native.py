@@ -12,6 +12,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from dns_server import _native
 from dns_server.engines.base import Counters, Kind
+from dns_server.engines.sockets import resolve
 from dns_server.engines.tcp import TcpLimits
 from gslb.codec.engine import DecisionDumper, dump_costs, dump_static
 from gslb.core.answering.view import Index, View
@@ -116,12 +117,11 @@ class NativeEngine:
     async def start(
         self, listen: Sequence[SocketAddress], taken: Sequence[socket.socket] = ()
     ) -> tuple[SocketAddress, ...]:
-        bound = await asyncio.to_thread(self._start, listen, taken)
-        return tuple(SocketAddress(host, port) for host, port in bound)
+        ports = await asyncio.to_thread(self._start, listen, taken)
+        return tuple(SocketAddress(address.host, port) for address, port in zip(listen, ports, strict=True))
 
-    def _start(self, listen: Sequence[SocketAddress], taken: Sequence[socket.socket]) -> list[tuple[str, int]]:
-        wanted = [(_resolve(address.host), address.port) for address in listen]
-        return self._server.start(wanted, [each.fileno() for each in taken])
+    def _start(self, listen: Sequence[SocketAddress], taken: Sequence[socket.socket]) -> list[int]:
+        return self._server.start([_resolved(address) for address in listen], [each.fileno() for each in taken])
 
     def descriptors(self) -> tuple[int, ...]:
         return tuple(self._server.descriptors())
@@ -133,7 +133,7 @@ class NativeEngine:
         await asyncio.to_thread(self._server.stop)
 
 
-def _resolve(host: str) -> IPv4Address | IPv6Address:
-    """A name is taken as the system knows it. Raises OSError."""
-    *_, address = socket.getaddrinfo(host, None, type=socket.SOCK_DGRAM)[0]
-    return ip_address(address[0])
+def _resolved(address: SocketAddress) -> tuple[IPv4Address | IPv6Address, int, int]:
+    """Address, port and scope. Raises OSError."""
+    _, place = resolve(address)
+    return ip_address(place[0]), address.port, place[3] if len(place) == 4 else 0

@@ -25,6 +25,8 @@ ARRIVAL_BYTES = socket.CMSG_SPACE(20)
 """Room for the address at which a packet arrived."""
 
 Ancillary = list[tuple[int, int, bytes]]
+Place = tuple[str, int] | tuple[str, int, int, int] | tuple[int, bytes]
+"""As sockets say it: with flow and scope for IPv6 (the last form is Python's without IPv6)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +48,17 @@ def pairs_at(listen: Iterable[SocketAddress], taken: Iterable[socket.socket]) ->
     for each in taken:
         by_address.setdefault(each.getsockname(), []).append(each)
     for address in listen:
-        *_, wanted = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_DGRAM)[0]
+        _, wanted = resolve(address)
         yield _copied(address, by_address[wanted]) if wanted in by_address else bind(address)
+
+
+def resolve(address: SocketAddress) -> tuple[socket.AddressFamily, Place]:
+    """A name is taken as the system knows it. Raises OSError."""
+    try:
+        family, *_, place = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_DGRAM)[0]
+    except socket.gaierror as error:
+        raise OSError(error.errno, f"cannot listen on {address}: {error.strerror}") from None
+    return family, place
 
 
 def _copied(address: SocketAddress, taken: Iterable[socket.socket]) -> Pair:
@@ -102,7 +113,7 @@ def _tell_arrival(udp: socket.socket) -> None:
 
 
 def _bind_one(address: SocketAddress, kind: socket.SocketKind) -> socket.socket:
-    family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
+    family, place = resolve(address)
     made = socket.socket(family, kind)
     try:
         if family == socket.AF_INET6:
@@ -112,7 +123,7 @@ def _bind_one(address: SocketAddress, kind: socket.SocketKind) -> socket.socket:
             made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         else:
             made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, UDP_RECEIVE_BUFFER_BYTES)
-        made.bind((address.host, address.port))
+        made.bind(place)
         if kind == socket.SOCK_DGRAM:
             _tell_arrival(made)
     except OSError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import socket
 import struct
 from collections.abc import AsyncIterator, Awaitable
@@ -164,6 +165,13 @@ async def test_an_address_that_is_taken_is_an_error_and_leaves_nothing_bound(sta
     with pytest.raises(OSError, match=f"cannot listen on 127.0.0.1:{running.port}"):
         await engine.start((LOOPBACK, running.listen[0]))
     await ask_udp(running.listen[0], QUERY)
+
+
+async def test_a_link_local_address_keeps_its_scope(kind: str) -> None:
+    """Loopback has none; but without a scope the kernel would not even look (EINVAL)."""
+    with pytest.raises(OSError) as refused:
+        await make_engine(kind, entropy=1).start((SocketAddress("fe80::1%lo", 0),))
+    assert refused.value.errno == errno.EADDRNOTAVAIL
 
 
 async def test_dropped_and_malformed_packets_are_counted(start: Start) -> None:

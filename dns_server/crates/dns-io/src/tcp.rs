@@ -169,10 +169,10 @@ impl House {
             counters.count_closed(Closed::TooMany);
             return;
         }
-        if self.connections.len() >= self.limits.total {
-            if let Some((token, _)) = self.idlest() {
-                self.end(token, Closed::Room, responder);
-            }
+        if self.connections.len() >= self.limits.total
+            && let Some((token, _)) = self.idlest()
+        {
+            self.end(token, Closed::Room, responder);
         }
         let token = Token(self.next_token);
         self.next_token += 1;

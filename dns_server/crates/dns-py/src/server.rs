@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, SocketAddr, SocketAddrV4, SocketAddrV6};
 use std::os::fd::RawFd;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -67,14 +67,14 @@ impl Server {
         Self(Mutex::new(dns_io::Server::new(Settings { workers, entropy, clock, limits })))
     }
 
-    /// Bind all, or take them from `taken`, then answer. Returns where it listens.
-    fn start(&self, py: Python<'_>, listen: Vec<(IpAddr, u16)>, taken: Vec<RawFd>) -> PyResult<Vec<(String, u16)>> {
-        let wanted: Vec<SocketAddr> = listen.into_iter().map(SocketAddr::from).collect();
+    /// Bind all (address, port, scope), or take them from `taken`, then answer. Returns the ports.
+    fn start(&self, py: Python<'_>, listen: Vec<(IpAddr, u16, u32)>, taken: Vec<RawFd>) -> PyResult<Vec<u16>> {
+        let wanted: Vec<SocketAddr> = listen.into_iter().map(socket_address).collect();
         let taken = taken.into_iter().map(duplicate).collect::<io::Result<_>>()?;
         let bound = py
             .detach(|| self.server().start(&wanted, taken))
             .map_err(|(address, error)| cannot_listen(address, error))?;
-        Ok(bound.into_iter().map(|address| (address.ip().to_string(), address.port())).collect())
+        Ok(bound.iter().map(SocketAddr::port).collect())
     }
 
     /// Answer with this from the next batch on.
@@ -128,6 +128,13 @@ impl Server {
 impl Server {
     fn server(&self) -> MutexGuard<'_, dns_io::Server> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn socket_address((address, port, scope): (IpAddr, u16, u32)) -> SocketAddr {
+    match address {
+        IpAddr::V4(address) => SocketAddrV4::new(address, port).into(),
+        IpAddr::V6(address) => SocketAddrV6::new(address, port, 0, scope).into(),
     }
 }
 
