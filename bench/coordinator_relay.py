@@ -14,6 +14,7 @@ import tempfile
 import time
 from hashlib import sha256
 from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
 
 import grpc
 
@@ -27,7 +28,10 @@ from gslb.core.facts import AgentId, Report
 from gslb.runtime import logs, rpc
 from gslb.runtime.addresses import SocketAddress
 
-Stream = grpc.aio.StreamStreamCall[discovery_pb2.SubscribeRequest, discovery_pb2.SubscribeResponse]
+if TYPE_CHECKING:
+    from gslb.api.v1.admin_pb2_grpc import AdminAsyncStub
+
+Stream: TypeAlias = "grpc.aio.StreamStreamCall[discovery_pb2.SubscribeRequest, discovery_pb2.SubscribeResponse]"
 CONFIG = b"""
 zones: [{name: bench.test, nameservers: [ns1.elsewhere.test], contact: ops@bench.test}]
 sites: [{name: us}]
@@ -50,7 +54,7 @@ async def main(dns_servers: int, reports: int) -> None:
         await asyncio.wait([coordinator])
 
 
-async def apply(stub: AdminStub) -> None:
+async def apply(stub: AdminAsyncStub) -> None:
     digest = sha256(CONFIG).digest()
     call = stub.Apply()
     file = admin_pb2.OfferedFile(path="gslb.yaml", sha256=digest, size_bytes=len(CONFIG))
@@ -58,7 +62,7 @@ async def apply(stub: AdminStub) -> None:
     await call.read()
     await call.write(admin_pb2.ApplyRequest(data=admin_pb2.FileData(sha256=digest, content=CONFIG)))
     result = await call.read()
-    if not result.HasField("applied"):
+    if not isinstance(result, admin_pb2.ApplyResponse) or not result.HasField("applied"):
         raise SystemExit(str(result))
 
 
@@ -69,7 +73,9 @@ async def measure(address: str, dns_servers: int, reports: int) -> None:
         await stream.write(discovery_pb2.SubscribeRequest(hello=discovery_pb2.DnsHello(name=f"d{number}")))
     agent = HealthStub(channels[0]).Exchange()
     await agent.write(health_pb2.ExchangeRequest(hello=health_pb2.AgentHello(agent="us/bench", boot=1)))
-    layout = (await agent.read()).assignment.layout
+    greeting = await agent.read()
+    assert isinstance(greeting, health_pb2.ExchangeResponse)
+    layout = greeting.assignment.layout
     taken_ms = []
     for sequence in range(1, reports + 1):
         register = Report(
@@ -91,6 +97,7 @@ async def measure(address: str, dns_servers: int, reports: int) -> None:
 async def arrival(stream: Stream, sequence: int) -> None:
     while True:
         message = await stream.read()
+        assert isinstance(message, discovery_pb2.SubscribeResponse)
         if any(report.sequence == sequence for report in message.facts.reports):
             return
 

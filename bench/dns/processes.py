@@ -6,8 +6,10 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -94,6 +96,18 @@ class Processes:
     def stop_all(self) -> None:
         for name in list(self.running):
             self.stop(name)
+
+
+@contextmanager
+def started_in(folder: Path) -> Iterator[Processes]:
+    """Whatever was started and still runs at the end is ended, also when this program is by SIGTERM."""
+    processes = Processes(folder=folder)
+    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    try:
+        yield processes
+    finally:
+        processes.stop_all()
+        signal.signal(signal.SIGTERM, before)
 
 
 def _session(leader: int) -> Iterator[list[str]]:

@@ -20,7 +20,7 @@ from pathlib import Path
 from bench.dns import table
 from bench.dns.asking import first_answer
 from bench.dns.peers import aya
-from bench.dns.processes import Processes, free_port
+from bench.dns.processes import free_port, started_in
 from bench.dns.setup import say
 from bench.dns.world import ZONE
 from gslb.api.v1 import facts_pb2
@@ -63,18 +63,13 @@ def main() -> None:
 
 async def _measure(engine: str, services: int, pools: int, changes: int) -> tuple[Sequence[float], Sequence[float]]:
     """Milliseconds until the first service's and the last service's answer had changed, of every change."""
-    with tempfile.TemporaryDirectory(prefix="bench-reflex-") as name:
-        folder = Path(name)
-        processes = Processes(folder=folder)
-        try:
-            coordinator = aya.start_coordinator(processes, folder, _configuration(services, pools), 1)
-            port = free_port()
-            processes.start("dns", aya.prepare(folder / "dns", port, engine, coordinator), 0)
-            first_answer(processes, "dns", port, IPv4Address("192.0.2.1"), _START_S)
-            say(f"{pools} pools: up")
-            return await _changes(coordinator, port, (0, services - 1), changes)
-        finally:
-            processes.stop_all()
+    with tempfile.TemporaryDirectory(prefix="bench-reflex-") as name, started_in(Path(name)) as processes:
+        coordinator = aya.start_coordinator(processes, Path(name), _configuration(services, pools), 1)
+        port = free_port()
+        processes.start("dns", aya.prepare(Path(name) / "dns", port, engine, coordinator), 0)
+        first_answer(processes, "dns", port, IPv4Address("192.0.2.1"), _START_S)
+        say(f"{pools} pools: up")
+        return await _changes(coordinator, port, (0, services - 1), changes)
 
 
 async def _changes(

@@ -23,7 +23,7 @@ import dns.message
 from bench.dns import table
 from bench.dns.many import PLACES, Many, label, report
 from bench.dns.peers import aya
-from bench.dns.processes import Processes, free_port
+from bench.dns.processes import Processes, free_port, started_in
 from bench.dns.setup import say
 from bench.dns.standin import StandIn, standing_in
 from bench.dns.world import ZONE
@@ -69,20 +69,16 @@ async def _measure(many: Many, engine: str, swaps: int, changes: int) -> list[st
     maps = {name: dump_class_map(name, classes) for name, classes in many.classes.items()}
     first = many.snapshot(1)
     bundles = (dump_snapshot(first, maps), *(dump_snapshot(many.snapshot(2 + turn), maps) for turn in range(swaps)))
-    with tempfile.TemporaryDirectory(prefix="bench-scale-") as name:
-        processes = Processes(folder=Path(name))
-        try:
-            async with standing_in() as (stand_in, coordinator):
-                port = free_port()
-                processes.start(_DNS, aya.prepare(Path(name) / _DNS, port, engine, coordinator), 0)
-                running = _Running(processes, stand_in, port, _layouts(first.layouts))
-                return [
-                    await running.start(bundles[0], many),
-                    await running.swap(bundles[1:]),
-                    *[await running.change(what, down, changes) for what, down in _changes(many).items()],
-                ]
-        finally:
-            processes.stop_all()
+    with tempfile.TemporaryDirectory(prefix="bench-scale-") as name, started_in(Path(name)) as processes:
+        async with standing_in() as (stand_in, coordinator):
+            port = free_port()
+            processes.start(_DNS, aya.prepare(Path(name) / _DNS, port, engine, coordinator), 0)
+            running = _Running(processes, stand_in, port, _layouts(first.layouts))
+            return [
+                await running.start(bundles[0], many),
+                await running.swap(bundles[1:]),
+                *[await running.change(what, down, changes) for what, down in _changes(many).items()],
+            ]
 
 
 def _layouts(layouts: Iterable[Layout]) -> dict[str, Layout]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
@@ -16,7 +15,7 @@ from ipaddress import IPv4Address
 from pathlib import Path
 
 from bench.dns import database
-from bench.dns.processes import Processes
+from bench.dns.processes import Processes, started_in
 from bench.dns.rounds import Load
 from bench.dns.world import ZONE, World
 
@@ -85,9 +84,7 @@ def prepared(given: argparse.Namespace) -> Iterator[Setup]:
         )
         write_names(load.names, world)
         write_prefixes(load.prefixes, (address for address, _ in clients))
-        processes = Processes(folder=folder)
-        signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that what was started is ended
-        try:
+        with started_in(folder) as processes:
             yield Setup(
                 given=given,
                 world=world,
@@ -98,8 +95,6 @@ def prepared(given: argparse.Namespace) -> Iterator[Setup]:
                 load=load,
                 server_core=cores[0],
             )
-        finally:
-            processes.stop_all()
 
 
 def write_names(path: Path, world: World) -> None:

@@ -48,8 +48,8 @@ def main(paths: list[Path]) -> None:
         city = Path(folder) / "city.mmdb"
         if not paths:
             write(city)
-        for path in paths or [None, city]:
-            subprocess.run([sys.executable, "-m", "bench.geo", "--alone", *([path] if path else [])], check=True)
+        for chosen in [[path] for path in paths] or [[], [city]]:
+            subprocess.run([sys.executable, "-m", "bench.geo", "--alone", *chosen], check=True)
 
 
 async def alone(paths: list[Path]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import socket
 import subprocess
 import sys
 import time
@@ -14,6 +15,7 @@ from bench.dns.packages import Unavailable
 from bench.dns.processes import Command, Processes, free_port
 
 _START_S = 60
+_LOOK_S = 0.05
 
 
 def start_coordinator(processes: Processes, folder: Path, settings: object, core: int) -> int:
@@ -23,15 +25,25 @@ def start_coordinator(processes: Processes, folder: Path, settings: object, core
     config.write_text(json.dumps(settings, indent=1))
     arguments = _gslb("coordinator", "--admin", f"127.0.0.1:{port}", *_kept(folder / "coordinator"))
     processes.start("coordinator", Command(arguments=arguments), core)
+    _await_listener(processes, port)
+    apply = _gslb("apply", str(config), "--admin", f"127.0.0.1:{port}")
+    done = subprocess.run(apply, capture_output=True, text=True, timeout=_START_S, check=False)
+    if done.returncode != 0:
+        raise Unavailable(f"the configuration cannot be applied: {done.stderr.strip()}")
+    return port
+
+
+def _await_listener(processes: Processes, port: int) -> None:
+    """Raises Unavailable when the coordinator does not listen in time."""
     end = time.monotonic() + _START_S
     while True:
-        apply = _gslb("apply", str(config), "--admin", f"127.0.0.1:{port}")
-        done = subprocess.run(apply, capture_output=True, text=True, timeout=_START_S, check=False)
-        if done.returncode == 0:
-            return port
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
         processes.check_alive("coordinator")
         if time.monotonic() > end:
-            raise Unavailable(f"the configuration cannot be applied: {done.stderr.strip()}")
+            raise Unavailable(f"the coordinator does not listen after {_START_S} s")
+        time.sleep(_LOOK_S)
 
 
 def check_engine(name: str) -> None:
