@@ -38,7 +38,9 @@ class Decision:
 class Answerer:
     """The engine without its sockets."""
 
-    def __new__(cls, decision: Decision | None) -> Answerer: ...
+    def __new__(cls, decision: Decision | None, seed: int = 0, threads: int = 1) -> Answerer:
+        """`seed`: of its rate limits, which so many threads share."""
+
     def answer(
         self,
         packet: bytes,
@@ -53,6 +55,9 @@ class Answerer:
     def queries(self) -> list[tuple[str, str, str, int]]:
         """(transport, type, rcode, count)."""
 
+    def limited(self) -> list[tuple[str, str, int]]:
+        """(limit, action, count)."""
+
     def dropped(self) -> Mapping[str, int]: ...
     def malformed(self) -> Mapping[str, int]: ...
 
@@ -61,6 +66,7 @@ class Counted:
     """The sums of all workers' counters; the names are those of `engines.base.Counters`."""
 
     queries: Sequence[tuple[str, str, str, int]]
+    limited: Sequence[tuple[str, str, int]]
     dropped: Mapping[str, int]
     malformed: Mapping[str, int]
     closed: Mapping[str, int]

@@ -45,6 +45,10 @@ def _queries(counters: Counters) -> Iterator[Metric]:
     for kind, count in counters.queries.items():
         queries.add_metric((kind.transport, kind.rrtype, kind.rcode), count)
     yield queries
+    limited = CounterMetricFamily("gslb_dns_limited_answers", "Beyond a rate limit.", labels=("limit", "action"))
+    for kept, count in counters.limited.items():
+        limited.add_metric(kept, count)
+    yield limited
     yield _counted("gslb_dns_dropped_packets", "Packets without a reply.", "reason", counters.dropped)
     yield _counted("gslb_dns_malformed_queries", "Queries answered with an error.", "reason", counters.malformed)
     yield CounterMetricFamily("gslb_dns_truncated_replies", "Replies with TC.", value=counters.truncated)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from socket import socket
 from typing import NamedTuple, Protocol
 
+from gslb.core.answering.limit import Limited
 from gslb.core.answering.view import View
 from gslb.runtime.addresses import SocketAddress
 
@@ -24,11 +25,12 @@ class Kind(NamedTuple):
 class Counters:
     """Plain integers that only rise, but for `connections`. Keys of `dropped`, `malformed`, `closed` are reasons.
 
-    `dropped`: packets without a reply. `malformed`: packets answered with an error. `closed`: TCP connections that we
-    ended.
+    `limited`: answers beyond a rate limit. `dropped`: packets without a reply, for that or another reason. `malformed`:
+    packets that an error is the answer to. `closed`: TCP connections that we ended.
     """
 
     queries: Counter[Kind] = field(default_factory=Counter)
+    limited: Counter[Limited] = field(default_factory=Counter)
     dropped: Counter[str] = field(default_factory=Counter)
     malformed: Counter[str] = field(default_factory=Counter)
     closed: Counter[str] = field(default_factory=Counter)

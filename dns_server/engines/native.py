@@ -15,6 +15,7 @@ from dns_server.engines.base import Counters, Kind
 from dns_server.engines.sockets import resolve
 from dns_server.engines.tcp import TcpLimits
 from gslb.codec.engine import DecisionDumper, dump_costs, dump_static
+from gslb.core.answering.limit import Action, Limit, Limited
 from gslb.core.answering.view import Index, View
 from gslb.core.decision import Decision
 from gslb.core.errors import InvalidSnapshot
@@ -66,6 +67,7 @@ class NativeEngine:
         counted = self._server.counters()
         return Counters(
             queries=Counter({Kind(*kind): count for *kind, count in counted.queries}),
+            limited=Counter({Limited(Limit(limit), Action(action)): count for limit, action, count in counted.limited}),
             dropped=Counter(counted.dropped),
             malformed=Counter(counted.malformed),
             closed=Counter(counted.closed),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dns_server.engines.base import Counters, Kind
 from gslb.core.answering.answer import Dropped, answer
+from gslb.core.answering.limit import Limiter
 from gslb.core.answering.records import type_label
 from gslb.core.answering.source import Client, Transport
 from gslb.core.answering.view import View
@@ -25,6 +26,7 @@ class Responder:
         self.view: View | None = None
         self._counters = counters
         self._entropy = entropy
+        self._limiter = Limiter(entropy)
         self._log = get_logger("dns")
 
     def respond(self, packet: bytes, address: IPAddress, transport: Transport) -> bytes | None:
@@ -33,18 +35,20 @@ class Responder:
         counters.received_bytes += len(packet)
         self._entropy = self._entropy + _ENTROPY_STEP & _U64
         try:
-            result = answer(packet, client, self.view, self._entropy)
+            result = answer(packet, client, self.view, self._entropy, self._limiter)
         except Exception:  # noqa: BLE001 - whatever fault of ours it is, it must cost one answer and not the server
             counters.dropped["internal error"] += 1
             if counters.dropped["internal error"] <= FAULTS_LOGGED:
                 self._log.exception("query failed", packet=packet[:512].hex())
             return None
+        if result.limited is not None:
+            counters.limited[result.limited] += 1
+        if result.refusal:
+            counters.malformed[result.refusal] += 1
         if isinstance(result, Dropped):
             counters.dropped[result.reason] += 1
             return None
         counters.queries[Kind(client.transport, type_label(result.rrtype), result.rcode.name)] += 1
-        if result.refusal:
-            counters.malformed[result.refusal] += 1
         counters.truncated += result.truncated
         counters.ecs += result.ecs
         counters.sent_bytes += len(result.message)

@@ -24,6 +24,7 @@ PACKETS = 40_000
 CLIENT = ip_address(RESOLVER)
 
 STEERED = """
+dns: {rate_limit: off}
 ecs: {from: [203.0.113.0/24, "2001:db8:53::/48"]}
 geo: {prefixes: [{cidr: 10.1.0.0/20}, {cidr: 192.168.4.0/23}, {cidr: 81.2.69.144/28, tags: {office: london}}]}
 zones: [{name: example.test, nameservers: [ns1.example.test, ns2.elsewhere.test], contact: ops@example.test,

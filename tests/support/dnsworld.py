@@ -31,6 +31,7 @@ RESOLVER = "203.0.113.53"
 LONDON, DETROIT, TOKYO = "81.2.69.0/24", "216.160.83.0/24", "202.196.224.0/20"
 
 CONFIG = """
+dns: {rate_limit: off}
 ecs: {from: [203.0.113.0/24, "2001:db8:53::/48", 127.0.0.0/8, "::1/128"]}
 geo: {prefixes: [{cidr: 10.1.0.0/16, country: DE}]}
 zones:

@@ -26,15 +26,15 @@ class Native:
         self.statics = _native.Static(self.chunks, dump_static(view.index.snapshot), SEED)
         self._dumper = DecisionDumper(view.index.snapshot)
         self._tables = _native.Tables(dump_costs())
-        self._decision: _native.Decision | None = None
+        self.decision: _native.Decision | None = None
         self.message_bytes = 0
         self.take(view.decision)
 
     def take(self, decision: Decision) -> None:
         message = self._dumper.dump(decision)
         self.message_bytes = len(message)
-        self._decision = _native.Decision(message, self.statics, self._decision, self._tables)
-        self.answerer = _native.Answerer(self._decision)
+        self.decision = _native.Decision(message, self.statics, self.decision, self._tables)
+        self.answerer = _native.Answerer(self.decision)
 
 
 def both(

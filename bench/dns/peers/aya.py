@@ -72,6 +72,7 @@ def configuration(of: world.World, database: Path) -> object:
     labels = list(of.labels())
     return {
         "geo": {"database": str(database)},
+        "dns": {"rate_limit": "off"},  # all queries come from one address, and no peer limits it either
         "zones": [
             {
                 "name": world.ZONE,

@@ -10,10 +10,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import assert_never
 
-from gslb.core.answering.compose import TCP_BYTES, Records, Reply, Section, compose, compose_error, size_limit
+from gslb.core.answering.compose import TCP_BYTES, Records, Reply, Section, compose, compose_error, emptied, size_limit
+from gslb.core.answering.limit import Action, Limited, Limiter
 from gslb.core.answering.lookup import Delegated, Found, Missing, Redirected, place, zone_of
 from gslb.core.answering.pick import Failed, Picked, family_of, pick
 from gslb.core.answering.records import FAMILY_TYPES, MINIMAL_ANY, TRANSFERS, UNASKABLE, Rcode, RRClass, RRType
+from gslb.core.answering.restrain import restrain
 from gslb.core.answering.source import Client, Source, Transport, source_of
 from gslb.core.answering.view import Node, Steered, View, ZoneIndex
 from gslb.core.answering.wire import Query, Subnet, client_subnet, parse
@@ -21,20 +23,27 @@ from gslb.core.errors import InvalidPacket
 from gslb.core.model import Family, RRset
 from gslb.core.names import MAX_NAME_BYTES, Name
 
+RATE_LIMIT = "rate limit"
+"""Why a packet is dropped."""
 MAX_CHAIN = 16
 """Aliases followed before the answer ends with what is there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dropped:
-    """Not a query: nothing is sent."""
+    """Nothing is sent. `limited`: the rate limit that was the reason. `refusal`: as for `Answered`."""
 
     reason: str
+    limited: Limited | None = None
+    refusal: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answered:
-    """`message` goes back to the client; the rest is for counters. `refusal`: why the packet was malformed, or ''."""
+    """`message` goes back to the client; the rest is for counters. `refusal`: why the packet was malformed, or ''.
+
+    `limited`: the rate limit that left the message empty.
+    """
 
     message: bytes
     rcode: Rcode
@@ -42,20 +51,35 @@ class Answered:
     truncated: bool = False
     ecs: bool = False
     refusal: str = ""
+    limited: Limited | None = None
 
 
-def answer(packet: bytes, client: Client, view: View | None, entropy: int) -> Answered | Dropped:
+def answer(
+    packet: bytes, client: Client, view: View | None, entropy: int, limiter: Limiter | None = None
+) -> Answered | Dropped:
     """Answer one packet. Without a view every zone is unknown yet: SERVFAIL.
 
     `entropy`: any number that differs from packet to packet, used only by services that draw per answer.
+    `limiter`: remembers who was answered how often; None = nobody is limited.
     """
     try:
         query = parse(packet)
     except InvalidPacket as invalid:
         if invalid.rcode is None:
             return Dropped(reason=invalid.reason)
-        message = compose_error(packet, invalid.rcode)
-        return Answered(message=message, rcode=Rcode(invalid.rcode), rrtype=0, refusal=invalid.reason)
+        rcode = Rcode(invalid.rcode)
+        limited = restrain(limiter, client, view, Reply(rcode=rcode), None, None) if limiter else None
+        if limited is not None and limited.action is Action.DROPPED:
+            return Dropped(reason=RATE_LIMIT, limited=limited, refusal=invalid.reason)
+        message = compose_error(packet, rcode, truncated=limited is not None)
+        return Answered(
+            message=message,
+            rcode=rcode,
+            rrtype=0,
+            truncated=limited is not None,
+            refusal=invalid.reason,
+            limited=limited,
+        )
     subnet, refusal = None, ""
     if query.edns is not None and query.edns.version > 0:
         reply = Reply(rcode=Rcode.BADVERS)
@@ -65,6 +89,11 @@ def answer(packet: bytes, client: Client, view: View | None, entropy: int) -> An
             reply = reply_to(query, client, subnet, view, entropy)
         except InvalidPacket as invalid:
             reply, refusal = Reply(rcode=Rcode.FORMERR), invalid.reason
+    limited = restrain(limiter, client, view, reply, query, subnet) if limiter else None
+    if limited is not None:
+        if limited.action is Action.DROPPED:
+            return Dropped(reason=RATE_LIMIT, limited=limited, refusal=refusal)
+        reply = emptied(reply)
     limit = TCP_BYTES if client.transport is Transport.TCP else size_limit(query)
     message, sent = compose(query, subnet, reply, limit)
     return Answered(
@@ -74,6 +103,7 @@ def answer(packet: bytes, client: Client, view: View | None, entropy: int) -> An
         truncated=sent.truncated,
         ecs=subnet is not None,
         refusal=refusal,
+        limited=limited,
     )
 
 
@@ -148,7 +178,7 @@ def _step(ask: Ask, name: bytes) -> Reply | Alias:
             return _refer(ask.zone, cut)
         case Redirected(dname):
             return _redirect(ask, dname, name)
-        case Found(node):
+        case Found(node, _):
             return _at_node(ask, node, name)
         case _:
             assert_never(where)

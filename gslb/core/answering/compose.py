@@ -58,14 +58,20 @@ def compose(query: Query, subnet: Subnet | None, reply: Reply, limit: int) -> tu
             message = _compose(query, subnet, candidate)
             if len(message) <= limit:
                 return message, candidate
-    rest = Reply(rcode=reply.rcode, authoritative=reply.authoritative, truncated=True, scope=reply.scope)
+    rest = emptied(reply)
     return _compose(query, subnet, rest), rest
 
 
-def compose_error(packet: bytes, rcode: int) -> bytes:
+def emptied(reply: Reply) -> Reply:
+    """The same without records, truncated."""
+    return Reply(rcode=reply.rcode, authoritative=reply.authoritative, truncated=True, scope=reply.scope)
+
+
+def compose_error(packet: bytes, rcode: int, truncated: bool = False) -> bytes:
     """A header alone, for a packet whose question cannot be told: id, opcode and RD are the packet's."""
     identity, flags = struct.unpack_from("!2H", packet)
-    return struct.pack("!6H", identity, wire.QR | flags & (wire.OPCODE | wire.RD) | rcode, 0, 0, 0, 0)
+    flags = wire.QR | flags & (wire.OPCODE | wire.RD) | truncated * wire.TC | rcode
+    return struct.pack("!6H", identity, flags, 0, 0, 0, 0)
 
 
 def size_limit(query: Query) -> int:

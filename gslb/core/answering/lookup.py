@@ -15,9 +15,10 @@ from gslb.core.model import RRset
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The node that answers, maybe a wildcard's."""
+    """The node that answers, maybe a wildcard's, and its name."""
 
     node: Node
+    owner: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,14 +61,15 @@ def place(zone: ZoneIndex, name: bytes, rrtype: int) -> Place:
     for suffix in _between(zone.apex, name):
         node = zone.nodes.get(suffix)
         if node is None:
-            wildcard = zone.nodes.get(WILDCARD + encloser)
-            return Missing() if wildcard is None else Found(wildcard)
+            owner = WILDCARD + encloser
+            wildcard = zone.nodes.get(owner)
+            return Missing() if wildcard is None else Found(wildcard, owner)
         if zone.is_cut(suffix, node) and not (rrtype == RRType.DS and suffix == name):
             return Delegated(node.rrsets[RRType.NS])
         if suffix != name and RRType.DNAME in node.rrsets:
             return Redirected(node.rrsets[RRType.DNAME])
         encloser = suffix
-    return Found(zone.nodes[name])
+    return Found(zone.nodes[name], name)
 
 
 def _suffixes(name: bytes) -> Iterator[bytes]:

@@ -67,7 +67,16 @@ class Source:
     @property
     def prefix(self) -> int:
         """The network number that cohorts are drawn by."""
-        return self.address >> _WIDTHS[self.version] - PREFIX_BITS[self.version]
+        return _network(self.version, self.address)
+
+
+def network_of(address: IPAddress) -> int:
+    """The network number of the /24 or /56 that an address is in."""
+    return _network(address.version, int(address))
+
+
+def _network(version: int, address: int) -> int:
+    return address >> _WIDTHS[version] - PREFIX_BITS[version]
 
 
 @dataclass(frozen=True, slots=True)

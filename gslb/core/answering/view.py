@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from gslb.core.answering.compose import Records
+from gslb.core.answering.limit import Limits
 from gslb.core.answering.records import NAMED, RRType, is_name, soa_rdata
 from gslb.core.answering.source import Trust
 from gslb.core.decision import Decision
@@ -60,12 +61,16 @@ class ZoneIndex:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Index:
-    """`deepest`: labels of the longest apex. `members[pool][member]`: what it is answered by, in each family."""
+    """`deepest`: labels of the longest apex. `members[pool][member]`: what it is answered by, in each family.
+
+    `limits`: None = nobody is limited.
+    """
 
     snapshot: Snapshot
     zones: Mapping[bytes, ZoneIndex]
     deepest: int
     trust: Trust
+    limits: Limits | None
     members: Mapping[str, Mapping[str, Mapping[Family, bytes]]]
 
     def with_decision(self, decision: Decision) -> View:
@@ -106,6 +111,7 @@ def build_view(snapshot: Snapshot) -> Index:
         zones=zones,
         deepest=max((len(zone.apex.labels) for zone in model.zones), default=0),
         trust=Trust.of(model.ecs),
+        limits=Limits.of(model.dns.rate_limit) if model.dns.rate_limit is not None else None,
         members={pool.name: {m.name: _rdata(endpoints[m.endpoint]) for m in pool.members} for pool in model.pools},
     )
 

@@ -33,7 +33,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("decision loaded in {:.1?}", started.elapsed());
 
     let view = View::new(statics, decision);
-    let (stats, mut guard) = (Stats::new(), Guard::new());
+    let (stats, mut guard) = (Stats::new(), Guard::new(7, 1));
     let mut memory = [0; MAX_UDP_BYTES];
     let address = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 1));
     let rounds: u32 = rounds.parse()?;

@@ -4,6 +4,7 @@ use crate::buffer::{MAX_TCP_BYTES, MAX_UDP_BYTES, ResponseBuf};
 use crate::client::{Client, Transport};
 use crate::guard::Guard;
 use crate::query::{Query, Refusal, Subnet, client_subnet, parse};
+use crate::rate_limit::{Action, Asked};
 use crate::records::{IN, Rcode, is_transfer, is_unaskable};
 use crate::resolve::resolve;
 use crate::stats::{Reason, Stats};
@@ -32,34 +33,74 @@ pub fn answer(
     out: &mut ResponseBuf<'_>,
     stats: &Stats,
 ) -> Verdict {
-    let _ = guard;
     stats.received_bytes.add(query.len() as u64);
     out.len = 0;
-    match parse(query) {
-        Ok(parsed) => answer_parsed(&parsed, client, view, out, stats),
-        Err(Refusal::Drop(reason)) => {
-            stats.count_dropped(reason);
-            return Verdict::Drop;
-        }
-        Err(Refusal::FormErr(reason)) => refuse(query, client, Rcode::FormErr, reason, out, stats),
-        Err(Refusal::NotImp(reason)) => refuse(query, client, Rcode::NotImp, reason, out, stats),
+    let (rcode, reason) = match parse(query) {
+        Ok(parsed) => return answer_parsed(&parsed, client, view, guard, out, stats),
+        Err(Refusal::Drop(reason)) => return drop_it(reason, out, stats),
+        Err(Refusal::FormErr(reason)) => (Rcode::FormErr, reason),
+        Err(Refusal::NotImp(reason)) => (Rcode::NotImp, reason),
+    };
+    stats.count_malformed(reason);
+    refuse(query, client, rcode, view, guard, out, stats)
+}
+
+fn drop_it(reason: Reason, out: &mut ResponseBuf<'_>, stats: &Stats) -> Verdict {
+    out.len = 0;
+    stats.count_dropped(reason);
+    Verdict::Drop
+}
+
+/// A header alone, for a packet whose question cannot be told: id, opcode and RD are the packet's.
+fn refuse(
+    packet: &[u8],
+    client: &Client,
+    rcode: Rcode,
+    view: &View,
+    guard: &mut Guard,
+    out: &mut ResponseBuf<'_>,
+    stats: &Stats,
+) -> Verdict {
+    let summary = Summary { rcode, is_authoritative: false, scope: 0 };
+    let restrained = restrain(guard, client, view, &summary, None, stats);
+    if restrained == Some(Action::Dropped) {
+        return drop_it(Reason::RateLimit, out, stats);
     }
+    let truncated = if restrained.is_some() { 2 } else { 0 };
+    if let (Some(&[id0, id1, flags]), Some(header)) = (packet.first_chunk::<3>(), out.bytes.first_chunk_mut::<12>()) {
+        *header = [id0, id1, 0x80 | flags & 0x79 | truncated, rcode as u8, 0, 0, 0, 0, 0, 0, 0, 0];
+        out.len = header.len();
+    }
+    stats.count_query(client.transport, 0, rcode as u16);
+    stats.truncated.add(u64::from(restrained.is_some()));
     stats.sent_bytes.add(out.len() as u64);
     Verdict::Reply
 }
 
-/// A header alone, for a packet whose question cannot be told: id, opcode and RD are the packet's.
-fn refuse(packet: &[u8], client: &Client, rcode: Rcode, reason: Reason, out: &mut ResponseBuf<'_>, stats: &Stats) {
-    if let (Some(&[id0, id1, flags]), Some(header)) = (packet.first_chunk::<3>(), out.bytes.first_chunk_mut::<12>()) {
-        *header = [id0, id1, 0x80 | flags & 0x79, rcode as u8, 0, 0, 0, 0, 0, 0, 0, 0];
-        out.len = header.len();
-    }
-    stats.count_malformed(reason);
-    stats.count_query(client.transport, 0, rcode as u16);
+/// What to do with a response that is one too many; counted.
+#[inline]
+fn restrain(
+    guard: &mut Guard,
+    client: &Client,
+    view: &View,
+    summary: &Summary,
+    asked: Option<Asked<'_>>,
+    stats: &Stats,
+) -> Option<Action> {
+    let (limit, action) = guard.limiter.restrain(client, view, summary, asked)?;
+    stats.count_limited(limit, action);
+    Some(action)
 }
 
 #[inline]
-fn answer_parsed(query: &Query<'_>, client: &Client, view: &View, out: &mut ResponseBuf<'_>, stats: &Stats) {
+fn answer_parsed(
+    query: &Query<'_>,
+    client: &Client,
+    view: &View,
+    guard: &mut Guard,
+    out: &mut ResponseBuf<'_>,
+    stats: &Stats,
+) -> Verdict {
     let (subnet, early) = prelude(query, stats);
     let mut lower = [0; 256];
     let name = match lower.get_mut(..query.spelling.len()) {
@@ -78,10 +119,17 @@ fn answer_parsed(query: &Query<'_>, client: &Client, view: &View, out: &mut Resp
             None => Summary { rcode: Rcode::ServFail, is_authoritative: false, scope: 0 },
         },
     };
+    match restrain(guard, client, view, &summary, Some((query, name, subnet.as_ref())), stats) {
+        None => {}
+        Some(Action::Slipped) => writer.cut(),
+        Some(Action::Dropped) => return drop_it(Reason::RateLimit, out, stats),
+    }
     let is_truncated = writer.finish(summary);
     stats.count_query(client.transport, query.rrtype, summary.rcode as u16);
     stats.truncated.add(u64::from(is_truncated));
     stats.ecs.add(u64::from(subnet.is_some()));
+    stats.sent_bytes.add(out.len() as u64);
+    Verdict::Reply
 }
 
 /// The ECS option, and the rcode of a query that is not looked up at all.

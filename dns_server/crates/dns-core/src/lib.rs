@@ -7,6 +7,7 @@
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
 
 mod answer;
+mod buckets;
 mod buffer;
 mod client;
 mod decision;
@@ -19,6 +20,7 @@ mod messages;
 mod names;
 mod query;
 mod ranges;
+mod rate_limit;
 mod records;
 mod resolve;
 mod source;

@@ -10,6 +10,7 @@ use crate::error::Invalid;
 use crate::limits::{MAX_ANSWERS, MAX_MEMBERS, MAX_NAMES, MAX_RANGES, MAX_SHARES, MAX_SNAPSHOT_BYTES};
 use crate::messages::{Chunk, EcsData, EndpointData, EngineStatic, PoolData, RangeKind, RangePiece, ServiceData};
 use crate::ranges::{Address, Ranges, decode_starts};
+use crate::rate_limit::Limits;
 use crate::statics::{AMBIGUOUS, ClassMaps, Member, Pool, Prefixes, Service, Static, Trust};
 use crate::steering_load::{NO_LANES, Steering};
 use crate::zone_load::ZoneLoader;
@@ -45,6 +46,7 @@ struct Loader {
     known: Known,
     services: Vec<Service>,
     trust: Option<Trust>,
+    limits: Option<Limits>,
 }
 
 impl Loader {
@@ -61,6 +63,7 @@ impl Loader {
             known: Known::default(),
             services: Vec::new(),
             trust: None,
+            limits: None,
         }
     }
 
@@ -84,6 +87,9 @@ impl Loader {
         }
         if let Some(ecs) = &chunk.ecs {
             self.trust = Some(trust(ecs)?);
+        }
+        if let Some(said) = chunk.dns.as_ref().and_then(|dns| dns.rate_limit.as_ref()) {
+            self.limits = Some(Limits::load(said)?);
         }
         Ok(())
     }
@@ -113,6 +119,7 @@ impl Loader {
             slots: steering.slots,
             shared: extra.shared_sets,
             trust: self.trust.ok_or(Invalid::Content("the snapshot is cut off: its ECS settings are missing"))?,
+            limits: self.limits,
         })
     }
 

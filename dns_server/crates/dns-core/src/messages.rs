@@ -18,6 +18,8 @@ pub struct Chunk {
     pub ranges: Vec<RangePiece>,
     #[prost(message, optional, tag = "10")]
     pub ecs: Option<EcsData>,
+    #[prost(message, optional, tag = "11")]
+    pub dns: Option<DnsData>,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -118,6 +120,28 @@ pub struct EcsData {
     pub networks: Vec<String>,
     #[prost(string, repeated, tag = "2")]
     pub own_prefixes: Vec<String>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub struct DnsData {
+    #[prost(message, optional, tag = "1")]
+    pub rate_limit: Option<RateLimitData>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub struct RateLimitData {
+    #[prost(uint32, tag = "1")]
+    pub answers: u32,
+    #[prost(uint32, tag = "2")]
+    pub nxdomain: u32,
+    #[prost(uint32, tag = "3")]
+    pub errors: u32,
+    #[prost(uint32, tag = "4")]
+    pub client: u32,
+    #[prost(uint32, tag = "5")]
+    pub slip: u32,
+    #[prost(string, repeated, tag = "6")]
+    pub exempt: Vec<String>,
 }
 
 #[derive(Clone, PartialEq, Message)]

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::error::Invalid;
 use crate::family::Family;
 use crate::ranges::{Ranges, cover, parse_prefix};
+use crate::rate_limit::Limits;
 use crate::zones::{NONE, Zones};
 
 /// Everything that depends on neither packet nor decision, laid ready for look-ups.
@@ -20,6 +21,8 @@ pub struct Static {
     pub(crate) slots: Vec<u32>,
     pub(crate) shared: Vec<Vec<u8>>,
     pub(crate) trust: Trust,
+    /// None: nobody is limited.
+    pub(crate) limits: Option<Limits>,
 }
 
 impl Static {

@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::client::Transport;
+use crate::rate_limit::{Action, Limit};
 
 /// Rises only; written by one thread, so that load and store need not be one operation.
 #[derive(Debug, Default)]
@@ -90,9 +91,11 @@ pub enum Reason {
     TwoEcsOptions,
     /// A malformed ECS option.
     Ecs,
+    /// An answer beyond a rate limit.
+    RateLimit,
 }
 
-const REASONS: [(Reason, &str); 14] = [
+const REASONS: [(Reason, &str); 15] = [
     (Reason::Short, "short"),
     (Reason::Response, "response"),
     (Reason::Opcode, "opcode"),
@@ -107,7 +110,12 @@ const REASONS: [(Reason, &str); 14] = [
     (Reason::OptionCutOff, "option cut off"),
     (Reason::TwoEcsOptions, "two ecs options"),
     (Reason::Ecs, "ecs"),
+    (Reason::RateLimit, "rate limit"),
 ];
+
+const LIMITS: [(Limit, &str); 4] =
+    [(Limit::Answers, "answers"), (Limit::NxDomain, "nxdomain"), (Limit::Errors, "errors"), (Limit::Client, "client")];
+const ACTIONS: [(Action, &str); 2] = [(Action::Slipped, "slipped"), (Action::Dropped, "dropped")];
 
 /// What one worker counted. The names are those of the metrics.
 #[derive(Debug)]
@@ -115,6 +123,7 @@ pub struct Stats {
     queries: [Counter; KINDS],
     malformed: [Counter; REASONS.len()],
     dropped: [Counter; REASONS.len()],
+    limited: [Counter; LIMITS.len() * ACTIONS.len()],
     /// Responses with TC.
     pub truncated: Counter,
     /// Queries with an ECS option.
@@ -131,6 +140,7 @@ impl Default for Stats {
             queries: std::array::from_fn(|_| Counter::default()),
             malformed: Default::default(),
             dropped: Default::default(),
+            limited: Default::default(),
             truncated: Counter::default(),
             ecs: Counter::default(),
             received_bytes: Counter::default(),
@@ -166,6 +176,21 @@ impl Stats {
     /// (reason, count) of packets that got no reply, without zeros.
     pub fn dropped(&self) -> impl Iterator<Item = (&'static str, u64)> + '_ {
         named(&self.dropped)
+    }
+
+    /// (limit, action, count) of answers beyond a rate limit, without zeros.
+    pub fn limited(&self) -> impl Iterator<Item = (&'static str, &'static str, u64)> + '_ {
+        let kinds = LIMITS.iter().flat_map(|&(_, limit)| ACTIONS.map(|(_, action)| (limit, action)));
+        kinds
+            .zip(&self.limited)
+            .map(|((limit, action), counter)| (limit, action, counter.get()))
+            .filter(|&(.., count)| count > 0)
+    }
+
+    pub(crate) fn count_limited(&self, limit: Limit, action: Action) {
+        if let Some(counter) = self.limited.get(limit as usize * ACTIONS.len() + action as usize) {
+            counter.add(1);
+        }
     }
 
     pub(crate) fn count_query(&self, transport: Transport, rrtype: u16, rcode: u16) {
@@ -221,6 +246,13 @@ mod tests {
     fn reasons_stand_where_they_are_counted() {
         for (at, (reason, _)) in REASONS.into_iter().enumerate() {
             assert_eq!(reason as usize, at);
+        }
+        for (limit, name) in LIMITS {
+            for (action, done) in ACTIONS {
+                let stats = Stats::new();
+                stats.count_limited(limit, action);
+                assert_eq!(stats.limited().collect::<Vec<_>>(), [(name, done, 1)]);
+            }
         }
     }
 }

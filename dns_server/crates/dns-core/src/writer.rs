@@ -127,6 +127,11 @@ impl<'w, 'b, 'p> Writer<'w, 'b, 'p> {
         }
     }
 
+    /// Let the response end truncated, whatever was written.
+    pub fn cut(&mut self) {
+        self.overflowed = true;
+    }
+
     /// Take back all records.
     pub fn clear(&mut self) {
         self.overflowed = false;

@@ -131,7 +131,8 @@ impl Server {
         let counters = Arc::new(WorkerCounters::default());
         let number = self.counters.len() as u64;
         self.counters.push(Arc::clone(&counters));
-        Responder::new(counters, self.settings.entropy.wrapping_add(number.wrapping_mul(ENTROPY_APART)))
+        let entropy = self.settings.entropy.wrapping_add(number.wrapping_mul(ENTROPY_APART));
+        Responder::new(counters, entropy, self.settings.workers.max(1))
     }
 
     /// Answer with this from the next batch on.

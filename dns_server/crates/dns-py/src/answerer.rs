@@ -20,10 +20,10 @@ pub struct Answerer {
 #[pymethods]
 impl Answerer {
     #[new]
-    #[pyo3(signature = (decision))]
-    fn new(decision: Option<&Decision>) -> Self {
+    #[pyo3(signature = (decision, seed = 0, threads = 1))]
+    fn new(decision: Option<&Decision>, seed: u64, threads: usize) -> Self {
         let view = decision.map_or_else(View::nothing, Decision::view);
-        Self { view, state: Mutex::default() }
+        Self { view, state: Mutex::new((Guard::new(seed, threads), Stats::new())) }
     }
 
     /// The reply, or None where nothing is to be sent.
@@ -54,6 +54,11 @@ impl Answerer {
     /// (transport, type, rcode, count) of what was answered.
     fn queries(&self) -> Vec<(&'static str, &'static str, &'static str, u64)> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner).1.queries().collect()
+    }
+
+    /// (limit, action, count) of what was beyond a rate limit.
+    fn limited(&self) -> Vec<(&'static str, &'static str, u64)> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).1.limited().collect()
     }
 
     /// (reason, count) of what was dropped.

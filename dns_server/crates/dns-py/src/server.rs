@@ -29,6 +29,7 @@ pub fn counts(named: impl Iterator<Item = (&'static str, u64)>) -> Counts {
 #[pyclass(frozen, get_all)]
 pub struct Counted {
     queries: Vec<(&'static str, &'static str, &'static str, u64)>,
+    limited: Vec<(&'static str, &'static str, u64)>,
     dropped: Counts,
     malformed: Counts,
     closed: Counts,
@@ -107,11 +108,16 @@ impl Server {
         for (transport, rrtype, rcode, count) in workers.iter().flat_map(|worker| worker.stats.queries()) {
             *queries.entry((transport, rrtype, rcode)).or_default() += count;
         }
+        let mut limited = BTreeMap::new();
+        for (limit, action, count) in workers.iter().flat_map(|worker| worker.stats.limited()) {
+            *limited.entry((limit, action)).or_default() += count;
+        }
         Counted {
             queries: queries
                 .into_iter()
                 .map(|((transport, rrtype, rcode), count)| (transport, rrtype, rcode, count))
                 .collect(),
+            limited: limited.into_iter().map(|((limit, action), count)| (limit, action, count)).collect(),
             dropped: counts(workers.iter().flat_map(|worker| worker.dropped())),
             malformed: counts(workers.iter().flat_map(|worker| worker.stats.malformed())),
             closed: counts(workers.iter().flat_map(|worker| worker.tcp.closed())),
