@@ -16,6 +16,7 @@ use crate::zones::Place;
 
 const PREFIX_SETS: usize = 1024;
 const SUBJECT_SETS: usize = 4096;
+const MAX_ANSWERS_PER_SECOND: u32 = 1_000_000;
 
 /// What may be exceeded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,12 +48,16 @@ pub struct Limits {
 
 impl Limits {
     pub fn load(said: &RateLimitData) -> Result<Self, Invalid> {
+        let rates = [said.answers, said.nxdomain, said.errors, said.client];
+        if !rates.iter().all(|rate| (1..=MAX_ANSWERS_PER_SECOND).contains(rate)) {
+            return Err(Invalid::Content("a rate limit is out of range"));
+        }
         Ok(Self {
             answers: said.answers,
             nxdomain: said.nxdomain,
             errors: said.errors,
             client: said.client,
-            least: said.answers.min(said.nxdomain).min(said.errors).min(said.client),
+            least: rates.into_iter().min().unwrap_or_default(),
             slip: said.slip,
             exempt: Prefixes::parse(said.exempt.iter().map(String::as_str))?,
         })
