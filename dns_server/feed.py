@@ -8,11 +8,11 @@ from functools import partial
 
 import grpc
 
+from dns_server.engines.base import Engine
 from dns_server.hearing import Hearing
 from dns_server.replica import Replica
 from dns_server.saver import Saver
 from dns_server.stream import Identity, Shared, Stream
-from dns_server.trial import Prepare
 from gslb.api.v1.discovery_pb2_grpc import DiscoveryStub
 from gslb.runtime import rpc
 from gslb.runtime.addresses import SocketAddress
@@ -27,13 +27,13 @@ LONGEST_PAUSE_S = 5.0
 class Feed:
     """All streams of one dns server."""
 
-    def __init__(self, identity: Identity, replica: Replica, saver: Saver, prepare: Prepare) -> None:
+    def __init__(self, identity: Identity, replica: Replica, saver: Saver, engine: Engine) -> None:
         self._shared = Shared(
             identity=identity,
             replica=replica,
             hearing=Hearing(),
             trial=asyncio.Lock(),
-            prepare=prepare,
+            engine=engine,
             save_now=saver.put_now,
         )
         self._log = get_logger("dns")

@@ -24,7 +24,7 @@ from dns_server.received import Directions, Received, load_facts
 from dns_server.replica import Replica
 from dns_server.saver import Saver
 from dns_server.stream import Identity
-from dns_server.trial import Prepare, try_out
+from dns_server.trial import try_out
 from gslb.core.order import Order
 from gslb.runtime import http
 from gslb.runtime.addresses import SocketAddress
@@ -118,7 +118,7 @@ class _Parts:
 
     async def restore(self) -> None:
         """Serve what was last known good, before anybody is asked; again: only what was saved since."""
-        await asyncio.to_thread(_restore, self.files, self.replica, self.engine.prepare)
+        await asyncio.to_thread(_restore, self.files, self.replica, self.engine)
 
     def order(self) -> Order:
         """Of what serves."""
@@ -131,18 +131,18 @@ def _make_parts(options: Options) -> _Parts:
     engine = make_engine(options.engine, entropy=secrets.randbits(64))
     replica = Replica(engine.publish, saver.put)
     identity = Identity(name=options.name, engine=engine.name, queries_total=lambda: engine.counters.queries_total)
-    feed = Feed(identity, replica, saver, engine.prepare)
+    feed = Feed(identity, replica, saver, engine)
     return _Parts(files=files, saver=saver, engine=engine, replica=replica, feed=feed)
 
 
-def _restore(files: Files, replica: Replica, prepare: Prepare) -> None:
+def _restore(files: Files, replica: Replica, engine: Engine) -> None:
     facts = files.load(Kind.FACTS, load_facts)
     directions = files.load(Kind.DIRECTIVES, Directions.load)
     if facts is not None:
         replica.take_reports(facts.reports.values())
     if directions is not None:
         replica.take_directions(directions)
-    passed = files.load(Kind.SNAPSHOT, lambda saved: try_out(Received.load(saved), replica.premises, prepare))
+    passed = files.load(Kind.SNAPSHOT, lambda saved: try_out(Received.load(saved), replica.premises, engine))
     if passed is not None:
         replica.take_snapshot(passed)
 

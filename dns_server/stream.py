@@ -13,13 +13,14 @@ from typing import TypeAlias
 
 import grpc
 
+from dns_server.engines.base import Engine
 from dns_server.fetch import Fetch
 from dns_server.files import Kind
 from dns_server.hearing import Hearing
 from dns_server.received import Directions, Received
 from dns_server.replica import Replica
 from dns_server.saver import Dump
-from dns_server.trial import Prepare, try_out
+from dns_server.trial import try_out
 from gslb import __version__
 from gslb.api.v1 import discovery_pb2 as pb
 from gslb.api.v1.facts_pb2 import Envelope
@@ -62,7 +63,7 @@ class Shared:
     replica: Replica
     hearing: Hearing
     trial: asyncio.Lock
-    prepare: Prepare
+    engine: Engine
     save_now: Callable[[Kind, Dump], Awaitable[None]]
 
 
@@ -194,7 +195,7 @@ class Stream:
             if self._replica.is_older(received.order) or self._replica.serves(received.order):
                 return
             try:
-                passed = await asyncio.to_thread(try_out, received, self._replica.premises, self._shared.prepare)
+                passed = await asyncio.to_thread(try_out, received, self._replica.premises, self._shared.engine)
             except InvalidSnapshot as error:
                 await self._refuse(received.order, "invalid snapshot", str(error))
                 return

@@ -1,38 +1,33 @@
-"""A snapshot on trial: loaded, checked, indexed, decided, asked about itself and prepared by the engine, all before any
-client meets it.
+"""A snapshot on trial: loaded, checked, decided, prepared by the engine and asked about itself, all before any client
+meets it.
 
 All of this is slow and runs in a thread; a snapshot that fails anywhere is refused as a whole.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import struct
 from dataclasses import dataclass
 from ipaddress import IPv4Address
 
+from dns_server.engines.base import Engine
 from dns_server.received import Received
-from gslb.codec.snapshot import load_snapshot, refs
-from gslb.core.answering.answer import reply_to
+from gslb.codec.snapshot import load_snapshot, load_steering, refs
 from gslb.core.answering.records import Rcode, RRClass, RRType
 from gslb.core.answering.source import Client, Transport
-from gslb.core.answering.view import Index, View, build_view
-from gslb.core.answering.wire import Query
+from gslb.core.answering.view import Index
 from gslb.core.decision import Decision
 from gslb.core.directives import NO_DIRECTIVES, Directives
 from gslb.core.errors import InvalidSnapshot
 from gslb.core.facts import NO_FACTS, AgentId, Facts
+from gslb.core.model import Model
+from gslb.core.names import Name
 from gslb.core.steering.decide import decide
 from gslb.runtime.logs import get_logger
 
 _SELF = Client(IPv4Address("127.0.0.1"), Transport.TCP)
 _SERVICES_ASKED = 100
-
-Prepare = Callable[[View, Sequence[bytes]], None]
-"""`Engine.prepare`."""
-
-
-def no_engine(_view: View, _chunks: Sequence[bytes]) -> None:
-    """Prepares nothing."""
+_HEADER = struct.Struct("!6H")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,10 +52,10 @@ class Passed:
     decision: Decision
 
 
-def try_out(received: Received, premises: Premises, prepare: Prepare = no_engine) -> Passed:
+def try_out(received: Received, premises: Premises, engine: Engine) -> Passed:
     """Raises InvalidSnapshot, whatever is wrong with the snapshot."""
     try:
-        return _try_out(received, premises, prepare)
+        return _try_out(received, premises, engine)
     except InvalidSnapshot:
         raise
     except Exception as error:
@@ -68,31 +63,36 @@ def try_out(received: Received, premises: Premises, prepare: Prepare = no_engine
         raise InvalidSnapshot(f"it made this dns server fail: {type(error).__name__}: {error}") from error
 
 
-def _try_out(received: Received, premises: Premises, prepare: Prepare) -> Passed:
-    snapshot = load_snapshot(received.envelope.payload, received.chunks)
+def _try_out(received: Received, premises: Premises, engine: Engine) -> Passed:
+    load = load_steering if engine.reads_chunks else load_snapshot
+    snapshot = load(received.envelope.payload, received.chunks)
     if snapshot.order != received.order:
         raise InvalidSnapshot(f"the manifest says {snapshot.order}, its envelope {received.order}")
-    index = build_view(snapshot)
+    index = Index(snapshot=snapshot)
     decision = decide(snapshot, premises.directives, premises.facts, premises.silent)
-    view = index.with_decision(decision)
-    _ask_itself(view)
-    prepare(view, [received.chunks[ref.digest] for ref in refs(received.envelope.payload)])
+    chunks = [received.chunks[ref.digest] for ref in refs(received.envelope.payload)]
+    engine.prepare(index.with_decision(decision), chunks)
+    _ask_about_itself(engine, snapshot.model)
     return Passed(received=received, index=index, premises=premises, decision=decision)
 
 
-def _ask_itself(view: View) -> None:
+def _ask_about_itself(engine: Engine, model: Model) -> None:
     """Every zone must answer for its SOA, and services for their addresses."""
-    model = view.index.snapshot.model
     for zone in model.zones:
-        _ask(view, zone.apex.wire, RRType.SOA)
+        _ask(engine, zone.apex, RRType.SOA)
     for service in model.services[:_SERVICES_ASKED]:
         for rrtype in (RRType.A, RRType.AAAA):
-            _ask(view, service.name.wire, rrtype)
+            _ask(engine, service.name, rrtype)
 
 
-def _ask(view: View, name: bytes, rrtype: RRType) -> None:
-    query = Query(0, False, name, name, rrtype, RRClass.IN, None)
-    reply = reply_to(query, _SELF, None, view, 0)
-    served = reply.rcode == Rcode.SERVFAIL or (reply.rcode == Rcode.NOERROR and (reply.answer or reply.authority))
-    if not served or (rrtype == RRType.SOA and not reply.answer):
-        raise InvalidSnapshot(f"asked for {rrtype.name} of {name!r} it answers {reply.rcode.name} with nothing")
+def _ask(engine: Engine, name: Name, rrtype: RRType) -> None:
+    """As a client would, over TCP, so that nothing is cut off."""
+    packet = _HEADER.pack(0, 0, 1, 0, 0, 0) + name.wire + struct.pack("!2H", rrtype, RRClass.IN)
+    reply = engine.ask(packet, _SELF)
+    if reply is None:
+        raise InvalidSnapshot(f"asked for {rrtype.name} of '{name}' it does not answer")
+    _, flags, _, answers, authority, _ = _HEADER.unpack_from(reply)
+    rcode = Rcode(flags & 0xF)
+    served = rcode is Rcode.SERVFAIL or (rcode is Rcode.NOERROR and (answers or authority))
+    if not served or (rrtype is RRType.SOA and not answers):
+        raise InvalidSnapshot(f"asked for {rrtype.name} of '{name}' it answers {rcode.name} with nothing")

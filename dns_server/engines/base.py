@@ -9,6 +9,7 @@ from socket import socket
 from typing import NamedTuple, Protocol
 
 from gslb.core.answering.limit import Limited
+from gslb.core.answering.source import Client
 from gslb.core.answering.view import View
 from gslb.runtime.addresses import SocketAddress
 
@@ -69,11 +70,20 @@ class Engine(Protocol):
         """Of all listening sockets, to be passed to the process that takes over."""
         ...
 
+    @property
+    def reads_chunks(self) -> bool:
+        """Whether it reads records and class maps in the chunks by itself: then snapshots need not hold them."""
+        ...
+
     def prepare(self, view: View, chunks: Sequence[bytes]) -> None:
         """Lay a new snapshot ready, so that views of its index can be published; slow, may run in any thread.
 
         `chunks`: the snapshot's, in the manifest's order. What serves goes on serving. Raises InvalidSnapshot.
         """
+        ...
+
+    def ask(self, packet: bytes, client: Client) -> bytes | None:
+        """What would be answered by what was prepared last; counted nowhere, may run in any thread."""
         ...
 
     def publish(self, view: View) -> None:

@@ -16,6 +16,7 @@ from dns_server.engines.sockets import resolve
 from dns_server.engines.tcp import TcpLimits
 from gslb.codec.engine import DecisionDumper, dump_costs, dump_static
 from gslb.core.answering.limit import Action, Limit, Limited
+from gslb.core.answering.source import Client, Transport
 from gslb.core.answering.view import Index, View
 from gslb.core.decision import Decision
 from gslb.core.errors import InvalidSnapshot
@@ -79,12 +80,20 @@ class NativeEngine:
             sent_bytes=counted.sent_bytes,
         )
 
+    @property
+    def reads_chunks(self) -> bool:
+        return True
+
     def prepare(self, view: View, chunks: Sequence[bytes]) -> None:
         try:
             statics = _native.Static(chunks, dump_static(view.index.snapshot), self._seed)
             self._prepared = self._load(view, statics)
         except ValueError as error:
             raise InvalidSnapshot(f"the native engine refuses it: {error}") from error
+
+    def ask(self, packet: bytes, client: Client) -> bytes | None:
+        answerer = _native.Answerer(self._prepared.native if self._prepared is not None else None)
+        return answerer.answer(packet, client.address, client.transport is Transport.TCP, 0)
 
     def publish(self, view: View) -> None:
         loaded = self._loaded_for(view.index)

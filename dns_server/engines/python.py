@@ -11,6 +11,8 @@ from dns_server.engines.responder import Responder
 from dns_server.engines.sockets import BACKLOG, Pair, pairs_at
 from dns_server.engines.tcp import Connections, TcpLimits
 from dns_server.engines.udp import UdpReader
+from gslb.core.answering.answer import Answered, answer
+from gslb.core.answering.source import Client
 from gslb.core.answering.view import View
 from gslb.runtime.addresses import SocketAddress
 
@@ -23,6 +25,7 @@ class PythonEngine:
         self._counters = Counters()
         self._responder = Responder(self._counters, entropy)
         self._connections = Connections(self._responder.respond, self._counters, limits or TcpLimits())
+        self._prepared: View | None = None
         self._pairs: list[Pair] = []
         self._servers: list[asyncio.Server] = []
         self._sweeper: asyncio.Task[None] | None = None
@@ -35,8 +38,18 @@ class PythonEngine:
     def counters(self) -> Counters:
         return self._counters
 
+    @property
+    def reads_chunks(self) -> bool:
+        return False
+
     def prepare(self, view: View, chunks: Sequence[bytes]) -> None:
-        """The view is all this engine needs."""
+        """The view is all this engine needs, but whole."""
+        view.index.complete()
+        self._prepared = view
+
+    def ask(self, packet: bytes, client: Client) -> bytes | None:
+        result = answer(packet, client, self._prepared, 0)
+        return result.message if isinstance(result, Answered) else None
 
     def publish(self, view: View) -> None:
         self._responder.view = view

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from sys import intern
 from typing import NamedTuple
 
 from gslb.api.v1 import snapshot_pb2 as pb
 from gslb.codec.chunks import runs
 from gslb.codec.values import load_address, load_name, load_ttl
+from gslb.core.decision import Bindings
 from gslb.core.errors import InvalidSnapshot
 from gslb.core.model import AllDown, AllDownKind, Policy, Service
+from gslb.core.names import Name
 from gslb.core.snapshot import ClassMap
 from gslb.core.steering import stages
 from gslb.core.steering.stages.base import Key, Role, Stage
@@ -107,18 +110,33 @@ def dump_service(service: Service) -> pb.ServiceData:
     )
 
 
-def load_service(message: pb.ServiceData) -> Service:
-    return Service(
-        name=load_name(message.name),
-        zone=load_name(message.zone),
-        policy=message.policy,
-        bindings=tuple((binding.slot, binding.pool) for binding in message.bindings),
-        monitor=message.monitor or None,
-        ttl_s=load_ttl(message.ttl_s),
-        answers=message.answers,
-        by_query=message.by_query,
-        all_down=_load_all_down(message.all_down),
-    )
+class ServiceLoader:
+    """Loads the services of one snapshot; what is equal in many of them is one object."""
+
+    def __init__(self) -> None:
+        self._zones: dict[bytes, Name] = {}
+        self._bindings: dict[Bindings, Bindings] = {}
+        self._all_down: dict[AllDown, AllDown] = {}
+
+    def load(self, message: pb.ServiceData) -> Service:
+        bindings = tuple((binding.slot, binding.pool) for binding in message.bindings)
+        all_down = _load_all_down(message.all_down)
+        return Service(
+            name=load_name(message.name),
+            zone=self._zone(message.zone),
+            policy=intern(message.policy),
+            bindings=self._bindings.setdefault(bindings, bindings),
+            monitor=intern(message.monitor) or None,
+            ttl_s=load_ttl(message.ttl_s),
+            answers=message.answers,
+            by_query=message.by_query,
+            all_down=self._all_down.setdefault(all_down, all_down),
+        )
+
+    def _zone(self, wire: bytes) -> Name:
+        if wire not in self._zones:
+            self._zones[wire] = load_name(wire)
+        return self._zones[wire]
 
 
 def _load_all_down(message: pb.AllDownData) -> AllDown:

@@ -22,7 +22,7 @@ from gslb.codec.ranges import dump_ranges, load_ranges
 from gslb.codec.references import check
 from gslb.codec.values import load_network
 from gslb.core.errors import InvalidSnapshot
-from gslb.core.model import EcsTrust, GeoSources, Model
+from gslb.core.model import EcsTrust, GeoSources, Model, Service
 from gslb.core.snapshot import CLASS_V4_BITS, CLASS_V6_BITS, ECS_V4_BITS, ECS_V6_BITS, ClassMap, RangeMap, Snapshot
 
 DIGEST_BYTES = 32
@@ -82,15 +82,15 @@ def refs(manifest: bytes) -> tuple[ChunkRef, ...]:
 
 def load_snapshot(manifest: bytes, chunks: Mapping[bytes, bytes]) -> Snapshot:
     """Undo `dump_snapshot`; chunks that the manifest does not name are left alone. Raises InvalidSnapshot."""
-    head = _load_manifest(manifest)
-    contents = pb.Chunk()
-    for ref in _refs(head):
-        _merge(contents, ref, chunks)
-    if not contents.HasField("ecs"):
-        raise InvalidSnapshot("the snapshot is cut off: what comes last, its ECS settings, is missing")
-    snapshot = _load(head, contents)
-    check(snapshot)
-    return snapshot
+    return _load(_load_manifest(manifest), chunks, answering=True)
+
+
+def load_steering(manifest: bytes, chunks: Mapping[bytes, bytes]) -> Snapshot:
+    """As `load_snapshot`, but only what decisions are made from: zones have no records, and all clients are of class 0.
+
+    For those who read the rest in the chunks by themselves. Raises InvalidSnapshot.
+    """
+    return _load(_load_manifest(manifest), chunks, answering=False)
 
 
 def _contents(snapshot: Snapshot, maps: Mapping[str, tuple[bytes, ...]]) -> Iterator[bytes]:
@@ -156,23 +156,51 @@ def _refs(manifest: pb.Manifest) -> tuple[ChunkRef, ...]:
     return found
 
 
-def _merge(contents: pb.Chunk, ref: ChunkRef, chunks: Mapping[bytes, bytes]) -> None:
-    """Append a chunk's items once it is proven to be what the manifest names."""
+def _chunk(ref: ChunkRef, chunks: Mapping[bytes, bytes]) -> pb.Chunk:
+    """A chunk, once it is proven to be what the manifest names."""
     content = chunks.get(ref.digest)
     if content is None:
         raise InvalidSnapshot(f"chunk {ref.digest.hex()} is missing")
     if len(content) != ref.size_bytes or sha256(content).digest() != ref.digest:
         raise InvalidSnapshot(f"chunk {ref.digest.hex()} is damaged")
     try:
-        contents.MergeFromString(content)
+        return pb.Chunk.FromString(content)
     except DecodeError:
         raise InvalidSnapshot(f"chunk {ref.digest.hex()} cannot be read") from None
-    for field, items in contents.ListFields():
-        if field.name not in ("ecs", "dns") and len(items) > MAX_ITEMS:
-            raise InvalidSnapshot(f"more than {MAX_ITEMS} {field.name}")
 
 
-def _load(head: pb.Manifest, contents: pb.Chunk) -> Snapshot:
+def _load(head: pb.Manifest, chunks: Mapping[bytes, bytes], *, answering: bool) -> Snapshot:
+    """Chunk by chunk: of services there are many, so none is held as a message beside what it is loaded to."""
+    contents, found, loader = pb.Chunk(), list[Service](), services.ServiceLoader()
+    for ref in _refs(head):
+        chunk = _chunk(ref, chunks)
+        found.extend(map(loader.load, chunk.services))
+        chunk.ClearField("services")
+        if not answering:
+            _drop_answers(chunk)
+        contents.MergeFrom(chunk)
+        _check_counts(contents, len(found))
+    if not contents.HasField("ecs"):
+        raise InvalidSnapshot("the snapshot is cut off: what comes last, its ECS settings, is missing")
+    snapshot = _conclude(head, contents, tuple(found), answering)
+    check(snapshot)
+    return snapshot
+
+
+def _drop_answers(chunk: pb.Chunk) -> None:
+    chunk.ClearField("ranges")
+    for zone in chunk.zones:
+        zone.ClearField("rrsets")
+
+
+def _check_counts(contents: pb.Chunk, found: int) -> None:
+    counts = {field.name: len(items) for field, items in contents.ListFields() if field.name not in ("ecs", "dns")}
+    for kind, count in {**counts, "services": found}.items():
+        if count > MAX_ITEMS:
+            raise InvalidSnapshot(f"more than {MAX_ITEMS} {kind}")
+
+
+def _conclude(head: pb.Manifest, contents: pb.Chunk, found: tuple[Service, ...], answering: bool) -> Snapshot:
     loaded_zones, serials = zones.load_zones(contents.zones)
     policies, classes = services.load_policies(contents.policies)
     model = Model(
@@ -182,7 +210,7 @@ def _load(head: pb.Manifest, contents: pb.Chunk) -> Snapshot:
         endpoints=tuple(members.load_endpoint(endpoint) for endpoint in contents.endpoints),
         pools=tuple(members.load_pool(pool) for pool in contents.pools),
         policies=policies,
-        services=tuple(services.load_service(service) for service in contents.services),
+        services=found,
         ecs=_load_ecs(contents.ecs),
         geo=GeoSources(databases=(), prefixes=()),
         dns=load_dns(contents.dns),
@@ -191,7 +219,7 @@ def _load(head: pb.Manifest, contents: pb.Chunk) -> Snapshot:
         order=load_order(head.order),
         model=model,
         serials=serials,
-        classes=_load_class_maps(classes, contents.ranges),
+        classes=_load_class_maps(classes, contents.ranges) if answering else _without_ranges(classes),
         layouts=members.load_layouts(contents.layouts),
         seed=head.seed,
     )
@@ -202,6 +230,14 @@ def _load_ecs(message: pb.EcsData) -> EcsTrust:
         networks=tuple(load_network(text) for text in message.networks),
         own_prefixes=tuple(load_network(text) for text in message.own_prefixes),
     )
+
+
+def _without_ranges(classes: Mapping[str, services.Classes]) -> Mapping[str, ClassMap]:
+    one = RangeMap((0,), (0,))
+    return {
+        name: ClassMap(keys=said.keys, labels=said.labels, ecs_v4=one, ecs_v6=one, full_v4=one, full_v6=one)
+        for name, said in classes.items()
+    }
 
 
 _Pieces = Mapping[pb.RangeKind.ValueType, Sequence[pb.RangePiece]]

@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
 
 from gslb.core.errors import InvalidName
 
@@ -18,7 +17,7 @@ _ESCAPE = re.compile(rb"\\(\d{3}|\D)")
 _PLAIN = frozenset(b"abcdefghijklmnopqrstuvwxyz0123456789-_*/+:")
 
 
-@dataclass(frozen=True, order=True)
+@dataclass(frozen=True, order=True, slots=True)
 class Name:
     """`wire`: length-prefixed lower-case labels, ending with the root's zero octet."""
 
@@ -55,7 +54,7 @@ class Name:
             raise InvalidName(f"'{shown}' is not a domain name: it has {len(wire)} octets, at most 255 fit")
         return cls(wire)
 
-    @cached_property
+    @property
     def labels(self) -> tuple[bytes, ...]:
         """Labels without the root, most specific first."""
         found, at = [], 0

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import struct
 from dataclasses import dataclass, field, replace
 
 import pytest
 from support.dnsworld import CONFIG, addresses, ask, facts_of, make_snapshot, world
 
 from dns_server import replica as replica_module
+from dns_server.engines.native import NativeEngine
+from dns_server.engines.python import PythonEngine
 from dns_server.files import Kind
 from dns_server.hearing import Hearing
 from dns_server.received import Directions, Received, dump_facts, load_facts
@@ -56,7 +59,9 @@ class Held:
         self.replica = Replica(self.views.append, self.saved.__setitem__)
 
     def take_snapshot(self, snapshot: Snapshot) -> bool:
-        return self.replica.take_snapshot(try_out(received_of(snapshot), self.replica.premises))
+        return self.replica.take_snapshot(
+            try_out(received_of(snapshot), self.replica.premises, PythonEngine(entropy=1))
+        )
 
     def report(self, facts: Facts) -> None:
         self.replica.take_reports(facts.reports.values())
@@ -141,7 +146,7 @@ def test_order_never_falls_when_the_store_is_restored(held: Held) -> None:
 
 
 def test_a_snapshot_on_trial_while_reports_go_on_serves_by_the_newest(held: Held) -> None:
-    passed = try_out(received_of(make_snapshot(order=Order(1, 2, 0))), held.replica.premises)
+    passed = try_out(received_of(make_snapshot(order=Order(1, 2, 0))), held.replica.premises, PythonEngine(entropy=1))
     held.report(facts_of(world(), down=("eu/e1",), sequence=2))
     held.replica.take_directions(directions_of(Order(1, 1, 1), drain("us")))
     assert held.replica.take_snapshot(passed)
@@ -195,7 +200,9 @@ def test_what_is_saved_can_be_served_again(held: Held) -> None:
     again = Held()
     again.replica.take_reports(load_facts(held.saved[Kind.FACTS]()).reports.values())
     again.replica.take_directions(Directions.load(held.saved[Kind.DIRECTIVES]()))
-    again.replica.take_snapshot(try_out(Received.load(received_of(world()).dump()), again.replica.premises))
+    again.replica.take_snapshot(
+        try_out(Received.load(received_of(world()).dump()), again.replica.premises, PythonEngine(entropy=1))
+    )
     assert again.replica.decision_digest == held.replica.decision_digest != b""
     assert again.replica.order == held.replica.order == Order(1, 1, 3)
 
@@ -223,32 +230,52 @@ def test_a_snapshot_with_a_missing_or_damaged_chunk_fails_its_trial() -> None:
         {**received.chunks, some: received.chunks[some] + b"\x00"},
     ):
         with pytest.raises(InvalidSnapshot):
-            try_out(replace(received, chunks=chunks), NO_PREMISES)
+            try_out(replace(received, chunks=chunks), NO_PREMISES, PythonEngine(entropy=1))
 
 
 def test_a_snapshot_in_an_envelope_of_another_order_fails_its_trial() -> None:
     received = received_of(world())
     envelope = Envelope(payload=received.envelope.payload, order=dump_order(Order(9, 9, 9)))
     with pytest.raises(InvalidSnapshot, match="its envelope"):
-        try_out(replace(received, envelope=envelope), NO_PREMISES)
+        try_out(replace(received, envelope=envelope), NO_PREMISES, PythonEngine(entropy=1))
 
 
-def test_a_snapshot_that_makes_us_fail_is_refused_with_the_reason(monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(_: Snapshot) -> None:
+@pytest.mark.parametrize("engine", [PythonEngine, NativeEngine])
+def test_a_snapshot_that_makes_us_fail_is_refused_with_the_reason(
+    engine: type[PythonEngine | NativeEngine], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
         raise ZeroDivisionError("here")
 
-    monkeypatch.setattr("dns_server.trial.build_view", fail)
+    monkeypatch.setattr(engine, "prepare", fail)
     with pytest.raises(InvalidSnapshot, match="ZeroDivisionError: here"):
-        try_out(received_of(world()), NO_PREMISES)
+        try_out(received_of(world()), NO_PREMISES, engine(entropy=1))
 
 
-def test_a_snapshot_that_does_not_answer_for_itself_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    from gslb.core.answering.compose import Reply
-    from gslb.core.answering.records import Rcode
+@pytest.mark.parametrize("engine", [PythonEngine, NativeEngine])
+@pytest.mark.parametrize(("reply", "why"), [(None, "does not answer"), (struct.pack("!6H", 0, 5, 0, 0, 0, 0), "SOA")])
+def test_a_snapshot_that_does_not_answer_for_itself_is_refused(
+    engine: type[PythonEngine | NativeEngine], reply: bytes | None, why: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is the very engine that will serve it that is asked."""
+    monkeypatch.setattr(engine, "ask", lambda *_: reply)
+    with pytest.raises(InvalidSnapshot, match=why):
+        try_out(received_of(world()), NO_PREMISES, engine(entropy=1))
 
-    monkeypatch.setattr("dns_server.trial.reply_to", lambda *_: Reply(rcode=Rcode.REFUSED))
-    with pytest.raises(InvalidSnapshot, match="SOA"):
-        try_out(received_of(world()), NO_PREMISES)
+
+def test_the_native_engine_never_has_the_readable_ones_index() -> None:
+    """With many services that would be the most of what the dns server holds."""
+    engine = NativeEngine(entropy=1)
+    passed = try_out(received_of(world()), NO_PREMISES, engine)
+    engine.publish(passed.index.with_decision(passed.decision))
+    assert set(vars(passed.index)) == {"snapshot"}
+    model = passed.index.snapshot.model
+    assert model.zones
+    assert not any(zone.rrsets for zone in model.zones)
+    assert {len(classes.full_v4.starts) for classes in passed.index.snapshot.classes.values()} == {1}
+    whole = try_out(received_of(world()), NO_PREMISES, PythonEngine(entropy=1))
+    assert whole.index.snapshot == world()
+    assert whole.decision == passed.decision
 
 
 # Hearing

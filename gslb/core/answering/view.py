@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from gslb.core.answering.compose import Records
 from gslb.core.answering.limit import Limits
@@ -59,19 +60,47 @@ class ZoneIndex:
         return RRType.NS in node.rrsets and name != self.apex and not name.startswith(WILDCARD)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Index:
-    """`deepest`: labels of the longest apex. `members[pool][member]`: what it is answered by, in each family.
+    """What a snapshot is looked up by; worked out when first asked for, in time and memory linear in the number of
+    records, services and members.
 
-    `limits`: None = nobody is limited.
+    Dns servers whose engine has an index of its own never ask. Raises InvalidSnapshot for content that no answer can
+    be made from.
     """
 
     snapshot: Snapshot
-    zones: Mapping[bytes, ZoneIndex]
-    deepest: int
-    trust: Trust
-    limits: Limits | None
-    members: Mapping[str, Mapping[str, Mapping[Family, bytes]]]
+
+    @cached_property
+    def zones(self) -> Mapping[bytes, ZoneIndex]:
+        """By apex."""
+        return _index_zones(self.snapshot)
+
+    @cached_property
+    def deepest(self) -> int:
+        """Labels of the longest apex."""
+        return max((len(zone.apex.labels) for zone in self.snapshot.model.zones), default=0)
+
+    @cached_property
+    def trust(self) -> Trust:
+        return Trust.of(self.snapshot.model.ecs)
+
+    @cached_property
+    def members(self) -> Mapping[str, Mapping[str, Mapping[Family, bytes]]]:
+        """`members[pool][member]`: what it is answered by, in each family."""
+        model = self.snapshot.model
+        endpoints = {endpoint.name: endpoint for endpoint in model.endpoints}
+        return {pool.name: {m.name: _rdata(endpoints[m.endpoint]) for m in pool.members} for pool in model.pools}
+
+    @cached_property
+    def limits(self) -> Limits | None:
+        """None: nobody is limited."""
+        limit = self.snapshot.model.dns.rate_limit
+        return Limits.of(limit) if limit is not None else None
+
+    def complete(self) -> None:
+        """Work everything out now."""
+        _ = self.zones, self.deepest, self.trust, self.limits, self.members
 
     def with_decision(self, decision: Decision) -> View:
         return View(self, decision)
@@ -86,18 +115,20 @@ class View:
 
 
 def build_view(snapshot: Snapshot) -> Index:
-    """The static part of a View; linear in the number of records, services and members.
+    """The static part of a View, all worked out. Raises InvalidSnapshot."""
+    index = Index(snapshot=snapshot)
+    index.complete()
+    return index
 
-    Raises InvalidSnapshot for content that no answer can be made from.
-    """
+
+def _index_zones(snapshot: Snapshot) -> Mapping[bytes, ZoneIndex]:
     model = snapshot.model
     pools = {pool.name: pool for pool in model.pools}
-    endpoints = {endpoint.name: endpoint for endpoint in model.endpoints}
     steered: dict[bytes, list[Steered]] = {}
     for service in model.services:
         steered.setdefault(service.zone.wire, []).append(_steer(snapshot, service, pools))
     children = _children(model.zones)
-    zones = {
+    return {
         zone.apex.wire: _index_zone(
             zone,
             snapshot.serials[zone.apex],
@@ -106,14 +137,6 @@ def build_view(snapshot: Snapshot) -> Index:
         )
         for zone in model.zones
     }
-    return Index(
-        snapshot=snapshot,
-        zones=zones,
-        deepest=max((len(zone.apex.labels) for zone in model.zones), default=0),
-        trust=Trust.of(model.ecs),
-        limits=Limits.of(model.dns.rate_limit) if model.dns.rate_limit is not None else None,
-        members={pool.name: {m.name: _rdata(endpoints[m.endpoint]) for m in pool.members} for pool in model.pools},
-    )
 
 
 def _children(zones: Iterable[Zone]) -> Mapping[Name, Sequence[Name]]:
