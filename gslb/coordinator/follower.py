@@ -14,6 +14,7 @@ from gslb.coordinator.admin import overrides
 from gslb.coordinator.admin.overrides import Overrides
 from gslb.coordinator.configuration import history
 from gslb.coordinator.configuration.keeper import Configuration
+from gslb.coordinator.metrics import Metrics
 from gslb.core.errors import StoreUnavailable
 from gslb.runtime.backoff import Backoff
 from gslb.runtime.logs import get_logger
@@ -21,17 +22,33 @@ from gslb.store.base import Store
 from gslb.store.following import follow
 
 
-async def follow_store(store: Store, configuration: Configuration, directives: Overrides) -> None:
-    """Until cancelled."""
-    async with asyncio.TaskGroup() as tasks:
-        tasks.create_task(_follow(store, history.CURRENT, configuration.catch_up))
-        tasks.create_task(_follow(store, overrides.KEY, directives.restore))
+class Follower:
+    def __init__(self, store: Store, configuration: Configuration, directives: Overrides, metrics: Metrics) -> None:
+        self._store = store
+        self._configuration = configuration
+        self._directives = directives
+        self._metrics = metrics
+        self._unavailable = ""
 
+    async def run(self) -> None:
+        """Until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._follow(history.CURRENT, self._configuration.catch_up))
+            tasks.create_task(self._follow(overrides.KEY, self._directives.restore))
 
-async def _follow(store: Store, key: str, catch_up: Callable[[], Awaitable[None]]) -> None:
-    async with aclosing(follow(store, key)) as changes:
-        async for _ in changes:
-            await _until_done(catch_up)
+    def troubles(self) -> tuple[str, ...]:
+        """What an operator should know of the store and the configuration in it."""
+        return tuple(text for text in (self._unavailable, self._configuration.broken) if text)
+
+    async def _follow(self, key: str, catch_up: Callable[[], Awaitable[None]]) -> None:
+        async with aclosing(follow(self._store, key, listed=self._listed)) as changes:
+            async for _ in changes:
+                await _until_done(catch_up)
+
+    def _listed(self, error: StoreUnavailable | None) -> None:
+        goes_on = "failover goes on, applies and overrides do not"
+        self._unavailable = f"the store cannot be read, {goes_on}: {error}" if error else ""
+        self._metrics.store_unavailable.set(bool(error))
 
 
 async def _until_done(catch_up: Callable[[], Awaitable[None]]) -> None:

@@ -16,7 +16,7 @@ from gslb.coordinator.admin.service import AdminService
 from gslb.coordinator.configuration.initial import apply_file
 from gslb.coordinator.configuration.inputs import Inputs
 from gslb.coordinator.configuration.keeper import Configuration
-from gslb.coordinator.follower import follow_store
+from gslb.coordinator.follower import Follower
 from gslb.coordinator.metrics import Metrics
 from gslb.coordinator.refusals import Refusals
 from gslb.coordinator.relay.discovery import DiscoveryService
@@ -82,7 +82,7 @@ async def run(
         hub = Hub(incarnation=store.incarnation, clock=monotonic_s, metrics=metrics)
         configuration = Configuration(store, inputs, compiled, hub, wall_unix_s)
         overrides = Overrides(store, hub, metrics, wall_unix_s)
-        decider = Decider(hub)
+        follower, decider = Follower(store, configuration, overrides, metrics), Decider(hub)
         await _restore(configuration, overrides)
         if options.config is not None and hub.publication is None:
             await apply_file(configuration, options.config)
@@ -94,6 +94,7 @@ async def run(
                 configuration,
                 overrides,
                 metrics,
+                troubles=follower.troubles,
                 clock=monotonic_s,
                 wall_clock=wall_unix_s,
             ),
@@ -109,8 +110,8 @@ async def run(
         if on_ready is not None:
             on_ready(Bound(port=port, metrics_port=metrics_port))
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(Ticker(hub, decider, configuration, overrides, metrics, monotonic_s).run())
-            tasks.create_task(follow_store(store, configuration, overrides))
+            tasks.create_task(Ticker(hub, decider, follower.troubles, overrides, metrics, monotonic_s).run())
+            tasks.create_task(follower.run())
 
 
 async def _open(options: Options, folder: Path) -> Store:

@@ -28,6 +28,7 @@ class Metrics:
         self.streams = gauge("streams", "Open streams", "service")
         self.order = gauge("order", "The order in force, number by number", "number")
         self.silent_agents = gauge("silent_agents", "Agents with a register that were not heard for three beats")
+        self.store_unavailable = gauge("store_unavailable", "1 while the store cannot be read")
         self.alarms = gauge("alarms", "Alarms in force")
         self.apply_seconds = Histogram(
             "gslb_coordinator_apply_seconds",

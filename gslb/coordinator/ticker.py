@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 from gslb.coordinator.admin.alarms import raise_alarms
 from gslb.coordinator.admin.decider import Decider
 from gslb.coordinator.admin.overrides import Overrides
-from gslb.coordinator.configuration.keeper import Configuration
 from gslb.coordinator.metrics import Metrics
 from gslb.coordinator.relay.agents import BEAT_S
 from gslb.coordinator.relay.hub import Hub
@@ -17,20 +16,20 @@ from gslb.runtime.logs import get_logger
 
 
 class Ticker:
-    """`clock` is monotonic."""
+    """`troubles`: what is wrong with the store. `clock` is monotonic."""
 
     def __init__(
         self,
         hub: Hub,
         decider: Decider,
-        configuration: Configuration,
+        troubles: Callable[[], Sequence[str]],
         overrides: Overrides,
         metrics: Metrics,
         clock: Callable[[], float],
     ) -> None:
         self._hub = hub
         self._decider = decider
-        self._configuration = configuration
+        self._troubles = troubles
         self._overrides = overrides
         self._metrics = metrics
         self._clock = clock
@@ -66,5 +65,5 @@ class Ticker:
         if concluded is not None:
             self._hub.dns_servers.compare(concluded.order, concluded.decision.digest)
         self._hub.dns_servers.forget_lost()
-        alarms = raise_alarms(self._hub, concluded, self._configuration.broken, self._clock())
+        alarms = raise_alarms(self._hub, concluded, self._troubles(), self._clock())
         self._metrics.alarms.set(len(alarms))

@@ -6,7 +6,7 @@ A watch is a hint: it may hang, lag or have been compacted away. Nothing older t
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterable
+from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import aclosing
 
 from gslb.core.errors import StoreUnavailable
@@ -14,21 +14,34 @@ from gslb.runtime.backoff import Backoff
 from gslb.store.base import Compacted, Entry, Event, Listing, Store
 
 RELIST_S = 10.0
+_RETRY_S = 2.0
 
 
-async def follow(store: Store, prefix: str, *, relist_s: float = RELIST_S) -> AsyncGenerator[Listing, None]:
-    """What there is, at first and after every change, until closed.
+def ignore(_: StoreUnavailable | None) -> None:
+    """Whether the store can be read is of no interest."""
+
+
+async def follow(
+    store: Store,
+    prefix: str,
+    *,
+    relist_s: float = RELIST_S,
+    listed: Callable[[StoreUnavailable | None], None] = ignore,
+) -> AsyncGenerator[Listing, None]:
+    """What there is, at first and after every change, until closed. `listed` hears how each list went.
 
     While the store cannot be read nothing comes; then what it holds by then.
     """
     seen: Listing | None = None
-    backoff = Backoff(most_s=relist_s)
+    backoff = Backoff(most_s=_RETRY_S)
     while True:
         try:
             listing = await store.list(prefix)
-        except StoreUnavailable:
+        except StoreUnavailable as error:
+            listed(error)
             await asyncio.sleep(backoff.delay_s())
             continue
+        listed(None)
         backoff.reset()
         if seen is None or listing.revision >= seen.revision:
             before, seen = seen, listing

@@ -107,6 +107,7 @@ async def test_without_a_majority_reports_go_on_admin_calls_say_why_and_a_restar
             with pytest.raises(grpc.aio.AioRpcError, match=r"etcd at 127\.0\.0\.1") as refused:
                 await running.admin.SetOverride(drain("web-us"), timeout=READY_S)
             assert refused.value.code() is grpc.StatusCode.UNAVAILABLE
+            await eventually(lambda: is_alarmed(running), READY_S)
     async with coordinator(tmp_path, store) as running, running.dns_server("d") as dns, running.agent("eu/a1") as agent:
         await dns.until(lambda: dns.manifest_order.config == 1)
         report = await agent.report(DOWN)
@@ -120,8 +121,17 @@ async def test_without_a_majority_reports_go_on_admin_calls_say_why_and_a_restar
                 return False
             return True
 
-        await eventually(drained)
+        await eventually(drained, READY_S)
         await dns.until(lambda: bool(dns.directives.overrides))
+        await eventually(lambda: is_calm(running), READY_S)
+
+
+async def is_alarmed(running: Running) -> bool:
+    return any("the store cannot be read, failover goes on" in alarm for alarm in (await running.status()).alarms)
+
+
+async def is_calm(running: Running) -> bool:
+    return not await is_alarmed(running)
 
 
 async def test_what_another_coordinator_writes_takes_force(tmp_path: Path, store: str) -> None:

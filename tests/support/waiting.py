@@ -17,8 +17,8 @@ async def until(condition: Callable[[], bool]) -> None:
     await eventually(holds)
 
 
-async def eventually(condition: Callable[[], Awaitable[bool]]) -> None:
+async def eventually(condition: Callable[[], Awaitable[bool]], within_s: float = DEADLINE_S) -> None:
     """The same for something that must be asked for. Raises TimeoutError."""
-    async with asyncio.timeout(DEADLINE_S):
+    async with asyncio.timeout(within_s):
         while not await condition():  # noqa: ASYNC110 - nobody announces counters or changed answers
             await asyncio.sleep(0.005)

@@ -104,7 +104,7 @@ async def test_a_silent_agent_is_an_alarm_that_says_what_it_means() -> None:
 
 
 async def alarms(hub: Hub, decider: Decider, clock: Clock) -> tuple[str, ...]:
-    return raise_alarms(hub, await decider.conclude(), "", clock())
+    return raise_alarms(hub, await decider.conclude(), (), clock())
 
 
 async def test_a_decision_is_made_again_only_when_something_changed() -> None:
@@ -194,16 +194,16 @@ def test_a_dns_server_that_differs_or_is_away_is_an_alarm() -> None:
     hub.dns_servers.status(server, hub.order, b"other", 0)
     hub.dns_servers.compare(hub.order, b"mine")
     clock.now_s += 3
-    assert raise_alarms(hub, None, "", clock()) == ()
+    assert raise_alarms(hub, None, (), clock()) == ()
     clock.now_s += 1
-    (alarm,) = raise_alarms(hub, None, "", clock())
+    (alarm,) = raise_alarms(hub, None, (), clock())
     assert alarm == "dns server d1 decides otherwise than this coordinator from the same order for 4 s"
     hub.dns_servers.disconnect(server)
-    (alarm,) = raise_alarms(hub, None, "", clock())
+    (alarm,) = raise_alarms(hub, None, (), clock())
     assert alarm == "dns server d1 is away for 4 s; it answers with what it had"
     clock.now_s += FORGET_AFTER_S
     hub.dns_servers.forget_lost()
-    assert raise_alarms(hub, None, "", clock()) == ()
+    assert raise_alarms(hub, None, (), clock()) == ()
 
 
 def test_there_is_room_for_so_many_dns_servers() -> None:
@@ -262,7 +262,7 @@ async def test_services_that_fail_together_are_not_all_listed() -> None:
     concluded = await Decider(hub).conclude()
     assert concluded is not None
     down = frozenset(Name.from_text(f"s{number:03}.g.example") for number in range(MAX_SERVICES + 5))
-    listed = raise_alarms(hub, replace(concluded, decision=replace(concluded.decision, down=down)), "", clock())
+    listed = raise_alarms(hub, replace(concluded, decision=replace(concluded.decision, down=down)), (), clock())
     assert len(listed) == MAX_SERVICES + 1
     assert listed[0].startswith("service s000.g.example:")
     assert listed[-1].startswith("5 more services:")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from gslb.coordinator.admin.decider import Concluded
 from gslb.coordinator.admin.scopes import has_scope
@@ -14,9 +14,9 @@ DIFFERS_AFTER_S = 3.0
 """How long a dns server's decision may differ from the coordinator's while a change spreads."""
 
 
-def raise_alarms(hub: Hub, concluded: Concluded | None, broken: str, now_s: float) -> tuple[str, ...]:
-    """`broken`: why the stored configuration does not serve, or ''. `now_s`: of the monotonic clock."""
-    alarms = [broken] if broken else []
+def raise_alarms(hub: Hub, concluded: Concluded | None, troubles: Sequence[str], now_s: float) -> tuple[str, ...]:
+    """`troubles`: with the store and the configuration in it. `now_s`: of the monotonic clock."""
+    alarms = [*troubles]
     if concluded is not None:
         alarms += _services(concluded)
         alarms += _agents(hub, concluded)

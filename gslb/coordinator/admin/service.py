@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import grpc
 
@@ -29,7 +29,7 @@ MAX_DURATION_S = 366 * 24 * 3600
 
 
 class AdminService:
-    """`clock` is monotonic, `wall_clock` gives Unix seconds."""
+    """`troubles`: what is wrong with the store. `clock` is monotonic, `wall_clock` gives Unix seconds."""
 
     def __init__(
         self,
@@ -40,6 +40,7 @@ class AdminService:
         overrides: Overrides,
         metrics: Metrics,
         *,
+        troubles: Callable[[], Sequence[str]],
         clock: Callable[[], float],
         wall_clock: Callable[[], int],
     ) -> None:
@@ -49,6 +50,7 @@ class AdminService:
         self._configuration = configuration
         self._overrides = overrides
         self._apply = ApplyCall(configuration, metrics)
+        self._troubles = troubles
         self._clock = clock
         self._wall_clock = wall_clock
 
@@ -67,7 +69,7 @@ class AdminService:
 
     async def GetStatus(self, _: pb.GetStatusRequest, __: object) -> pb.GetStatusResponse:  # noqa: N802
         concluded = await self._decider.conclude()
-        alarms = raise_alarms(self._hub, concluded, self._configuration.broken, self._clock())
+        alarms = raise_alarms(self._hub, concluded, self._troubles(), self._clock())
         status = make_head(self._name, self._hub, concluded, alarms, self._clock())
         if concluded is not None:
             await asyncio.to_thread(add_details, status, concluded, self._hub.agents, self._clock())
