@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from types import MappingProxyType
+from types import MappingProxyType, SimpleNamespace
 
 import pytest
 from prometheus_client import CollectorRegistry
@@ -21,6 +21,7 @@ from gslb.coordinator.relay.hub import Hub
 from gslb.coordinator.relay.publication import Publication
 from gslb.core.answering.view import build_view
 from gslb.core.compile import compile_snapshot
+from gslb.core.decision import Rows, Served
 from gslb.core.directives import Directives
 from gslb.core.facts import AgentId, Report
 from gslb.core.names import Name
@@ -261,8 +262,9 @@ async def test_services_that_fail_together_are_not_all_listed() -> None:
     hub.publish(publication(1))
     concluded = await Decider(hub).conclude()
     assert concluded is not None
-    down = frozenset(Name.from_text(f"s{number:03}.g.example") for number in range(MAX_SERVICES + 5))
-    listed = raise_alarms(hub, replace(concluded, decision=replace(concluded.decision, down=down)), (), clock())
+    names = tuple(Name.from_text(f"s{number:03}.g.example") for number in range(MAX_SERVICES + 5))
+    rows = Rows([SimpleNamespace(services=names, families=())], {}, [Served((), down=True)])
+    listed = raise_alarms(hub, replace(concluded, decision=replace(concluded.decision, rows=rows)), (), clock())
     assert len(listed) == MAX_SERVICES + 1
     assert listed[0].startswith("service s000.g.example:")
     assert listed[-1].startswith("5 more services:")
