@@ -163,6 +163,16 @@ class Ranges:
     def pieces(self, width: int) -> list[tuple[int, int, int, bytes]]:
         """(first range, end, unit bits, deltas) of each piece, for a snapshot's chunks."""
 
+@final
+class Finder:
+    """Finds the same values in many records of one data section of a geo database."""
+
+    def __new__(cls, content: bytes, section: int, paths: Sequence[Sequence[str | int]]) -> Finder:
+        """`section`: where in the content the section begins."""
+
+    def find(self, at: int) -> list[str | float | int | None]:
+        """What stands at the end of each path from the record at `at`. Raises ValueError, OverflowError."""
+
 def cut_tree(tree: bytes, nodes: int, record_bits: int, ip_version: int) -> tuple[Ranges, Ranges]:
     """The v4 and the v6 ranges of a geo database's search tree; classes name data records. Raises ValueError."""
 

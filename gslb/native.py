@@ -20,6 +20,9 @@ if IS_BUILT:
     from dns_server import _native
 
 
+Paths = tuple[tuple[str | int, ...], ...]
+
+
 class Piece(NamedTuple):
     """Of the ranges [first, end) of a map: what `gslb.codec.ranges` writes of their starts."""
 
@@ -54,6 +57,14 @@ def coarsened(ranges: RangeMap, bits: int, width: int) -> RangeMap:
 def firsts(ranges: RangeMap) -> RangeMap:
     """As `gslb.core.classes.ranges.firsts`."""
     return _map(_ranges(ranges).firsts()) if IS_BUILT else plain.firsts(ranges)
+
+
+def finder(content: bytes, section: int, paths: Paths) -> Callable[[int], list[str | float | int | None]]:
+    """Gives, for a record by its place in the section, what stands at the end of each path; None for nothing.
+
+    Paths are keys of maps one in the other; a number counts a list's items. What it gives raises ValueError.
+    """
+    return _native.Finder(content, section, paths).find
 
 
 def pieces(ranges: RangeMap, width: int) -> list[Piece]:

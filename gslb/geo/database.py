@@ -23,8 +23,8 @@ from gslb.core.errors import GslbError
 from gslb.core.model import OwnPrefix
 from gslb.core.place import NOWHERE, Place
 from gslb.core.snapshot import CLASS_V4_BITS, CLASS_V6_BITS, ECS_V4_BITS, ECS_V6_BITS, RangeMap
-from gslb.geo import tree
-from gslb.geo.places import completed, owned, place_from, with_centre
+from gslb.geo import records, tree
+from gslb.geo.places import completed, owned, with_centre
 
 _DAMAGE = (maxminddb.InvalidDatabaseError, ValueError, IndexError, KeyError, TypeError, OverflowError, struct.error)
 """What reading a damaged file may raise, with maxminddb's native reader and without it."""
@@ -127,8 +127,8 @@ def _read_one(path: Path, places: _Places) -> _Table:
         content = path.read_bytes()
         if not content:
             raise GeoError(path, "it is empty")
-        with maxminddb.open_database(path) as reader:
-            table = _read_content(content, reader, places)
+        with records.opened(path, content) as opened:
+            table = _read_content(content, opened, places)
         if _version(path) != before:
             raise GeoError(path, "it changed while it was read: try again")
     except OSError as error:
@@ -142,15 +142,14 @@ def _read_one(path: Path, places: _Places) -> _Table:
     return table
 
 
-def _read_content(content: bytes, reader: maxminddb.Reader, places: _Places) -> _Table:
-    metadata = reader.metadata()
-    v4, v6 = tree.cut(content, metadata.node_count, metadata.record_size, metadata.ip_version)
+def _read_content(content: bytes, opened: records.Records, places: _Places) -> _Table:
+    v4, v6 = tree.cut(content, *opened.shape)
     numbers = {0: places.number(NOWHERE)}
     for ranges, address in ((v4, IPv4Address), (v6, IPv6Address)):
         firsts = native.firsts(ranges)
         for start, record in zip(firsts.starts, firsts.classes, strict=True):
             if record not in numbers:
-                numbers[record] = places.number(place_from(reader.get(address(start))))
+                numbers[record] = places.number(opened.place(record, address(start)))
     return _Table(_renumbered(v4, numbers), _renumbered(v6, numbers))
 
 

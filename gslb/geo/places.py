@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 
 from gslb.core.model import OwnPrefix
 from gslb.core.place import Place
 from gslb.geo.countries import CONTINENTS, COUNTRIES
 
-_Paths = tuple[tuple[str | int, ...], ...]
-"""Where to look, first to last: keys of maps one in the other; a number counts a list's items."""
+Path = tuple[str | int, ...]
+"""Keys of maps one in the other; a number counts a list's items."""
+
+_Paths = tuple[Path, ...]
+"""Where to look, first to last."""
 
 _CONTINENT: _Paths = (("continent", "code"), ("continent_code",), ("continent",))
 _COUNTRY: _Paths = (("country", "iso_code"), ("country_code",), ("country",), ("registered_country", "iso_code"))
@@ -21,20 +24,32 @@ _LATITUDE: _Paths = (("location", "latitude"), ("latitude",))
 _LONGITUDE: _Paths = (("location", "longitude"), ("longitude",))
 
 
-def place_from(record: object) -> Place:
-    """Read the nested layout of GeoIP2, GeoLite2 and DB-IP, or the flat one of ip-location-db and others.
+PATHS = tuple(dict.fromkeys((*_CONTINENT, *_COUNTRY, *_SUBDIVISION, *_CITY, *_ASN, *_LATITUDE, *_LONGITUDE)))
+"""All places in a record that say something about where it is."""
 
-    What is missing or makes no sense is not known; so is a subdivision's name, because rules go by its ISO 3166-2 code.
+Found = Mapping[Path, str | float | int | None]
+"""What stands at the end of each of PATHS."""
+
+
+def place_from(record: object) -> Place:
+    """Read the nested layout of GeoIP2, GeoLite2 and DB-IP, or the flat one of ip-location-db and others."""
+    return place_of({path: _at(record, path) for path in PATHS})
+
+
+def place_of(found: Found) -> Place:
+    """What is missing or makes no sense is not known.
+
+    So is a subdivision's name, because rules go by its ISO 3166-2 code.
     """
-    country = _code(record, _COUNTRY, COUNTRIES)
-    latitude, longitude = _degrees(record, _LATITUDE, 90), _degrees(record, _LONGITUDE, 180)
-    subdivision = _text(record, _SUBDIVISION).upper().removeprefix(f"{country}-")
+    country = _code(found, _COUNTRY, COUNTRIES)
+    latitude, longitude = _degrees(found, _LATITUDE, 90), _degrees(found, _LONGITUDE, 180)
+    subdivision = _text(found, _SUBDIVISION).upper().removeprefix(f"{country}-")
     return Place(
-        continent=_code(record, _CONTINENT, CONTINENTS) or (COUNTRIES[country].continent if country else ""),
+        continent=_code(found, _CONTINENT, CONTINENTS) or (COUNTRIES[country].continent if country else ""),
         country=country,
         subdivision=subdivision if len(subdivision) <= 3 and subdivision.isalnum() and subdivision.isascii() else "",
-        city=_text(record, _CITY),
-        asn=_asn(record),
+        city=_text(found, _CITY),
+        asn=_asn(found),
         latitude=latitude if longitude is not None else None,
         longitude=longitude if latitude is not None else None,
     )
@@ -80,46 +95,43 @@ def _is_located(place: Place) -> bool:
     return bool(place.country or place.continent or place.city or place.latitude is not None)
 
 
-def _found(record: object, paths: _Paths) -> Iterator[object]:
-    """What stands at each of `paths`, where something does."""
-    for path in paths:
-        value = record
-        for step in path:
-            if isinstance(value, dict):
-                value = value.get(step)
-            elif isinstance(value, list) and isinstance(step, int) and step < len(value):
-                value = value[step]
-            else:
-                value = None
-                break
-        if value is not None:
-            yield value
+def _at(record: object, path: Path) -> str | float | int | None:
+    """The text or number at the end of a path, where there is one."""
+    value = record
+    for step in path:
+        if isinstance(value, dict):
+            value = value.get(step)
+        elif isinstance(value, list) and isinstance(step, int) and step < len(value):
+            value = value[step]
+        else:
+            return None
+    return value if isinstance(value, str | float | int) and not isinstance(value, bool) else None
 
 
-def _text(record: object, paths: _Paths) -> str:
-    return next((value.strip() for value in _found(record, paths) if isinstance(value, str) and value.strip()), "")
+def _text(found: Found, paths: _Paths) -> str:
+    texts = (value.strip() for path in paths if isinstance(value := found[path], str))
+    return next(filter(None, texts), "")
 
 
-def _code(record: object, paths: _Paths, known: Mapping[str, object]) -> str:
-    texts = (value.strip().upper() for value in _found(record, paths) if isinstance(value, str))
+def _code(found: Found, paths: _Paths, known: Mapping[str, object]) -> str:
+    texts = (value.strip().upper() for path in paths if isinstance(value := found[path], str))
     return next((text for text in texts if text in known), "")
 
 
-def _degrees(record: object, paths: _Paths, most: int) -> float | None:
-    for value in _found(record, paths):
-        if isinstance(value, float | int | str):
-            try:
-                degrees = float(value)
-            except (ValueError, OverflowError):
-                continue
-            if -most <= degrees <= most:
-                return degrees
+def _degrees(found: Found, paths: _Paths, most: int) -> float | None:
+    for value in (found[path] for path in paths):
+        try:
+            degrees = float("nan" if value is None else value)
+        except (ValueError, OverflowError):
+            continue
+        if -most <= degrees <= most:
+            return degrees
     return None
 
 
-def _asn(record: object) -> int:
+def _asn(found: Found) -> int:
     """A number, or text as in AS64496."""
-    for value in _found(record, _ASN):
+    for value in (found[path] for path in _ASN):
         digits = str(value).upper().removeprefix("AS")
         if digits.isascii() and digits.isdigit() and int(digits) < 1 << 32:
             return int(digits)

@@ -15,6 +15,9 @@ from gslb.core.classes.ranges import EVERYWHERE
 from gslb.core.errors import GslbError
 from gslb.core.snapshot import CLASS_V4_BITS, CLASS_V6_BITS, RangeMap
 
+DATA_GAP = 16
+"""Octets of zero behind the tree; records that name data count from their start."""
+
 
 class BadTree(GslbError):
     """The file has no tree that can be read; the text says why."""
@@ -55,14 +58,14 @@ def cut_in_python(content: bytes, node_count: int, record_size: int, ip_version:
 def records(content: bytes, node_count: int, record_size: int) -> Sequence[int]:
     """Left and right record of every node in turn. Raises BadTree."""
     _check(content, node_count, record_size)
-    words = array("I", bytes(_SPREAD[record_size](content[: _size(node_count, record_size)])))
+    words = array("I", bytes(_SPREAD[record_size](content[: tree_size(node_count, record_size)])))
     if sys.byteorder == "little":
         words.byteswap()
     return words
 
 
 def _check(content: bytes, node_count: int, record_size: int) -> None:
-    size = _size(node_count, record_size)
+    size = tree_size(node_count, record_size)
     if node_count == 0:
         raise BadTree("it holds no networks")
     if record_size not in _SPREAD:
@@ -71,7 +74,8 @@ def _check(content: bytes, node_count: int, record_size: int) -> None:
         raise BadTree(f"it is cut off: its tree has {size} octets, the whole file {len(content)}")
 
 
-def _size(node_count: int, record_size: int) -> int:
+def tree_size(node_count: int, record_size: int) -> int:
+    """In octets."""
     return 2 * node_count * record_size // 8
 
 

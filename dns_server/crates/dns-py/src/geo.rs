@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use geo_core::{Invalid, Loading, Tree};
+use geo_core::{Data, Invalid, Loading, Step, Tree, Value};
 use pyo3::exceptions::{PyIndexError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
@@ -142,6 +142,59 @@ impl Column {
         Arc::ptr_eq(&self.ranges, &other.ranges)
             && matches!((self.kind, other.kind), (Kind::Starts, Kind::Starts) | (Kind::Classes, Kind::Classes))
             || self.ranges.len() == other.ranges.len() && self.iter().eq(other.iter())
+    }
+}
+
+/// A key of a map, or a place in a list.
+#[derive(FromPyObject)]
+enum Named {
+    Item(usize),
+    Key(String),
+}
+
+/// What was found.
+#[derive(IntoPyObject)]
+enum Found<'a> {
+    Text(&'a str),
+    Real(f64),
+    Whole(i128),
+}
+
+impl<'a> From<Value<'a>> for Found<'a> {
+    fn from(value: Value<'a>) -> Self {
+        match value {
+            Value::Text(text) => Self::Text(text),
+            Value::Real(number) => Self::Real(number),
+            Value::Whole(number) => Self::Whole(number),
+        }
+    }
+}
+
+/// Finds the same values in many records of one data section.
+#[pyclass(frozen)]
+pub struct Finder {
+    content: PyBackedBytes,
+    section: usize,
+    paths: Vec<Vec<Step>>,
+}
+
+#[pymethods]
+impl Finder {
+    #[new]
+    fn new(content: PyBackedBytes, section: usize, paths: Vec<Vec<Named>>) -> Self {
+        let step = |named| match named {
+            Named::Item(item) => Step::Item(item),
+            Named::Key(key) => Step::Key(key),
+        };
+        let paths = paths.into_iter().map(|path| path.into_iter().map(step).collect()).collect();
+        Self { content, section, paths }
+    }
+
+    /// What stands at the end of each path from the record at `at` in the section.
+    fn find(&self, at: usize) -> PyResult<Vec<Option<Found<'_>>>> {
+        let data = Data(self.content.get(self.section..).unwrap_or_default());
+        let found = self.paths.iter().map(|path| Ok(data.find(at, path)?.map(Found::from)));
+        found.collect::<Result<_, geo_core::Damaged>>().map_err(|damaged| PyValueError::new_err(damaged.to_string()))
     }
 }
 

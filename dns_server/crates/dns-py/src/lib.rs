@@ -16,7 +16,7 @@ mod _native {
     #[pymodule_export]
     use crate::answerer::Answerer;
     #[pymodule_export]
-    use crate::geo::{Column, Ranges, cut_tree, load_ranges};
+    use crate::geo::{Column, Finder, Ranges, cut_tree, load_ranges};
     #[pymodule_export]
     use crate::loading::{Decision, Static, Tables};
     #[pymodule_export]

@@ -5,11 +5,13 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
 
+mod data;
 mod overlay;
 mod pieces;
 mod ranges;
 mod tree;
 
+pub use data::{Damaged, Data, Step, Value};
 pub use overlay::{coarsened, paired};
 pub use pieces::{Loading, Piece, pieces};
 pub use ranges::{Invalid, Ranges};
