@@ -15,7 +15,7 @@ from gslb.coordinator.admin.overrides import Overrides
 from gslb.coordinator.configuration import history
 from gslb.coordinator.configuration.keeper import Configuration
 from gslb.coordinator.metrics import Metrics
-from gslb.core.errors import StoreUnavailable
+from gslb.core.errors import GslbError, StoreUnavailable
 from gslb.runtime.backoff import Backoff
 from gslb.runtime.logs import get_logger
 from gslb.store.base import Store
@@ -56,6 +56,6 @@ async def _until_done(catch_up: Callable[[], Awaitable[None]]) -> None:
     while True:
         try:
             return await catch_up()
-        except StoreUnavailable as error:
+        except GslbError as error:  # of whatever kind: others write there too
             get_logger("coordinator").warning("the store cannot be followed now", reason=str(error))
             await asyncio.sleep(backoff.delay_s())

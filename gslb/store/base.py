@@ -110,7 +110,7 @@ class Store(Protocol):
     def campaign(self, election: str, candidate: str) -> AbstractAsyncContextManager[Leadership]:
         """Wait until nobody else leads `election`, lead it, and give it up at the end of the context.
 
-        Goes on while the store is unavailable; raises StoreUnavailable once it is closed.
+        A candidate that waits goes on while a store of several machines is unavailable, until it is closed.
         """
         ...
 

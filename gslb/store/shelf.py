@@ -6,6 +6,7 @@ revision, and a commit that names a blob compares it too: so nobody can remove w
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping
 from contextlib import suppress
 from hashlib import sha256
@@ -35,24 +36,25 @@ class Shelf:
         """
         if len(content) > MAX_BLOB_BYTES:
             raise CommitTooLarge(f"a file of {len(content)} octets is too large for the store: {MAX_BLOB_BYTES} fit")
-        manifest, present = _manifest(digest), await self._store.get(_manifest(digest))
+        manifest = _MANIFESTS + digest.hex()
+        present = await self._store.get(manifest)
         if _is_whole(present):
             return {manifest: present.revision}
         revision = present.revision if present else ABSENT
         revision = await self._store.commit(compares={manifest: revision}, puts={manifest: _PART})
         starts = range(0, len(content), PIECE_BYTES)
         for number, start in enumerate(starts):
-            piece = {_piece(digest, number): content[start : start + PIECE_BYTES]}
+            piece = {_piece(manifest, number): content[start : start + PIECE_BYTES]}
             await self._store.commit(compares={manifest: revision}, puts=piece)
         count = str(len(starts)).encode()
         return {manifest: await self._store.commit(compares={manifest: revision}, puts={manifest: count})}
 
     async def read(self, digest: bytes, *, stale: bool = False) -> bytes:
         """The content. Raises MissingBlob, StoreUnavailable."""
-        manifest = await self._store.get(_manifest(digest), stale=stale)
+        manifest = await self._store.get(_MANIFESTS + digest.hex(), stale=stale)
         if not _is_whole(manifest):
             raise MissingBlob(f"blob {digest.hex()} is not in the store")
-        keys = [_piece(digest, number) for number in range(int(manifest.value))]
+        keys = [_piece(manifest.key, number) for number in range(int(manifest.value))]
         pieces = [await self._store.get(key, stale=stale) for key in keys]
         content = b"".join(piece.value for piece in pieces if piece is not None)
         if sha256(content).digest() != digest:
@@ -61,11 +63,10 @@ class Shelf:
 
     async def keep_only(self, digests: Collection[bytes]) -> None:
         """Remove all others, also those that came in part; what somebody takes up meanwhile stays."""
-        kept = {_manifest(digest) for digest in digests}
+        kept = {_MANIFESTS + digest.hex() for digest in digests}
         for entry in (await self._store.list(_MANIFESTS)).entries:
             if entry.key not in kept:
-                digest = bytes.fromhex(entry.key.removeprefix(_MANIFESTS))
-                pieces = (_piece(digest, number) for number in range(MAX_PIECES))
+                pieces = (_piece(entry.key, number) for number in range(MAX_PIECES))
                 with suppress(Conflict):
                     await self._store.commit(
                         compares={entry.key: entry.revision}, puts={}, deletes=[entry.key, *pieces]
@@ -73,12 +74,9 @@ class Shelf:
 
 
 def _is_whole(manifest: Entry | None) -> TypeGuard[Entry]:
-    return manifest is not None and manifest.value.isdigit()
+    """It says how many pieces there are, in few digits: others may have written it."""
+    return manifest is not None and re.fullmatch(rb"\d{1,3}", manifest.value) is not None
 
 
-def _manifest(digest: bytes) -> str:
-    return _MANIFESTS + digest.hex()
-
-
-def _piece(digest: bytes, number: int) -> str:
-    return f"{_PIECES}{digest.hex()}/{number:03}"
+def _piece(manifest: str, number: int) -> str:
+    return f"{_PIECES}{manifest.removeprefix(_MANIFESTS)}/{number:03}"

@@ -456,6 +456,17 @@ async def test_contents_that_nothing_names_are_removed_and_cannot_be_named_any_m
         await store.commit(compares=relied_on, puts={"a": gone_digest})
 
 
+@pytest.mark.parametrize("manifest", [b"", b"x", b"-1", b"99999999999", b"1\n2", b"999"])
+async def test_a_manifest_that_others_wrote_makes_a_content_missing(store: Store, manifest: bytes) -> None:
+    _, digest = blob(1)
+    shelf = Shelf(store)
+    await store.commit(compares={}, puts={f"blobs/manifests/{digest.hex()}": manifest, "blobs/manifests/odd": manifest})
+    with pytest.raises(MissingBlob):
+        await shelf.read(digest)
+    await shelf.keep_only([])
+    assert (await store.list("")).entries == ()
+
+
 async def test_a_content_that_is_too_large_is_refused_before_anything_is_written(store: Store) -> None:
     content = bytes(MAX_BLOB_BYTES + 1)
     with pytest.raises(CommitTooLarge, match=f"{MAX_BLOB_BYTES} fit"):

@@ -173,3 +173,10 @@ def test_serials_wrap_around() -> None:
 def test_serials_rise_when_it_is_not_known_what_was() -> None:
     assert next_serials([zone(A)], change(None, a=5)) == {A: 6}
     assert next_serials([zone(A)], change(None)) == {A: NOW}
+
+
+@pytest.mark.parametrize("value", [b"", b"one", b"\xff", b"7"])
+async def test_a_damaged_pointer_is_said(store: EmbeddedStore, value: bytes) -> None:
+    await store.commit(compares={}, puts={"config/current": value})
+    with pytest.raises(StoreUnavailable, match="restore it"):
+        await History(store).current()

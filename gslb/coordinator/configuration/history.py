@@ -83,9 +83,10 @@ class History:
         entry = await self._store.get(CURRENT, stale=stale)
         if entry is None:
             return Current(record=None, pointer=ABSENT)
-        record = await self.get(int(entry.value), stale=stale)
+        revision = _load_pointer(entry.value)
+        record = await self.get(revision, stale=stale)
         if record is None:
-            raise StoreUnavailable(f"the store names configuration {int(entry.value)} and does not hold it: restore it")
+            raise StoreUnavailable(f"the store names configuration {revision} and does not hold it: restore it")
         return Current(record=record, pointer=entry.revision)
 
     async def get(self, revision: int, *, stale: bool = False) -> Record | None:
@@ -106,6 +107,13 @@ class History:
         entries = (await self._store.list(_RECORDS)).entries
         records = [load_record(entry.value) for entry in entries]
         return frozenset(file.sha256 for record in records for file in record.files if file.text is None)
+
+
+def _load_pointer(value: bytes) -> int:
+    try:
+        return int(value)
+    except ValueError:
+        raise StoreUnavailable("the store does not say which configuration is in force: restore it") from None
 
 
 def dump_record(record: Record) -> bytes:
