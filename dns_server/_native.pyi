@@ -38,8 +38,15 @@ class Decision:
 class Answerer:
     """The engine without its sockets."""
 
-    def __new__(cls, decision: Decision | None, seed: int = 0, threads: int = 1) -> Answerer:
-        """`seed`: of its rate limits, which so many threads share."""
+    def __new__(
+        cls,
+        decision: Decision | None,
+        seed: int = 0,
+        threads: int = 1,
+        nsid: bytes | None = None,
+        secrets: Sequence[bytes] = (),
+    ) -> Answerer:
+        """`seed`: of its rate limits, which so many threads share. `secrets`: of cookies, 16 octets each."""
 
     def answer(
         self,
@@ -59,6 +66,7 @@ class Answerer:
         """(limit, action, count)."""
 
     def dropped(self) -> Mapping[str, int]: ...
+    def cookies(self) -> Mapping[str, int]: ...
     def malformed(self) -> Mapping[str, int]: ...
 
 @final
@@ -70,6 +78,7 @@ class Counted:
     dropped: Mapping[str, int]
     malformed: Mapping[str, int]
     closed: Mapping[str, int]
+    cookies: Mapping[str, int]
     truncated: int
     ecs: int
     accepted: int
@@ -113,6 +122,9 @@ class Server:
     def drain(self) -> None:
         """Leave the sockets to whoever has taken them over. Returns when all that was received is answered and TCP
         connections have ended, at most `drain_s` later; until then `counters` waits."""
+
+    def identify(self, nsid: bytes, secrets: Sequence[bytes]) -> None:
+        """Answer as this server from the next packets on. `secrets`: of cookies, 16 octets each."""
 
     def stop(self) -> None:
         """End all threads, close all sockets."""

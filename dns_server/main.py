@@ -7,11 +7,13 @@ import secrets
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from socket import socket
 
 from prometheus_client import CollectorRegistry
 
+from dns_server.cookie_secrets import CookieSecrets
 from dns_server.engines.base import Engine
 from dns_server.engines.choice import make_engine
 from dns_server.feed import Feed
@@ -25,6 +27,7 @@ from dns_server.replica import Replica
 from dns_server.saver import Saver
 from dns_server.stream import Identity
 from dns_server.trial import try_out
+from gslb.core.answering import identity
 from gslb.core.order import Order
 from gslb.runtime import http
 from gslb.runtime.addresses import SocketAddress
@@ -39,6 +42,8 @@ class Options:
 
     `take_over`: from the dns server that has the folder, if there is one. `hands_over`: lets another process do so.
     `metrics`: None = not served. `engine`: as for `make_engine`.
+    `nsid`: told to who asks which server answers; None = `name`, empty = nothing is told. `cookie_secrets`: a file;
+    None = a secret of its own.
     """
 
     name: str
@@ -49,6 +54,8 @@ class Options:
     engine: str = "auto"
     take_over: bool = False
     hands_over: bool = False
+    nsid: str | None = None
+    cookie_secrets: Path | None = None
 
     @property
     def folder(self) -> Path:
@@ -73,12 +80,14 @@ async def run(
     with a snapshot or without.
 
     `registry`: where to show the metrics besides `options.metrics`. Raises OSError when an address cannot be had,
-    FolderInUse and CannotTakeOver.
+    FolderInUse, CannotTakeOver and BadSecrets.
     """
+    cookie_secrets = await asyncio.to_thread(CookieSecrets, options.cookie_secrets)
     shown = registry if registry is not None else CollectorRegistry()
     async with AsyncExitStack() as stack:
         folder, before = await stack.enter_async_context(claimed(options.folder, take_over=options.take_over))
-        parts = _make_parts(options)
+        parts = _make_parts(options, cookie_secrets)
+        parts.identify()
         await parts.restore()
         taken = await before.sockets(parts.restore, parts.order) if before else []
         stack.enter_context(_shown(DnsCollector(parts.sources), shown))
@@ -105,6 +114,8 @@ class _Parts:
     engine: Engine
     replica: Replica
     feed: Feed
+    cookie_secrets: CookieSecrets
+    nsid: bytes
 
     @property
     def sources(self) -> Sources:
@@ -112,6 +123,7 @@ class _Parts:
             engine=self.engine,
             replica=self.replica,
             files=self.files,
+            cookie_secrets=self.cookie_secrets,
             beat_s=self.feed.beat_s,
             now_s=monotonic_s,
         )
@@ -120,19 +132,32 @@ class _Parts:
         """Serve what was last known good, before anybody is asked; again: only what was saved since."""
         await asyncio.to_thread(_restore, self.files, self.replica, self.engine)
 
+    def identify(self) -> None:
+        """Tell the engine who it is, with the cookie secrets of the moment."""
+        self.engine.identify(identity.Identity(nsid=self.nsid, secrets=self.cookie_secrets.current))
+
     def order(self) -> Order:
         """Of what serves."""
         return self.replica.order
 
 
-def _make_parts(options: Options) -> _Parts:
+def _make_parts(options: Options, cookie_secrets: CookieSecrets) -> _Parts:
     files = Files(options.folder)
     saver = Saver(files)
     engine = make_engine(options.engine, entropy=secrets.randbits(64))
     replica = Replica(engine.publish, saver.put)
-    identity = Identity(name=options.name, engine=engine.name, queries_total=lambda: engine.counters.queries_total)
-    feed = Feed(identity, replica, saver, engine)
-    return _Parts(files=files, saver=saver, engine=engine, replica=replica, feed=feed)
+    about = Identity(name=options.name, engine=engine.name, queries_total=lambda: engine.counters.queries_total)
+    feed = Feed(about, replica, saver, engine)
+    nsid = options.name if options.nsid is None else options.nsid
+    return _Parts(
+        files=files,
+        saver=saver,
+        engine=engine,
+        replica=replica,
+        feed=feed,
+        cookie_secrets=cookie_secrets,
+        nsid=nsid.encode()[: identity.MAX_NSID_BYTES],
+    )
 
 
 def _restore(files: Files, replica: Replica, engine: Engine) -> None:
@@ -188,12 +213,15 @@ async def _handing_over(options: Options, parts: _Parts, folder: Folder) -> Asyn
 
 @asynccontextmanager
 async def _running(parts: _Parts, coordinators: tuple[SocketAddress, ...]) -> AsyncIterator[None]:
-    """Following the coordinators, and saving what they say."""
+    """Following the coordinators and the cookie secrets, and saving what is said."""
     async with asyncio.TaskGroup() as group:
         tasks = [
             group.create_task(keep_running("saver", parts.saver.run)),
             group.create_task(parts.feed.run(coordinators)),
         ]
+        if parts.cookie_secrets.has_file:
+            follow = partial(parts.cookie_secrets.follow, parts.identify)
+            tasks.append(group.create_task(keep_running("cookie secrets", follow)))
         yield
         for task in tasks:
             task.cancel()

@@ -9,6 +9,7 @@ from prometheus_client import Metric
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily, SummaryMetricFamily
 from prometheus_client.registry import Collector
 
+from dns_server.cookie_secrets import CookieSecrets
 from dns_server.engines.base import Counters, Engine
 from dns_server.files import Files
 from dns_server.replica import Replica
@@ -22,6 +23,7 @@ class Sources:
     engine: Engine
     replica: Replica
     files: Files
+    cookie_secrets: CookieSecrets
     beat_s: Mapping[str, float]
     now_s: Callable[[], float]
 
@@ -38,6 +40,11 @@ class DnsCollector(Collector):
         yield from _feed(self._sources)
         yield from _decisions(self._sources.replica)
         yield from _saved(self._sources.files)
+        yield CounterMetricFamily(
+            "gslb_dns_refused_cookie_secrets",
+            "Files of cookie secrets found unusable.",
+            value=self._sources.cookie_secrets.refused,
+        )
 
 
 def _queries(counters: Counters) -> Iterator[Metric]:
@@ -53,6 +60,7 @@ def _queries(counters: Counters) -> Iterator[Metric]:
     yield _counted("gslb_dns_malformed_queries", "Queries answered with an error.", "reason", counters.malformed)
     yield CounterMetricFamily("gslb_dns_truncated_replies", "Replies with TC.", value=counters.truncated)
     yield CounterMetricFamily("gslb_dns_ecs_queries", "Queries with a client subnet.", value=counters.ecs)
+    yield _counted("gslb_dns_cookies", "COOKIE options by what became of them.", "outcome", counters.cookies)
     yield CounterMetricFamily("gslb_dns_received_bytes", "Octets of queries.", value=counters.received_bytes)
     yield CounterMetricFamily("gslb_dns_sent_bytes", "Octets of replies.", value=counters.sent_bytes)
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from socket import socket
 from typing import NamedTuple, Protocol
 
+from gslb.core.answering.identity import Identity
 from gslb.core.answering.limit import Limited
 from gslb.core.answering.source import Client
 from gslb.core.answering.view import View
@@ -27,7 +28,8 @@ class Counters:
     """Plain integers that only rise, but for `connections`. Keys of `dropped`, `malformed`, `closed` are reasons.
 
     `limited`: answers beyond a rate limit. `dropped`: packets without a reply, for that or another reason. `malformed`:
-    packets that an error is the answer to. `closed`: TCP connections that we ended.
+    packets that an error is the answer to. `closed`: TCP connections that we ended. `cookies`: COOKIE
+    options by what became of them.
     """
 
     queries: Counter[Kind] = field(default_factory=Counter)
@@ -35,6 +37,7 @@ class Counters:
     dropped: Counter[str] = field(default_factory=Counter)
     malformed: Counter[str] = field(default_factory=Counter)
     closed: Counter[str] = field(default_factory=Counter)
+    cookies: Counter[str] = field(default_factory=Counter)
     truncated: int = 0
     ecs: int = 0
     accepted: int = 0
@@ -93,6 +96,10 @@ class Engine(Protocol):
     async def drain(self) -> None:
         """After another process has taken the sockets over: receive and accept nothing more, answer what was received,
         wait for open TCP connections to end, for a while. Then all is closed."""
+        ...
+
+    def identify(self, identity: Identity) -> None:
+        """Answer as this server from the next packets on; before the first call it tells nothing of itself."""
         ...
 
     async def stop(self) -> None:

@@ -15,6 +15,7 @@ from dns_server.engines.base import Counters, Kind
 from dns_server.engines.sockets import resolve
 from dns_server.engines.tcp import TcpLimits
 from gslb.codec.engine import DecisionDumper, dump_costs, dump_static
+from gslb.core.answering.identity import Identity
 from gslb.core.answering.limit import Action, Limit, Limited
 from gslb.core.answering.source import Client, Transport
 from gslb.core.answering.view import Index, View
@@ -72,6 +73,7 @@ class NativeEngine:
             dropped=Counter(counted.dropped),
             malformed=Counter(counted.malformed),
             closed=Counter(counted.closed),
+            cookies=Counter(counted.cookies),
             truncated=counted.truncated,
             ecs=counted.ecs,
             accepted=counted.accepted,
@@ -101,6 +103,9 @@ class NativeEngine:
             loaded = self._moved(loaded, view)
         self._server.publish(loaded.native)
         self._serving = loaded
+
+    def identify(self, identity: Identity) -> None:
+        self._server.identify(identity.nsid, identity.secrets)
 
     def _load(self, view: View, statics: _native.Static) -> Loaded:
         """A decision told whole. Raises ValueError when it is refused."""

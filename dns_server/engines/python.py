@@ -12,6 +12,7 @@ from dns_server.engines.sockets import BACKLOG, Pair, pairs_at
 from dns_server.engines.tcp import Connections, TcpLimits
 from dns_server.engines.udp import UdpReader
 from gslb.core.answering.answer import Answered, answer
+from gslb.core.answering.identity import Identity
 from gslb.core.answering.source import Client
 from gslb.core.answering.view import View
 from gslb.runtime.addresses import SocketAddress
@@ -53,6 +54,9 @@ class PythonEngine:
 
     def publish(self, view: View) -> None:
         self._responder.view = view
+
+    def identify(self, identity: Identity) -> None:
+        self._responder.identity = identity
 
     async def start(
         self, listen: Sequence[SocketAddress], taken: Sequence[socket.socket] = ()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dns_server.engines.base import Counters, Kind
 from gslb.core.answering.answer import Dropped, answer
+from gslb.core.answering.identity import NOBODY
 from gslb.core.answering.limit import Limiter
 from gslb.core.answering.records import type_label
 from gslb.core.answering.source import Client, Transport
@@ -24,6 +25,7 @@ class Responder:
     def __init__(self, counters: Counters, entropy: int) -> None:
         """`entropy`: where the sequence of draws starts, so that several servers do not move in step."""
         self.view: View | None = None
+        self.identity = NOBODY
         self._counters = counters
         self._entropy = entropy
         self._limiter = Limiter(entropy)
@@ -35,7 +37,7 @@ class Responder:
         counters.received_bytes += len(packet)
         self._entropy = self._entropy + _ENTROPY_STEP & _U64
         try:
-            result = answer(packet, client, self.view, self._entropy, self._limiter)
+            result = answer(packet, client, self.view, self._entropy, self._limiter, self.identity)
         except Exception:  # noqa: BLE001 - whatever fault of ours it is, it must cost one answer and not the server
             counters.dropped["internal error"] += 1
             if counters.dropped["internal error"] <= FAULTS_LOGGED:
@@ -43,6 +45,8 @@ class Responder:
             return None
         if result.limited is not None:
             counters.limited[result.limited] += 1
+        if result.cookie is not None:
+            counters.cookies[result.cookie] += 1
         if result.refusal:
             counters.malformed[result.refusal] += 1
         if isinstance(result, Dropped):

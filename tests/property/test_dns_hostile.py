@@ -17,7 +17,7 @@ from ipaddress import IPv4Address
 import dns.message
 import pytest
 from support.dnsworld import serve, view
-from support.packets import SEEDS, random_packet
+from support.packets import IDENTITY, NOW_S, SEEDS, random_packet
 from support.waiting import until
 
 from dns_server.engines.base import Engine
@@ -49,7 +49,7 @@ def test_no_packet_makes_the_answer_fail_or_grow() -> None:
     for number in range(DIRECT):
         packet = random_packet(draw)
         transport = Transport.TCP if number % 5 == 0 else Transport.UDP
-        result = answer(packet, Client(CLIENT, transport), view(), number)
+        result = answer(packet, Client(CLIENT, transport, unix_s=NOW_S), view(), number, identity=IDENTITY)
         replies[type(result)] += 1
         if isinstance(result, Answered):
             rcodes.add(result.rcode)
@@ -60,7 +60,7 @@ def test_no_packet_makes_the_answer_fail_or_grow() -> None:
             if number % 50 == 0 and len(result.message) > 12:
                 dns.message.from_wire(result.message, ignore_trailing=False)
     assert min(replies.values()) > 1000
-    assert rcodes == {Rcode.NOERROR, Rcode.FORMERR, Rcode.NXDOMAIN, Rcode.NOTIMP, Rcode.REFUSED, Rcode.BADVERS}
+    assert rcodes == set(Rcode) - {Rcode.YXDOMAIN}
 
 
 @pytest.fixture(params=["python", "native"])

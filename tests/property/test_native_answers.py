@@ -10,7 +10,7 @@ from pathlib import Path
 
 from support.dnsworld import RESOLVER, make_snapshot, make_view, query_for, view
 from support.nativeworld import Native, both, ecs_query, plain_query
-from support.packets import random_packet
+from support.packets import IDENTITY, NOW_S, SEEDS, random_packet
 
 from dns_server import _native
 from gslb.core.answering.answer import Dropped, answer
@@ -74,27 +74,31 @@ def test_every_scenario_is_answered_alike() -> None:
 
 
 def test_random_packets_are_answered_and_counted_alike() -> None:
-    native = Native(view()).answerer
+    native = Native(view()).with_identity(IDENTITY.nsid, IDENTITY.secrets)
     draw = random.Random(3)
     queries: Counter[tuple[str, str, str]] = Counter()
     dropped: Counter[str] = Counter()
     malformed: Counter[str] = Counter()
+    cookies: Counter[str] = Counter()
     for number in range(PACKETS):
-        packet = random_packet(draw)
+        packet = SEEDS[number] if number < len(SEEDS) else random_packet(draw)
         transport = Transport.TCP if number % 5 == 0 else Transport.UDP
-        result = answer(packet, Client(CLIENT, transport), view(), number)
-        said = native.answer(packet, CLIENT, transport is Transport.TCP, number)
+        result = answer(packet, Client(CLIENT, transport, unix_s=NOW_S), view(), number, identity=IDENTITY)
+        said = native.answer(packet, CLIENT, transport is Transport.TCP, number, 0, NOW_S)
         if isinstance(result, Dropped):
             dropped[result.reason] += 1
             assert said is None, packet.hex()
             continue
         queries[str(transport), type_label(result.rrtype), result.rcode.name] += 1
         malformed.update([result.refusal] if result.refusal else [])
+        cookies.update([str(result.cookie)] if result.cookie else [])
         assert said == result.message, packet.hex()
     assert {kind: count for *kind, count in native.queries() for kind in [tuple(kind)]} == queries
     assert dict(native.dropped()) == dropped
     assert dict(native.malformed()) == malformed
-    assert len(malformed) > 8
+    assert dict(native.cookies()) == cookies
+    assert len(malformed) > 9
+    assert min(cookies["new"], cookies["valid"], cookies["invalid"]) > 50, cookies
 
 
 def test_without_a_snapshot_both_fail_alike() -> None:

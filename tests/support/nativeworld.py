@@ -36,6 +36,10 @@ class Native:
         self.decision = _native.Decision(message, self.statics, self.decision, self._tables)
         self.answerer = _native.Answerer(self.decision)
 
+    def with_identity(self, nsid: bytes = b"", secrets: tuple[bytes, ...] = ()) -> _native.Answerer:
+        """An answerer of the same decision that tells this of itself."""
+        return _native.Answerer(self.decision, nsid=nsid, secrets=secrets)
+
 
 def both(
     native: _native.Answerer,

@@ -4,8 +4,55 @@ from __future__ import annotations
 
 import random
 import struct
+from ipaddress import ip_address
 
-from support.dnsworld import query_for
+import dns.edns
+from support.dnsworld import RESOLVER, query_for
+
+from gslb.core.answering import cookies
+from gslb.core.answering.identity import Identity
+from gslb.core.answering.source import Client, Transport
+
+NOW_S = 1_800_000_000
+IDENTITY = Identity(nsid=b"a server's name", secrets=(b"newer secret 16.", b"older secret 16."))
+"""Whom packets with options are for."""
+
+
+def _shown_cookies() -> list[bytes]:
+    """Of a client that knows none yet, or good, old, stale, or nobody's one; and a list too short for a length."""
+    client = b"aclient."
+    made = [
+        cookies.make(client, Client(ip_address(RESOLVER), Transport.UDP, unix_s=NOW_S - age_s), secret)
+        for secret in (*IDENTITY.secrets, b"nobody's secret.")
+        for age_s in (-400, 0, 1000, 2000, 4000)
+    ]
+    return [client, client[:-1], *(client + cookie for cookie in made)]
+
+
+def _options() -> list[list[dns.edns.Option]]:
+    shown = [[dns.edns.GenericOption(10, data)] for data in _shown_cookies()]
+    nsid, subnet = dns.edns.GenericOption(3, b""), dns.edns.ECSOption("81.2.69.0", 24)
+    return [[nsid], *shown, *([subnet, *some, nsid] for some in shown[:4])]
+
+
+def _with_options() -> list[bytes]:
+    """And the same without a question."""
+    packets = []
+    for options in _options():
+        for name, rrtype in (
+            ("www.example.test", "A"),
+            ("failing.example.test", "A"),
+            ("silent.example.test", "A"),
+            ("big.example.test", "TXT"),
+            ("nothing.example.test", "A"),
+            ("www.elsewhere.test", "A"),
+        ):
+            query = query_for(name, rrtype)
+            query.use_edns(0, payload=1232, options=options)
+            packets.append(query.to_wire())
+        packets.append(packets[-1][:4] + bytes(2) + packets[-1][6:12] + packets[-1][12 + 24 :])
+    return packets
+
 
 SEEDS = [
     query_for(name, rrtype, subnet, **options).to_wire()
@@ -24,7 +71,7 @@ SEEDS = [
     )
     for subnet in (None, "81.2.69.0/24", "2a02::/48")
     for options in ({}, {"use_edns": 0, "payload": 4096, "want_dnssec": True})
-]
+] + _with_options()
 
 
 def random_packet(draw: random.Random) -> bytes:

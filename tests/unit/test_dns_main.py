@@ -10,6 +10,8 @@ from pathlib import Path
 
 import aiohttp
 import dns.asyncquery
+import dns.edns
+import dns.message
 import dns.rcode
 import grpc
 import pytest
@@ -115,9 +117,11 @@ class DnsServer:
     registry: CollectorRegistry
 
     async def www(self, subnet: str = "81.2.69.0/24") -> list[str]:
-        query = query_for("www.example.test", "A", subnet)
+        return addresses(await self.ask(query_for("www.example.test", "A", subnet)))
+
+    async def ask(self, query: dns.message.Message) -> dns.message.Message:
         (address,) = self.bound.listen
-        return addresses(await dns.asyncquery.udp(query, address.host, port=address.port, timeout=5))
+        return await dns.asyncquery.udp(query, address.host, port=address.port, timeout=5)
 
     async def until_www(self, address: str) -> None:
         await eventually(self._answers(lambda found: found == [address]))
@@ -149,11 +153,11 @@ async def coordinator_at(port: int = 0) -> AsyncIterator[tuple[Coordinator, Sock
 
 @asynccontextmanager
 async def dns_server(
-    data: Path, *coordinators: SocketAddress, metrics: SocketAddress | None = None
+    data: Path, *coordinators: SocketAddress, metrics: SocketAddress | None = None, **more: str | Path
 ) -> AsyncIterator[DnsServer]:
     ready: asyncio.Future[Bound] = asyncio.get_running_loop().create_future()
     registry = CollectorRegistry()
-    options = Options(name="test", listen=(LOOPBACK,), coordinators=coordinators, data=data, metrics=metrics)
+    options = Options(name="test", listen=(LOOPBACK,), coordinators=coordinators, data=data, metrics=metrics, **more)
     task = asyncio.create_task(run(options, on_ready=ready.set_result, registry=registry))
     await asyncio.wait([ready, task], return_when=asyncio.FIRST_COMPLETED)
     try:
@@ -455,3 +459,34 @@ async def test_an_address_that_is_taken_ends_it_with_an_oserror(tmp_path: Path) 
         options = Options(name="two", listen=server.bound.listen, coordinators=(), data=tmp_path / "two")
         with pytest.raises(OSError, match="cannot listen"):
             await run(options)
+
+
+@pytest.mark.parametrize("engine", ["native", "python"])
+async def test_it_says_who_it_is_and_its_cookies_follow_the_file_of_secrets(engine: str, tmp_path: Path) -> None:
+    """A cookie of a secret that has come second is still good, and is replaced by one of the first (RFC 9018 5)."""
+    one, two = "00112233445566778899aabbccddeeff", "e5e973e5a6b2a43f48e7dc849e37bfcf"
+    secrets = tmp_path / "secrets"
+    secrets.touch(mode=0o600)
+    secrets.write_text(one)
+    async with dns_server(tmp_path / "data", engine=engine, cookie_secrets=secrets) as server:
+
+        async def shown(cookie: bytes) -> bytes:
+            options = [dns.edns.NSIDOption(b""), dns.edns.GenericOption(10, cookie)]
+            query = dns.message.make_query("www.example.test", "A", use_edns=0, options=options)
+            reply = await server.ask(query)
+            assert [option.nsid for option in reply.options if option.otype == dns.edns.NSID] == [b"test"]
+            (given,) = (option.to_wire() for option in reply.options if option.otype == 10)
+            return given
+
+        first = await shown(b"a client")
+        assert await shown(first) == first
+        secrets.write_text(f"{two}\n{one}\n")
+
+        async def is_replaced() -> bool:
+            return await shown(first) != first
+
+        await eventually(is_replaced)
+        assert server.metric("gslb_dns_cookies_total", outcome="invalid") == 0
+        assert server.metric("gslb_dns_cookies_total", outcome="new") == 1
+        assert server.metric("gslb_dns_cookies_total", outcome="valid") >= 2
+        assert server.metric("gslb_dns_refused_cookie_secrets_total") == 0

@@ -6,7 +6,7 @@ import dns.flags
 import dns.message
 import pytest
 
-from gslb.core.answering.compose import Records, Reply, compose
+from gslb.core.answering.compose import NOTHING_TOLD, Records, Reply, compose
 from gslb.core.answering.records import Rcode, RRType
 from gslb.core.answering.wire import Query
 
@@ -23,7 +23,7 @@ def numbered(label: str, count: int, rrtype: int = RRType.A, size: int = 4) -> t
 
 
 def read(reply: Reply, limit: int) -> dns.message.Message:
-    message, sent = compose(QUERY, None, reply, limit)
+    message, sent = compose(QUERY, NOTHING_TOLD, reply, limit)
     assert len(message) <= limit
     parsed = dns.message.from_wire(message)
     assert bool(parsed.flags & dns.flags.TC) == sent.truncated
@@ -50,7 +50,7 @@ def test_what_is_needed_goes_whole_and_with_tc(section: str) -> None:
 
 def test_a_reply_that_just_fits_is_whole() -> None:
     reply = Reply(rcode=Rcode.NOERROR, answer=numbered("name", 20))
-    exact = len(compose(QUERY, None, reply, 65_535)[0])
+    exact = len(compose(QUERY, NOTHING_TOLD, reply, 65_535)[0])
     assert len(read(reply, exact).answer) == 20
     assert read(reply, exact - 1).flags & dns.flags.TC
 

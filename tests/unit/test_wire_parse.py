@@ -7,7 +7,8 @@ import struct
 import dns.message
 import pytest
 
-from gslb.core.answering.wire import Subnet, client_subnet, parse
+from gslb.core.answering.options import Subnet, parse_options
+from gslb.core.answering.wire import parse
 from gslb.core.errors import InvalidPacket
 
 NAME = b"\x03www\x07example\x04test\x00"
@@ -131,9 +132,9 @@ ECS = b"\x00\x01\x18\x00\x51\x02\x45"
 
 def test_ecs_is_found_among_unknown_options() -> None:
     options = option(65_001, b"x" * 9) + option(8, ECS) + option(10, b"cookie!!") + option(3, b"")
-    assert client_subnet(options) == Subnet(1, 24, b"\x51\x02\x45")
-    assert client_subnet(option(65_001, b"x")) is None
-    assert client_subnet(b"") is None
+    assert parse_options(options).subnet == Subnet(1, 24, b"\x51\x02\x45")
+    assert parse_options(option(65_001, b"x")).subnet is None
+    assert parse_options(b"").subnet is None
 
 
 SUBNETS = {
@@ -148,7 +149,7 @@ SUBNETS = {
 
 @pytest.mark.parametrize(("data", "subnet"), SUBNETS.values(), ids=SUBNETS)
 def test_ecs_options(data: bytes, subnet: Subnet) -> None:
-    assert client_subnet(option(8, data)) == subnet
+    assert parse_options(option(8, data)).subnet == subnet
 
 
 BAD_OPTIONS = {
@@ -173,5 +174,5 @@ BAD_OPTIONS = {
 @pytest.mark.parametrize("options", BAD_OPTIONS.values(), ids=BAD_OPTIONS)
 def test_malformed_options_are_formerr(options: bytes) -> None:
     with pytest.raises(InvalidPacket) as caught:
-        client_subnet(options)
+        parse_options(options)
     assert caught.value.rcode == 1

@@ -24,6 +24,14 @@ from gslb.runtime.addresses import SocketAddress
     is_flag=True,
     help="If a dns server runs with this --data, carry on its work on its very sockets: it ends, no query is lost.",
 )
+@click.option("--nsid", metavar="TEXT", help="What to tell clients that ask which server answers (default: its name).")
+@click.option("--no-nsid", is_flag=True, help="Do not tell them.")
+@click.option(
+    "--cookie-secrets",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="File of one or two lines of 32 hexadecimal digits: the first makes DNS cookies, all are accepted. For "
+    "servers that share an address; default: a random one, until the process ends.",
+)
 @options.log_level
 def dns(
     name: str,
@@ -33,6 +41,9 @@ def dns(
     metrics: SocketAddress | None,
     engine: str,
     take_over: bool,
+    nsid: str | None,
+    no_nsid: bool,
+    cookie_secrets: Path | None,
     log_level: str,
 ) -> None:
     """Run a DNS server: it answers, over UDP and TCP, with what the coordinators and agents tell.
@@ -52,5 +63,7 @@ def dns(
         engine=engine,
         take_over=take_over,
         hands_over=True,
+        nsid="" if no_nsid else nsid,
+        cookie_secrets=cookie_secrets,
     )
     serve(run(settings), log_level)

@@ -23,10 +23,10 @@ from gslb.coordinator.admin.decider import Concluded
 from gslb.coordinator.refusals import invalid
 from gslb.core.answering.answer import Answered, answer
 from gslb.core.answering.lookup import Found, place, zone_of
+from gslb.core.answering.options import Subnet
 from gslb.core.answering.pick import family_of
 from gslb.core.answering.source import PREFIX_BITS, Client, Source, Transport, locate, source_of
 from gslb.core.answering.view import Steered, View
-from gslb.core.answering.wire import Subnet
 from gslb.core.model import EcsTrust, IPAddress, IPNetwork
 from gslb.core.names import Name
 from gslb.core.steering.cohorts import draw

@@ -10,15 +10,30 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import assert_never
 
-from gslb.core.answering.compose import TCP_BYTES, Records, Reply, Section, compose, compose_error, emptied, size_limit
+from gslb.core.answering.compose import (
+    NOTHING_TOLD,
+    TCP_BYTES,
+    Records,
+    Reply,
+    Section,
+    Told,
+    compose,
+    compose_error,
+    emptied,
+    size_limit,
+)
+from gslb.core.answering.cookies import Outcome, Shown, check
+from gslb.core.answering.explanation import ALL_DOWN, NOT_AUTHORITATIVE, NOT_READY, NOT_SUPPORTED
+from gslb.core.answering.identity import NOBODY, Identity
 from gslb.core.answering.limit import Action, Limited, Limiter
 from gslb.core.answering.lookup import Delegated, Found, Missing, Redirected, place, zone_of
+from gslb.core.answering.options import NO_OPTIONS, Options, Subnet, parse_options
 from gslb.core.answering.pick import Failed, Picked, family_of, pick
 from gslb.core.answering.records import FAMILY_TYPES, MINIMAL_ANY, TRANSFERS, UNASKABLE, Rcode, RRClass, RRType
 from gslb.core.answering.restrain import restrain
 from gslb.core.answering.source import Client, Source, Transport, source_of
 from gslb.core.answering.view import Node, Steered, View, ZoneIndex
-from gslb.core.answering.wire import Query, Subnet, client_subnet, parse
+from gslb.core.answering.wire import Query, parse
 from gslb.core.errors import InvalidPacket
 from gslb.core.model import Family, RRset
 from gslb.core.names import MAX_NAME_BYTES, Name
@@ -31,18 +46,20 @@ MAX_CHAIN = 16
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dropped:
-    """Nothing is sent. `limited`: the rate limit that was the reason. `refusal`: as for `Answered`."""
+    """Nothing is sent. `limited`: the rate limit that was the reason. `refusal`, `cookie`: as for `Answered`."""
 
     reason: str
     limited: Limited | None = None
     refusal: str = ""
+    cookie: Outcome | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answered:
     """`message` goes back to the client; the rest is for counters. `refusal`: why the packet was malformed, or ''.
 
-    `limited`: the rate limit that left the message empty.
+    `limited`: the rate limit that left the message empty. `cookie`: what became of its COOKIE option,
+    None where there was none.
     """
 
     message: bytes
@@ -52,15 +69,21 @@ class Answered:
     ecs: bool = False
     refusal: str = ""
     limited: Limited | None = None
+    cookie: Outcome | None = None
 
 
 def answer(
-    packet: bytes, client: Client, view: View | None, entropy: int, limiter: Limiter | None = None
+    packet: bytes,
+    client: Client,
+    view: View | None,
+    entropy: int,
+    limiter: Limiter | None = None,
+    identity: Identity = NOBODY,
 ) -> Answered | Dropped:
     """Answer one packet. Without a view every zone is unknown yet: SERVFAIL.
 
     `entropy`: any number that differs from packet to packet, used only by services that draw per answer.
-    `limiter`: remembers who was answered how often; None = nobody is limited.
+    `limiter`: remembers who was answered how often; None = nobody is limited. `identity`: who answers.
     """
     try:
         query = parse(packet)
@@ -80,44 +103,69 @@ def answer(
             refusal=invalid.reason,
             limited=limited,
         )
-    subnet, refusal = None, ""
+    told, shown, refusal = NOTHING_TOLD, None, ""
     if query.edns is not None and query.edns.version > 0:
         reply = Reply(rcode=Rcode.BADVERS)
     else:
         try:
-            subnet = client_subnet(query.edns.options) if query.edns else None
-            reply = reply_to(query, client, subnet, view, entropy)
+            options = parse_options(query.edns.options) if query.edns else NO_OPTIONS
+            shown = check(options.cookie, client, identity.secrets) if options.cookie and identity.secrets else None
+            told = _tell(options, shown, identity)
+            reply = _reply_to_any(query, client, options.subnet, shown, view, entropy)
         except InvalidPacket as invalid:
             reply, refusal = Reply(rcode=Rcode.FORMERR), invalid.reason
-    limited = restrain(limiter, client, view, reply, query, subnet) if limiter else None
+    cookie = shown.outcome if shown else None
+    limited = None
+    if limiter is not None and cookie is not Outcome.VALID:
+        limited = restrain(limiter, client, view, reply, query if query.spelling else None, told.subnet)
     if limited is not None:
         if limited.action is Action.DROPPED:
-            return Dropped(reason=RATE_LIMIT, limited=limited, refusal=refusal)
+            return Dropped(reason=RATE_LIMIT, limited=limited, refusal=refusal, cookie=cookie)
         reply = emptied(reply)
     limit = TCP_BYTES if client.transport is Transport.TCP else size_limit(query)
-    message, sent = compose(query, subnet, reply, limit)
+    message, sent = compose(query, told, reply, limit)
     return Answered(
         message=message,
         rcode=sent.rcode,
         rrtype=query.rrtype,
         truncated=sent.truncated,
-        ecs=subnet is not None,
+        ecs=told.subnet is not None,
         refusal=refusal,
         limited=limited,
+        cookie=cookie,
     )
+
+
+def _tell(options: Options, shown: Shown | None, identity: Identity) -> Told:
+    return Told(
+        subnet=options.subnet,
+        nsid=identity.nsid if options.wants_nsid else b"",
+        cookie=shown.reply if shown else b"",
+    )
+
+
+def _reply_to_any(
+    query: Query, client: Client, subnet: Subnet | None, shown: Shown | None, view: View | None, entropy: int
+) -> Reply:
+    """A query without a question asks whether its cookie is good, or for a new one (RFC 7873 5.4)."""
+    if query.spelling:
+        return reply_to(query, client, subnet, view, entropy)
+    if shown is None:
+        raise InvalidPacket("question count", Rcode.FORMERR)
+    return Reply(rcode=Rcode.BADCOOKIE if shown.outcome is Outcome.INVALID else Rcode.NOERROR)
 
 
 def reply_to(query: Query, client: Client, subnet: Subnet | None, view: View | None, entropy: int) -> Reply:
     """What a well-formed query is answered, whatever its size."""
     if query.rrclass != RRClass.IN or query.rrtype in TRANSFERS:
-        return Reply(rcode=Rcode.REFUSED)
+        return Reply(rcode=Rcode.REFUSED, explanation=NOT_SUPPORTED)
     if query.rrtype in UNASKABLE:
-        return Reply(rcode=Rcode.NOTIMP)
+        return Reply(rcode=Rcode.NOTIMP, explanation=NOT_SUPPORTED)
     if view is None:
-        return Reply(rcode=Rcode.SERVFAIL)
+        return Reply(rcode=Rcode.SERVFAIL, explanation=NOT_READY)
     zone = zone_of(view.index, query.name, query.rrtype)
     if zone is None:
-        return Reply(rcode=Rcode.REFUSED)
+        return Reply(rcode=Rcode.REFUSED, explanation=NOT_AUTHORITATIVE)
     source = source_of(client, subnet, view.index.trust)
     return _resolve(Ask(view, zone, query.rrtype, source, entropy), query.name)
 
@@ -205,9 +253,9 @@ def _steered(ask: Ask, steered: Steered, family: Family, name: bytes) -> Reply |
     picked = pick(ask.view, steered, family, ask.source, ask.entropy)
     match picked:
         case None:
-            return _negative(ask, Rcode.NOERROR)
+            return replace(_negative(ask, Rcode.NOERROR), explanation=ALL_DOWN)
         case Failed():
-            return Reply(rcode=Rcode.SERVFAIL)
+            return Reply(rcode=Rcode.SERVFAIL, explanation=ALL_DOWN)
         case Picked(rdatas, scope):
             records = Records(name, FAMILY_TYPES[family], steered.service.ttl_s, rdatas)
             if family is Family.CNAME:

@@ -6,14 +6,17 @@ What does not fit is left out whole: optional additional records first, then eve
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from dnslib import RD, RR, DNSHeader, DNSQuestion, EDNSOption
 from dnslib.label import DNSBuffer, DNSLabel
 
 from gslb.core.answering import wire
+from gslb.core.answering.explanation import Explanation
+from gslb.core.answering.options import OptionCode, Subnet
 from gslb.core.answering.records import Rcode, RRClass, RRType
-from gslb.core.answering.wire import Query, Subnet
+from gslb.core.answering.wire import Query
 
 UDP_BYTES = 1232
 """Most that is sent or invited over UDP (RFC 9715)."""
@@ -38,6 +41,18 @@ Section = tuple[Records, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """What the OPT record of a reply says besides, where there is one. `nsid` and `cookie`: empty = left out."""
+
+    subnet: Subnet | None = None
+    nsid: bytes = b""
+    cookie: bytes = b""
+
+
+NOTHING_TOLD = Told()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
     """What is answered, whatever the size. `glue` must not be missing (RFC 9471), `extra` may; both are Additional."""
 
@@ -49,17 +64,27 @@ class Reply:
     glue: Section = ()
     extra: Section = ()
     scope: int = 0
+    explanation: Explanation | None = None
 
 
-def compose(query: Query, subnet: Subnet | None, reply: Reply, limit: int) -> tuple[bytes, Reply]:
+def compose(query: Query, told: Told, reply: Reply, limit: int) -> tuple[bytes, Reply]:
     """The message, and the reply that was composed: `reply` itself or what was left of it within `limit` octets."""
-    for candidate in (reply, replace(reply, extra=())) if reply.extra else (reply,):
+    for candidate in _candidates(reply):
         if _least_bytes(candidate) <= limit:
-            message = _compose(query, subnet, candidate)
+            message = _compose(query, told, candidate)
             if len(message) <= limit:
                 return message, candidate
     rest = emptied(reply)
-    return _compose(query, subnet, rest), rest
+    return _compose(query, told, rest), rest
+
+
+def _candidates(reply: Reply) -> Iterator[Reply]:
+    """With less and less of what may be left out: first the explanation, then optional records."""
+    yield reply
+    if reply.explanation is not None:
+        yield replace(reply, explanation=None)
+    if reply.extra:
+        yield replace(reply, explanation=None, extra=())
 
 
 def emptied(reply: Reply) -> Reply:
@@ -79,18 +104,19 @@ def size_limit(query: Query) -> int:
     return min(max(PLAIN_UDP_BYTES, query.edns.size), UDP_BYTES) if query.edns else PLAIN_UDP_BYTES
 
 
-def _compose(query: Query, subnet: Subnet | None, reply: Reply) -> bytes:
+def _compose(query: Query, told: Told, reply: Reply) -> bytes:
     buffer = DNSBuffer()
     additional = reply.glue + reply.extra
     _header(query, reply, additional).pack(buffer)
-    DNSQuestion(_label(query.spelling), query.rrtype, query.rrclass).pack(buffer)
+    if query.spelling:
+        DNSQuestion(_label(query.spelling), query.rrtype, query.rrclass).pack(buffer)
     for records in reply.answer + reply.authority + additional:
         owner = _label(_spelled(records.owner, query))
         for rdata in records.rdatas:
             RR(owner, records.rrtype, RRClass.IN, records.ttl_s, RD(rdata)).pack(buffer)
             _forget_far_names(buffer)
     if query.edns is not None:
-        _opt(query.edns.dnssec_ok, subnet, reply).pack(buffer)
+        _opt(query.edns.dnssec_ok, told, reply).pack(buffer)
     return bytes(buffer.data)
 
 
@@ -104,20 +130,28 @@ def _header(query: Query, reply: Reply, additional: Section) -> DNSHeader:
         tc=int(reply.truncated),
         rd=int(query.recursion_desired),
         rcode=reply.rcode & 0xF,
-        q=1,
+        q=int(bool(query.spelling)),
         a=_count(reply.answer),
         auth=_count(reply.authority),
         ar=_count(additional) + (query.edns is not None),
     )
 
 
-def _opt(dnssec_ok: bool, subnet: Subnet | None, reply: Reply) -> RR:
+def _opt(dnssec_ok: bool, told: Told, reply: Reply) -> RR:
     """Version 0, of the flags only DO (RFC 3225 3), and ECS when it was asked (RFC 7871 7.2.1)."""
+    subnet = told.subnet
     ttl = (reply.rcode >> 4) << 24 | dnssec_ok << 15
     options = []
     if subnet is not None:
         head = struct.pack("!HBB", subnet.family, subnet.source, reply.scope)
-        options.append(EDNSOption(wire.OPT_CLIENT_SUBNET, head + subnet.address))
+        options.append(EDNSOption(OptionCode.CLIENT_SUBNET, head + subnet.address))
+    if told.nsid:
+        options.append(EDNSOption(OptionCode.NSID, told.nsid))
+    if told.cookie:
+        options.append(EDNSOption(OptionCode.COOKIE, told.cookie))
+    if reply.explanation is not None:
+        text = struct.pack("!H", reply.explanation.code) + reply.explanation.text.encode()
+        options.append(EDNSOption(OptionCode.EXTENDED_ERROR, text))
     return RR(DNSLabel(()), RRType.OPT, UDP_BYTES, ttl, options)
 
 

@@ -89,7 +89,7 @@ class Opcode(IntEnum):
 
 
 class Rcode(IntEnum):
-    """Response codes (RFC 1035 4.1.1, 2136 2.2, 6891 9)."""
+    """Response codes (RFC 1035 4.1.1, 2136 2.2, 6891 9, 7873 8)."""
 
     NOERROR = 0
     FORMERR = 1
@@ -99,6 +99,7 @@ class Rcode(IntEnum):
     REFUSED = 5
     YXDOMAIN = 6
     BADVERS = 16
+    BADCOOKIE = 23
 
 
 MINIMAL_ANY = bytes([7]) + b"RFC8482" + bytes([0])

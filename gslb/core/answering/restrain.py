@@ -11,10 +11,11 @@ from typing import assert_never
 from gslb.core.answering.compose import Reply
 from gslb.core.answering.limit import Limit, Limited, Limiter, Subject
 from gslb.core.answering.lookup import Delegated, Found, Missing, Redirected, place, zone_of
+from gslb.core.answering.options import Subnet
 from gslb.core.answering.records import Rcode
 from gslb.core.answering.source import Client, Transport
 from gslb.core.answering.view import Index, View, ZoneIndex
-from gslb.core.answering.wire import Query, Subnet
+from gslb.core.answering.wire import Query
 
 _ADDRESS_BITS = 128
 _U64 = (1 << 64) - 1

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import Enum, StrEnum
 from ipaddress import ip_network
 
-from gslb.core.answering.wire import Subnet
+from gslb.core.answering.options import Subnet
 from gslb.core.classes.ranges import block_bits, find, longest_match
 from gslb.core.model import EcsTrust, IPAddress, IPNetwork
 from gslb.core.snapshot import CLASS_V4_BITS, CLASS_V6_BITS, ECS_V4_BITS, ECS_V6_BITS, ClassMap, RangeMap

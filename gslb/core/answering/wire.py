@@ -15,7 +15,6 @@ from gslb.core.errors import InvalidPacket
 from gslb.core.names import MAX_LABEL_BYTES, MAX_NAME_BYTES
 
 HEADER_BYTES = 12
-OPT_CLIENT_SUBNET = 8
 QR, TC, RD = 0x8000, 0x0200, 0x0100
 OPCODE = 0x7800
 _DO = 0x8000
@@ -25,7 +24,6 @@ _SMALLEST_RECORD = 11
 _HEADER = struct.Struct("!6H")
 _QUESTION = struct.Struct("!2H")
 _RECORD = struct.Struct("!HHIH")
-_OPTION = struct.Struct("!2H")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +38,10 @@ class Edns:
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A query with one question. `spelling` is the name as sent (RFC 4343), `name` the same in lower case."""
+    """A query. `spelling` is the question's name as sent (RFC 4343), `name` the same in lower case.
+
+    All of the question is empty or 0 where there is none, which only a client that asks for a cookie may send.
+    """
 
     id: int
     recursion_desired: bool
@@ -49,15 +50,6 @@ class Query:
     rrtype: int
     rrclass: int
     edns: Edns | None
-
-
-@dataclass(frozen=True, slots=True)
-class Subnet:
-    """ECS option (RFC 7871 6). `address`: the octets as sent, as many as `source` bits need."""
-
-    family: int
-    source: int
-    address: bytes
 
 
 def parse(packet: bytes) -> Query:
@@ -69,13 +61,12 @@ def parse(packet: bytes) -> Query:
         _refuse("response", None)
     if flags & OPCODE != Opcode.QUERY:
         _refuse("opcode", Rcode.NOTIMP)
-    if questions != 1:
+    if questions > 1:
         _refuse("question count", Rcode.FORMERR)
-    end = _question_name_end(packet)
-    if end + _QUESTION.size > len(packet):
-        _refuse("question cut off", Rcode.FORMERR)
-    spelling = packet[HEADER_BYTES:end]
-    rrtype, rrclass = _QUESTION.unpack_from(packet, end)
+    spelling, rrtype, rrclass, end = _question(packet) if questions else (b"", 0, 0, HEADER_BYTES)
+    edns = _find_edns(packet, end, answers + authorities, additionals)
+    if not questions and edns is None:
+        _refuse("question count", Rcode.FORMERR)
     return Query(
         id=identity,
         recursion_desired=bool(flags & RD),
@@ -83,27 +74,17 @@ def parse(packet: bytes) -> Query:
         name=spelling.lower(),  # length octets are below the letters
         rrtype=rrtype,
         rrclass=rrclass,
-        edns=_find_edns(packet, end + _QUESTION.size, answers + authorities, additionals),
+        edns=edns,
     )
 
 
-def client_subnet(options: bytes) -> Subnet | None:
-    """The ECS option among a query's options. Raises InvalidPacket for a malformed option list or ECS option."""
-    found: Subnet | None = None
-    at = 0
-    while at < len(options):
-        if at + _OPTION.size > len(options):
-            _refuse("option cut off", Rcode.FORMERR)
-        code, length = _OPTION.unpack_from(options, at)
-        at += _OPTION.size
-        if at + length > len(options):
-            _refuse("option cut off", Rcode.FORMERR)
-        if code == OPT_CLIENT_SUBNET:
-            if found is not None:
-                _refuse("two ecs options", Rcode.FORMERR)
-            found = _parse_subnet(options[at : at + length])
-        at += length
-    return found
+def _question(packet: bytes) -> tuple[bytes, int, int, int]:
+    """Name, type and class of the question, and where it ends."""
+    end = _question_name_end(packet)
+    if end + _QUESTION.size > len(packet):
+        _refuse("question cut off", Rcode.FORMERR)
+    rrtype, rrclass = _QUESTION.unpack_from(packet, end)
+    return packet[HEADER_BYTES:end], rrtype, rrclass, end + _QUESTION.size
 
 
 def _question_name_end(packet: bytes) -> int:
@@ -162,18 +143,6 @@ def _skip_name(packet: bytes, at: int) -> int:
         at += 1 + length
         if length == 0:
             return at
-
-
-def _parse_subnet(data: bytes) -> Subnet:
-    if len(data) < 4:
-        _refuse("ecs", Rcode.FORMERR)
-    family, source, scope, address = int.from_bytes(data[:2]), data[2], data[3], data[4:]
-    width = {0: 0, 1: 32, 2: 128}.get(family)
-    if width is None or source > width or scope != 0 or len(address) != (source + 7) // 8:
-        _refuse("ecs", Rcode.FORMERR)
-    if source % 8 and address[-1] & (0xFF >> source % 8):
-        _refuse("ecs", Rcode.FORMERR)
-    return Subnet(family, source, address)
 
 
 def _refuse(reason: str, rcode: Rcode | None) -> NoReturn:

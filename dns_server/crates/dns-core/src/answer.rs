@@ -2,14 +2,17 @@
 
 use crate::buffer::{MAX_TCP_BYTES, MAX_UDP_BYTES, ResponseBuf};
 use crate::client::{Client, Transport};
+use crate::cookies::{Outcome, Shown, check};
+use crate::explanation::Explanation;
 use crate::guard::Guard;
-use crate::query::{Query, Refusal, Subnet, client_subnet, parse};
+use crate::options::{Options, parse_options};
+use crate::query::{Query, Refusal, parse};
 use crate::rate_limit::{Action, Asked};
 use crate::records::{IN, Rcode, is_transfer, is_unaskable};
 use crate::resolve::resolve;
 use crate::stats::{Reason, Stats};
 use crate::view::View;
-use crate::writer::{Summary, Writer};
+use crate::writer::{Summary, Told, Writer};
 
 const PLAIN_UDP_BYTES: usize = 512;
 
@@ -61,7 +64,7 @@ fn refuse(
     out: &mut ResponseBuf<'_>,
     stats: &Stats,
 ) -> Verdict {
-    let summary = Summary { rcode, is_authoritative: false, scope: 0 };
+    let summary = Summary::of(rcode);
     let restrained = restrain(guard, client, view, &summary, None, stats);
     if restrained == Some(Action::Dropped) {
         return drop_it(Reason::RateLimit, out, stats);
@@ -101,7 +104,12 @@ fn answer_parsed(
     out: &mut ResponseBuf<'_>,
     stats: &Stats,
 ) -> Verdict {
-    let (subnet, early) = prelude(query, stats);
+    let Prelude { options, shown, early } = prelude(query, client, view, stats);
+    let told = Told {
+        subnet: options.subnet,
+        nsid: if options.wants_nsid { &view.identity.nsid } else { &[] },
+        cookie: shown.as_ref().map(|shown| &shown.reply),
+    };
     let mut lower = [0; 256];
     let name = match lower.get_mut(..query.spelling.len()) {
         Some(name) => {
@@ -111,15 +119,20 @@ fn answer_parsed(
         }
         None => query.spelling,
     };
-    let mut writer = Writer::new(out, query, name, subnet, size_limit(query, client.transport));
+    let mut writer = Writer::new(out, query, name, told, size_limit(query, client.transport));
     let summary = match early {
-        Some(rcode) => Summary { rcode, is_authoritative: false, scope: 0 },
+        Some(summary) => summary,
         None => match &view.loaded {
-            Some((statics, decision)) => resolve(query, name, client, subnet.as_ref(), statics, decision, &mut writer),
-            None => Summary { rcode: Rcode::ServFail, is_authoritative: false, scope: 0 },
+            Some((statics, decision)) => {
+                resolve(query, name, client, options.subnet.as_ref(), statics, decision, &mut writer)
+            }
+            None => Summary::explained(Rcode::ServFail, Explanation::NotReady),
         },
     };
-    match restrain(guard, client, view, &summary, Some((query, name, subnet.as_ref())), stats) {
+    let has_cookie = shown.is_some_and(|shown| shown.outcome == Outcome::Valid);
+    let asked = (!query.question.is_empty()).then_some((query, name, options.subnet.as_ref()));
+    let restrained = if has_cookie { None } else { restrain(guard, client, view, &summary, asked, stats) };
+    match restrained {
         None => {}
         Some(Action::Slipped) => writer.cut(),
         Some(Action::Dropped) => return drop_it(Reason::RateLimit, out, stats),
@@ -127,35 +140,65 @@ fn answer_parsed(
     let is_truncated = writer.finish(summary);
     stats.count_query(client.transport, query.rrtype, summary.rcode as u16);
     stats.truncated.add(u64::from(is_truncated));
-    stats.ecs.add(u64::from(subnet.is_some()));
+    stats.ecs.add(u64::from(options.subnet.is_some()));
     stats.sent_bytes.add(out.len() as u64);
     Verdict::Reply
 }
 
-/// The ECS option, and the rcode of a query that is not looked up at all.
+/// What is known of a query before its name is looked up.
+#[derive(Default)]
+struct Prelude<'p> {
+    options: Options<'p>,
+    /// What became of its cookie.
+    shown: Option<Shown>,
+    /// The answer, where no name is looked up at all.
+    early: Option<Summary>,
+}
+
 #[inline]
-fn prelude<'p>(query: &Query<'p>, stats: &Stats) -> (Option<Subnet<'p>>, Option<Rcode>) {
-    let mut subnet = None;
+fn prelude<'p>(query: &Query<'p>, client: &Client, view: &View, stats: &Stats) -> Prelude<'p> {
+    let mut prelude = Prelude::default();
     if let Some(edns) = query.edns {
         if edns.version > 0 {
-            return (None, Some(Rcode::BadVers));
+            return Prelude { early: Some(Summary::of(Rcode::BadVers)), ..prelude };
         }
-        match client_subnet(edns.options) {
-            Ok(found) => subnet = found,
+        match parse_options(edns.options) {
+            Ok(options) => prelude.options = options,
             Err(reason) => {
                 stats.count_malformed(reason);
-                return (None, Some(Rcode::FormErr));
+                return Prelude { early: Some(Summary::of(Rcode::FormErr)), ..prelude };
             }
         }
+        if let Some(cookie) = prelude.options.cookie {
+            prelude.shown = check(&cookie, client, &view.identity.secrets);
+        }
+        if let Some(shown) = &prelude.shown {
+            stats.count_cookie(shown.outcome);
+        }
     }
-    let early = if query.rrclass != IN || is_transfer(query.rrtype) {
-        Some(Rcode::Refused)
+    prelude.early = if query.question.is_empty() {
+        Some(without_question(prelude.shown.as_ref(), stats))
+    } else if query.rrclass != IN || is_transfer(query.rrtype) {
+        Some(Summary::explained(Rcode::Refused, Explanation::NotSupported))
     } else if is_unaskable(query.rrtype) {
-        Some(Rcode::NotImp)
+        Some(Summary::explained(Rcode::NotImp, Explanation::NotSupported))
     } else {
         None
     };
-    (subnet, early)
+    prelude
+}
+
+/// The client asks whether its cookie is good, or for a new one (RFC 7873 5.4).
+#[cold]
+fn without_question(shown: Option<&Shown>, stats: &Stats) -> Summary {
+    Summary::of(match shown.map(|shown| shown.outcome) {
+        Some(Outcome::Invalid) => Rcode::BadCookie,
+        Some(_) => Rcode::NoError,
+        None => {
+            stats.count_malformed(Reason::QuestionCount);
+            Rcode::FormErr
+        }
+    })
 }
 
 /// Most octets of a response (RFC 6891 6.2.3, RFC 9715).

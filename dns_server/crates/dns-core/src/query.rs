@@ -3,8 +3,6 @@
 //! Work is linear in the packet's length: the question's name stands first and so can have no pointer, and no other
 //! name is followed.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-
 use crate::names::{MAX_LABEL_BYTES, MAX_NAME_BYTES};
 use crate::records::OPT;
 use crate::stats::Reason;
@@ -12,7 +10,6 @@ use crate::stats::Reason;
 pub const HEADER_BYTES: usize = 12;
 const SMALLEST_RECORD_BYTES: usize = 11;
 const POINTER: u8 = 0xC0;
-const CLIENT_SUBNET: u16 = 8;
 
 /// Why a packet gets no answer: nothing is sent, or a header with an rcode alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,7 +19,7 @@ pub enum Refusal {
     NotImp(Reason),
 }
 
-/// A query with one question.
+/// A query. All of the question is empty or 0 where there is none, which only a client that asks for a cookie may send.
 #[derive(Clone, Copy)]
 pub struct Query<'p> {
     /// The header's first octet of flags; of it only RD matters.
@@ -46,15 +43,6 @@ pub struct Edns<'p> {
     pub options: &'p [u8],
 }
 
-/// ECS option (RFC 7871 6). `data`: family, source, scope and the address's octets as sent.
-#[derive(Clone, Copy)]
-pub struct Subnet<'p> {
-    pub data: &'p [u8],
-    pub source: u8,
-    /// The network's first address; None for family 0.
-    pub address: Option<IpAddr>,
-}
-
 fn u16_at(packet: &[u8], at: usize) -> Option<u16> {
     Some(u16::from_be_bytes([*packet.get(at)?, *packet.get(at + 1)?]))
 }
@@ -71,24 +59,27 @@ pub fn parse(packet: &[u8]) -> Result<Query<'_>, Refusal> {
     if flags & 0x78 != 0 {
         return Err(Refusal::NotImp(Reason::Opcode));
     }
-    if [q0, q1] != [0, 1] {
-        return Err(Refusal::FormErr(Reason::QuestionCount));
-    }
-    let end = question_name_end(packet).map_err(Refusal::FormErr)?;
-    let cut_off = Refusal::FormErr(Reason::QuestionCutOff);
-    let rrtype = u16_at(packet, end).ok_or(cut_off)?;
-    let rrclass = u16_at(packet, end + 2).ok_or(cut_off)?;
     let before = usize::from(u16::from_be_bytes([a0, a1])) + usize::from(u16::from_be_bytes([n0, n1]));
     let additionals = usize::from(u16::from_be_bytes([r0, r1]));
-    Ok(Query {
-        flags,
-        id: [id0, id1],
-        question: packet.get(HEADER_BYTES..end + 4).ok_or(cut_off)?,
-        spelling: packet.get(HEADER_BYTES..end).ok_or(cut_off)?,
-        rrtype,
-        rrclass,
-        edns: find_edns(packet, end + 4, before, additionals).map_err(Refusal::FormErr)?,
-    })
+    let mut query = Query { flags, id: [id0, id1], question: &[], spelling: &[], rrtype: 0, rrclass: 0, edns: None };
+    match [q0, q1] {
+        [0, 1] => {
+            let end = question_name_end(packet).map_err(Refusal::FormErr)?;
+            let cut_off = Refusal::FormErr(Reason::QuestionCutOff);
+            query.rrtype = u16_at(packet, end).ok_or(cut_off)?;
+            query.rrclass = u16_at(packet, end + 2).ok_or(cut_off)?;
+            query.question = packet.get(HEADER_BYTES..end + 4).ok_or(cut_off)?;
+            query.spelling = packet.get(HEADER_BYTES..end).ok_or(cut_off)?;
+        }
+        [0, 0] => {}
+        _ => return Err(Refusal::FormErr(Reason::QuestionCount)),
+    }
+    let end = HEADER_BYTES + query.question.len();
+    query.edns = find_edns(packet, end, before, additionals).map_err(Refusal::FormErr)?;
+    if query.question.is_empty() && query.edns.is_none() {
+        return Err(Refusal::FormErr(Reason::QuestionCount));
+    }
+    Ok(query)
 }
 
 #[inline]
@@ -158,51 +149,4 @@ fn skip_name(packet: &[u8], start: usize) -> Result<usize, Reason> {
             return Ok(at);
         }
     }
-}
-
-/// The ECS option among a query's options.
-#[inline]
-pub fn client_subnet(mut options: &[u8]) -> Result<Option<Subnet<'_>>, Reason> {
-    let mut found = None;
-    while !options.is_empty() {
-        let Some((&[c0, c1, l0, l1], rest)) = options.split_first_chunk::<4>() else {
-            return Err(Reason::OptionCutOff);
-        };
-        let length = usize::from(u16::from_be_bytes([l0, l1]));
-        let (data, rest) = rest.split_at_checked(length).ok_or(Reason::OptionCutOff)?;
-        if u16::from_be_bytes([c0, c1]) == CLIENT_SUBNET {
-            if found.is_some() {
-                return Err(Reason::TwoEcsOptions);
-            }
-            found = Some(parse_subnet(data).ok_or(Reason::Ecs)?);
-        }
-        options = rest;
-    }
-    Ok(found)
-}
-
-fn parse_subnet(data: &[u8]) -> Option<Subnet<'_>> {
-    let (&[family0, family1, source, scope], octets) = data.split_first_chunk::<4>()?;
-    let family = u16::from_be_bytes([family0, family1]);
-    let width = match family {
-        0 => 0,
-        1 => 32,
-        2 => 128,
-        _ => return None,
-    };
-    if source > width || scope != 0 || octets.len() != usize::from(source).div_ceil(8) {
-        return None;
-    }
-    if source % 8 != 0 && octets.last()? & (0xFF >> (source % 8)) != 0 {
-        return None;
-    }
-    let mut padded = [0; 16];
-    padded.get_mut(..octets.len())?.copy_from_slice(octets);
-    let wide = u128::from_be_bytes(padded);
-    let address = match family {
-        0 => None,
-        1 => Some(IpAddr::V4(Ipv4Addr::from_bits((wide >> 96) as u32))),
-        _ => Some(IpAddr::V6(Ipv6Addr::from_bits(wide))),
-    };
-    Some(Subnet { data, source, address })
 }

@@ -16,7 +16,7 @@ pub const ANY: u16 = 255;
 /// The class of everything that is answered.
 pub const IN: u16 = 1;
 
-/// Response codes (RFC 1035 4.1.1, 2136 2.2, 6891 9).
+/// Response codes (RFC 1035 4.1.1, 2136 2.2, 6891 9, 7873 8).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rcode {
     NoError = 0,
@@ -27,6 +27,7 @@ pub enum Rcode {
     Refused = 5,
     YxDomain = 6,
     BadVers = 16,
+    BadCookie = 23,
 }
 
 /// Types whose RDATA is one name that is followed.

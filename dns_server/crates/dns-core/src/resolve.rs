@@ -2,9 +2,11 @@
 
 use crate::client::Client;
 use crate::decision::{Decision, Row, Vector};
+use crate::explanation::Explanation;
 use crate::family::Family;
 use crate::names::MAX_NAME_BYTES;
-use crate::query::{Query, Subnet};
+use crate::options::Subnet;
+use crate::query::Query;
 use crate::records::{ANY, CNAME, HINFO, MINIMAL_ANY, NS, QUESTION_POINTER, Rcode, records_of};
 use crate::source::Source;
 use crate::statics::{Service, Static};
@@ -27,7 +29,7 @@ pub fn resolve(
     writer: &mut Writer<'_, '_, '_>,
 ) -> Summary {
     let Some(zone) = statics.zones.zone_of(name, query.rrtype) else {
-        return Summary { rcode: Rcode::Refused, is_authoritative: false, scope: 0 };
+        return Summary::explained(Rcode::Refused, Explanation::NotAuthoritative);
     };
     let ask = Ask {
         statics,
@@ -72,7 +74,7 @@ struct Made {
     len: usize,
 }
 
-const FOUND: Summary = Summary { rcode: Rcode::NoError, is_authoritative: true, scope: 0 };
+const FOUND: Summary = Summary { is_authoritative: true, ..Summary::of(Rcode::NoError) };
 
 impl<'v> Ask<'v> {
     /// Follow aliases inside the zone; a loop, a long chain or a way out ends with what is there (RFC 1034 3.6.2).
@@ -194,7 +196,7 @@ impl<'v> Ask<'v> {
             Some(Row::ServFail) | None => return self.failed(writer),
         }
         match first {
-            None => self.negative(Rcode::NoError, writer),
+            None => self.down(writer),
             Some(record) if family == Family::Cname => self.alias(record.get(12..).unwrap_or_default(), scope),
             Some(_) => Step::Done(Summary { scope, ..FOUND }),
         }
@@ -254,7 +256,7 @@ impl<'v> Ask<'v> {
         writer.records(Section::Authority, owner, zones.wires.get(cut.wire), None);
         self.leads(cut, Some(true), writer);
         writer.optional(|writer| self.leads(cut, Some(false), writer));
-        Step::Done(Summary { rcode: Rcode::NoError, is_authoritative: false, scope: 0 })
+        Step::Done(Summary::of(Rcode::NoError))
     }
 
     /// Plain A and AAAA RRsets of name servers in the zone; steered ones never stand in Additional.
@@ -292,11 +294,20 @@ impl<'v> Ask<'v> {
         Step::Done(Summary { rcode, ..FOUND })
     }
 
+    /// NODATA, as nothing serves this family.
+    #[cold]
+    fn down(&self, writer: &mut Writer<'_, '_, '_>) -> Step<'v> {
+        match self.negative(Rcode::NoError, writer) {
+            Step::Done(summary) => Step::Done(Summary { explanation: Explanation::AllDown, ..summary }),
+            step => step,
+        }
+    }
+
     /// SERVFAIL, without what was found on the way.
     #[cold]
     fn failed(&self, writer: &mut Writer<'_, '_, '_>) -> Step<'v> {
         writer.clear();
-        Step::Done(Summary { rcode: Rcode::ServFail, is_authoritative: false, scope: 0 })
+        Step::Done(Summary::explained(Rcode::ServFail, Explanation::AllDown))
     }
 }
 

@@ -4,7 +4,7 @@
 use std::net::IpAddr;
 
 use crate::family::Family;
-use crate::query::Subnet;
+use crate::options::Subnet;
 use crate::ranges::Hit;
 use crate::statics::{ClassMaps, Service, Static, Trust};
 

@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::client::Transport;
+use crate::cookies::Outcome;
 use crate::rate_limit::{Action, Limit};
 
 /// Rises only; written by one thread, so that load and store need not be one operation.
@@ -47,7 +48,7 @@ const TYPES: [(u16, &str); 22] = [
     (257, "CAA"),
 ];
 const OTHER: usize = TYPES.len();
-const RCODES: [(u16, &str); 8] = [
+const RCODES: [(u16, &str); 9] = [
     (0, "NOERROR"),
     (1, "FORMERR"),
     (2, "SERVFAIL"),
@@ -56,6 +57,7 @@ const RCODES: [(u16, &str); 8] = [
     (5, "REFUSED"),
     (6, "YXDOMAIN"),
     (16, "BADVERS"),
+    (23, "BADCOOKIE"),
 ];
 const KINDS: usize = TRANSPORTS.len() * (TYPES.len() + 1) * RCODES.len();
 
@@ -91,11 +93,13 @@ pub enum Reason {
     TwoEcsOptions,
     /// A malformed ECS option.
     Ecs,
+    /// A COOKIE option of a length that no cookie has.
+    Cookie,
     /// An answer beyond a rate limit.
     RateLimit,
 }
 
-const REASONS: [(Reason, &str); 15] = [
+const REASONS: [(Reason, &str); 16] = [
     (Reason::Short, "short"),
     (Reason::Response, "response"),
     (Reason::Opcode, "opcode"),
@@ -110,12 +114,15 @@ const REASONS: [(Reason, &str); 15] = [
     (Reason::OptionCutOff, "option cut off"),
     (Reason::TwoEcsOptions, "two ecs options"),
     (Reason::Ecs, "ecs"),
+    (Reason::Cookie, "cookie"),
     (Reason::RateLimit, "rate limit"),
 ];
 
 const LIMITS: [(Limit, &str); 4] =
     [(Limit::Answers, "answers"), (Limit::NxDomain, "nxdomain"), (Limit::Errors, "errors"), (Limit::Client, "client")];
 const ACTIONS: [(Action, &str); 2] = [(Action::Slipped, "slipped"), (Action::Dropped, "dropped")];
+const OUTCOMES: [(Outcome, &str); 3] =
+    [(Outcome::New, "new"), (Outcome::Valid, "valid"), (Outcome::Invalid, "invalid")];
 
 /// What one worker counted. The names are those of the metrics.
 #[derive(Debug)]
@@ -124,6 +131,7 @@ pub struct Stats {
     malformed: [Counter; REASONS.len()],
     dropped: [Counter; REASONS.len()],
     limited: [Counter; LIMITS.len() * ACTIONS.len()],
+    cookies: [Counter; OUTCOMES.len()],
     /// Responses with TC.
     pub truncated: Counter,
     /// Queries with an ECS option.
@@ -141,6 +149,7 @@ impl Default for Stats {
             malformed: Default::default(),
             dropped: Default::default(),
             limited: Default::default(),
+            cookies: Default::default(),
             truncated: Counter::default(),
             ecs: Counter::default(),
             received_bytes: Counter::default(),
@@ -170,12 +179,17 @@ impl Stats {
 
     /// (reason, count) of packets that were answered with an error, without zeros.
     pub fn malformed(&self) -> impl Iterator<Item = (&'static str, u64)> + '_ {
-        named(&self.malformed)
+        named(&REASONS, &self.malformed)
     }
 
     /// (reason, count) of packets that got no reply, without zeros.
     pub fn dropped(&self) -> impl Iterator<Item = (&'static str, u64)> + '_ {
-        named(&self.dropped)
+        named(&REASONS, &self.dropped)
+    }
+
+    /// (outcome, count) of COOKIE options, without zeros.
+    pub fn cookies(&self) -> impl Iterator<Item = (&'static str, u64)> + '_ {
+        named(&OUTCOMES, &self.cookies)
     }
 
     /// (limit, action, count) of answers beyond a rate limit, without zeros.
@@ -207,6 +221,12 @@ impl Stats {
         }
     }
 
+    pub(crate) fn count_cookie(&self, outcome: Outcome) {
+        if let Some(counter) = self.cookies.get(outcome as usize) {
+            counter.add(1);
+        }
+    }
+
     pub(crate) fn count_dropped(&self, reason: Reason) {
         if let Some(counter) = self.dropped.get(reason as usize) {
             counter.add(1);
@@ -214,8 +234,11 @@ impl Stats {
     }
 }
 
-fn named(counters: &[Counter; REASONS.len()]) -> impl Iterator<Item = (&'static str, u64)> + '_ {
-    REASONS.iter().zip(counters).map(|(&(_, name), counter)| (name, counter.get())).filter(|&(_, count)| count > 0)
+fn named<'c, T, const COUNT: usize>(
+    names: &'static [(T, &str); COUNT],
+    counters: &'c [Counter; COUNT],
+) -> impl Iterator<Item = (&'static str, u64)> + use<'c, T, COUNT> {
+    names.iter().zip(counters).map(|(&(_, name), counter)| (name, counter.get())).filter(|&(_, count)| count > 0)
 }
 
 fn type_index(rrtype: u16) -> usize {
@@ -243,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn reasons_stand_where_they_are_counted() {
+    fn reasons_and_outcomes_stand_where_they_are_counted() {
         for (at, (reason, _)) in REASONS.into_iter().enumerate() {
             assert_eq!(reason as usize, at);
         }
@@ -253,6 +276,9 @@ mod tests {
                 stats.count_limited(limit, action);
                 assert_eq!(stats.limited().collect::<Vec<_>>(), [(name, done, 1)]);
             }
+        }
+        for (at, (outcome, _)) in OUTCOMES.into_iter().enumerate() {
+            assert_eq!(outcome as usize, at);
         }
     }
 }

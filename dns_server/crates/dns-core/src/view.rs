@@ -3,18 +3,26 @@
 use std::sync::Arc;
 
 use crate::decision::Decision;
+use crate::identity::Identity;
 use crate::statics::Static;
 
-/// A snapshot's index and the decision of the moment; immutable, swapped as a whole.
+/// A snapshot's index, the decision of the moment and who answers; immutable, swapped as a whole.
 #[derive(Clone, Default)]
 pub struct View {
     pub(crate) loaded: Option<(Arc<Static>, Arc<Decision>)>,
+    pub(crate) identity: Arc<Identity>,
 }
 
 impl View {
-    /// `decision` must have been loaded for `statics`.
+    /// `decision` must have been loaded for `statics`. The server that answers with it tells nothing of itself.
     pub fn new(statics: Arc<Static>, decision: Arc<Decision>) -> Self {
-        Self { loaded: Some((statics, decision)) }
+        Self { loaded: Some((statics, decision)), identity: Arc::default() }
+    }
+
+    /// The same, answered with by this server.
+    #[must_use]
+    pub fn with_identity(self, identity: Arc<Identity>) -> Self {
+        Self { identity, ..self }
     }
 
     /// Before there is a snapshot: SERVFAIL to everything.

@@ -3,12 +3,17 @@
 //! Owner names become pointers where the same octets were written before, as in the reference; RDATA is never touched.
 
 use crate::buffer::{MAX_UDP_BYTES, ResponseBuf};
+use crate::cookies::REPLY_BYTES;
+use crate::explanation::Explanation;
 use crate::names::parent;
-use crate::query::{HEADER_BYTES, Query, Subnet};
+use crate::options::{self, Subnet};
+use crate::query::{HEADER_BYTES, Query};
 use crate::records::{OPT, QUESTION_POINTER, Rcode, records_of};
 
 const FARTHEST_POINTER: usize = 0x3FFF;
 const OPT_BYTES: usize = 11;
+/// Code and length of an option.
+const OPTION_BYTES: usize = 4;
 const MAX_KNOWN: usize = 128;
 
 /// Sections of a message, as the header counts them.
@@ -25,6 +30,36 @@ pub struct Summary {
     pub rcode: Rcode,
     pub is_authoritative: bool,
     pub scope: u8,
+    pub explanation: Explanation,
+}
+
+impl Summary {
+    /// Nothing but an rcode.
+    pub const fn of(rcode: Rcode) -> Self {
+        Self { rcode, is_authoritative: false, scope: 0, explanation: Explanation::Nothing }
+    }
+
+    /// An rcode, and why.
+    pub const fn explained(rcode: Rcode, why: Explanation) -> Self {
+        Self { explanation: why, ..Self::of(rcode) }
+    }
+}
+
+/// What the OPT record says besides, where there is one. `nsid`: empty = left out.
+#[derive(Clone, Copy, Default)]
+pub struct Told<'w, 'p> {
+    pub subnet: Option<Subnet<'p>>,
+    pub nsid: &'w [u8],
+    pub cookie: Option<&'w [u8; REPLY_BYTES]>,
+}
+
+impl Told<'_, '_> {
+    #[inline]
+    fn option_bytes(&self) -> usize {
+        let subnet = self.subnet.map_or(0, |subnet| OPTION_BYTES + subnet.data.len());
+        let nsid = if self.nsid.is_empty() { 0 } else { OPTION_BYTES + self.nsid.len() };
+        subnet + nsid + self.cookie.map_or(0, |cookie| OPTION_BYTES + cookie.len())
+    }
 }
 
 /// A response in the making. Once something did not fit, nothing more is written and the response ends truncated.
@@ -33,7 +68,9 @@ pub struct Writer<'w, 'b, 'p> {
     query: &'w Query<'p>,
     /// The question's name in lower case.
     name: &'w [u8],
-    subnet: Option<Subnet<'p>>,
+    told: Told<'w, 'p>,
+    /// Octets of what is told.
+    option_bytes: usize,
     /// Octets for all but the OPT record.
     limit: usize,
     counts: [u16; 3],
@@ -58,18 +95,19 @@ impl<'w, 'b, 'p> Writer<'w, 'b, 'p> {
         out: &'w mut ResponseBuf<'b>,
         query: &'w Query<'p>,
         name: &'w [u8],
-        subnet: Option<Subnet<'p>>,
+        told: Told<'w, 'p>,
         limit: usize,
     ) -> Self {
-        let option = subnet.map_or(0, |subnet| 4 + subnet.data.len());
-        let trailer = if query.edns.is_some() { OPT_BYTES + option } else { 0 };
+        let option_bytes = told.option_bytes();
+        let trailer = if query.edns.is_some() { OPT_BYTES + option_bytes } else { 0 };
         let limit = limit.min(out.bytes.len()).saturating_sub(trailer);
         let mut made = Self {
             out,
             query,
             name,
-            subnet,
-            limit,
+            told,
+            option_bytes,
+            limit: usize::MAX, // header and question stand in any response
             counts: [0; 3],
             overflowed: false,
             known: [0; MAX_KNOWN],
@@ -78,6 +116,7 @@ impl<'w, 'b, 'p> Writer<'w, 'b, 'p> {
         made.out.len = 0;
         made.put(&[0; HEADER_BYTES]);
         made.put(query.question);
+        made.limit = limit;
         made
     }
 
@@ -248,9 +287,12 @@ impl<'w, 'b, 'p> Writer<'w, 'b, 'p> {
         if is_truncated {
             self.clear();
         }
-        self.limit = self.out.bytes.len();
         if let Some(edns) = self.query.edns {
-            self.opt(edns.dnssec_ok, summary);
+            let room = self.limit.saturating_sub(self.out.len);
+            let why = summary.explanation.option();
+            let why = if is_truncated || OPTION_BYTES + why.len() > room { &[] } else { why };
+            self.limit = self.out.bytes.len();
+            self.opt(edns.dnssec_ok, why, summary);
         }
         let rcode = summary.rcode as u16;
         let [an, ns, ar] = self.counts.map(u16::to_be_bytes);
@@ -260,30 +302,46 @@ impl<'w, 'b, 'p> Writer<'w, 'b, 'p> {
             | self.query.flags & 1;
         let [id0, id1] = self.query.id;
         if let Some(header) = self.out.bytes.first_chunk_mut::<HEADER_BYTES>() {
-            *header = [id0, id1, flags, (rcode & 0xF) as u8, 0, 1, an[0], an[1], ns[0], ns[1], ar[0], ar[1]];
+            let questions = u8::from(!self.query.question.is_empty());
+            *header = [id0, id1, flags, (rcode & 0xF) as u8, 0, questions, an[0], an[1], ns[0], ns[1], ar[0], ar[1]];
         }
         is_truncated
     }
 
     /// Version 0, of the flags only DO (RFC 3225 3), and ECS when it was asked (RFC 7871 7.2.1).
     #[inline]
-    fn opt(&mut self, dnssec_ok: bool, summary: Summary) {
-        let length = self.subnet.map_or(0, |subnet| 4 + subnet.data.len()) as u16;
+    fn opt(&mut self, dnssec_ok: bool, why: &[u8], summary: Summary) {
+        let explained = if why.is_empty() { 0 } else { OPTION_BYTES + why.len() };
+        let length = (self.option_bytes + explained) as u16;
         let [size0, size1] = (MAX_UDP_BYTES as u16).to_be_bytes();
         let [type0, type1] = OPT.to_be_bytes();
         let [length0, length1] = length.to_be_bytes();
         let extended = (summary.rcode as u16 >> 4) as u8;
         let flags = if dnssec_ok { 0x80 } else { 0 };
         self.put(&[0, type0, type1, size0, size1, extended, 0, flags, 0, length0, length1]);
-        if let Some(subnet) = self.subnet {
-            let [data0, data1] = (subnet.data.len() as u16).to_be_bytes();
-            self.put(&[0, 8, data0, data1]);
-            let start = self.out.len;
-            self.put(subnet.data);
+        if let Some(subnet) = self.told.subnet {
+            let start = self.out.len + OPTION_BYTES;
+            self.option(options::CLIENT_SUBNET, subnet.data);
             if let Some(scope) = self.out.bytes.get_mut(start + 3) {
                 *scope = summary.scope;
             }
         }
+        if !self.told.nsid.is_empty() {
+            self.option(options::NSID, self.told.nsid);
+        }
+        if let Some(cookie) = self.told.cookie {
+            self.option(options::COOKIE, cookie);
+        }
+        if !why.is_empty() {
+            self.option(options::EXTENDED_ERROR, why);
+        }
         self.count(Section::Additional, 1);
+    }
+
+    #[inline]
+    fn option(&mut self, code: u16, data: &[u8]) {
+        let ([code0, code1], [length0, length1]) = (code.to_be_bytes(), (data.len() as u16).to_be_bytes());
+        self.put(&[code0, code1, length0, length1]);
+        self.put(data);
     }
 }

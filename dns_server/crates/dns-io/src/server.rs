@@ -6,7 +6,7 @@ use std::os::fd::{OwnedFd, RawFd};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
-use dns_core::View;
+use dns_core::{Identity, View};
 
 use crate::clock::Clock;
 use crate::counters::WorkerCounters;
@@ -138,6 +138,11 @@ impl Server {
     /// Answer with this from the next batch on.
     pub fn publish(&self, view: View) {
         self.shared.publish(view);
+    }
+
+    /// Answer as this server from the next batch on, whatever is published.
+    pub fn identify(&self, identity: Identity) {
+        self.shared.identify(identity);
     }
 
     /// Counters of all workers there have been.

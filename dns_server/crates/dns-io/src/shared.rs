@@ -6,7 +6,7 @@ use std::thread;
 use std::time::Duration;
 
 use arc_swap::{ArcSwap, Guard};
-use dns_core::View;
+use dns_core::{Identity, View};
 
 use crate::clock::{Clock, Now};
 
@@ -17,11 +17,18 @@ const LOOKS: u32 = 100;
 /// Of one server.
 pub struct Shared {
     view: ArcSwap<View>,
-    /// Views that some worker may still answer with, so that none of them has to free one.
-    retired: Mutex<Vec<Arc<View>>>,
+    published: Mutex<Published>,
     clock: Clock,
     draining: AtomicBool,
     stopping: AtomicBool,
+}
+
+/// What was published besides the view that serves.
+#[derive(Default)]
+struct Published {
+    identity: Arc<Identity>,
+    /// Views that some worker may still answer with, so that none of them has to free one.
+    retired: Vec<Arc<View>>,
 }
 
 impl Shared {
@@ -29,7 +36,7 @@ impl Shared {
     pub fn new(clock: Clock) -> Self {
         Self {
             view: ArcSwap::from_pointee(View::nothing()),
-            retired: Mutex::default(),
+            published: Mutex::default(),
             clock,
             draining: AtomicBool::new(false),
             stopping: AtomicBool::new(false),
@@ -44,9 +51,20 @@ impl Shared {
     /// Answer with this from the next batch on. The one before is freed here, once the batches that began with it have
     /// ended; if one takes very long, with the next.
     pub fn publish(&self, view: View) {
-        let before = self.view.swap(Arc::new(view));
-        let mut retired = self.retired.lock().unwrap_or_else(PoisonError::into_inner);
-        retired.push(before);
+        self.swap(view, &mut self.published.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    /// Answer as this server from the next batch on, whatever is published.
+    pub fn identify(&self, identity: Identity) {
+        let mut published = self.published.lock().unwrap_or_else(PoisonError::into_inner);
+        published.identity = Arc::new(identity);
+        let view = View::clone(&self.view());
+        self.swap(view, &mut published);
+    }
+
+    fn swap(&self, view: View, published: &mut Published) {
+        let Published { identity, retired } = published;
+        retired.push(self.view.swap(Arc::new(view.with_identity(Arc::clone(identity)))));
         for _ in 0..LOOKS {
             retired.retain(|view| Arc::strong_count(view) > 1);
             if retired.is_empty() {

@@ -1,9 +1,11 @@
 //! The native engine without its sockets: one packet in, one reply out, for comparing it with the reference.
 
 use std::net::IpAddr;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use dns_core::{Client, Guard, MAX_TCP_BYTES, MAX_UDP_BYTES, ResponseBuf, Stats, Transport, Verdict, View, answer};
+use dns_core::{
+    Client, Guard, Identity, MAX_TCP_BYTES, MAX_UDP_BYTES, ResponseBuf, Stats, Transport, Verdict, View, answer,
+};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
@@ -20,9 +22,16 @@ pub struct Answerer {
 #[pymethods]
 impl Answerer {
     #[new]
-    #[pyo3(signature = (decision, seed = 0, threads = 1))]
-    fn new(decision: Option<&Decision>, seed: u64, threads: usize) -> Self {
+    #[pyo3(signature = (decision, seed = 0, threads = 1, nsid = None, secrets = vec![]))]
+    fn new(
+        decision: Option<&Decision>,
+        seed: u64,
+        threads: usize,
+        nsid: Option<&[u8]>,
+        secrets: Vec<[u8; 16]>,
+    ) -> Self {
         let view = decision.map_or_else(View::nothing, Decision::view);
+        let view = view.with_identity(Arc::new(Identity::new(nsid.unwrap_or_default(), &secrets)));
         Self { view, state: Mutex::new((Guard::new(seed, threads), Stats::new())) }
     }
 
@@ -64,6 +73,11 @@ impl Answerer {
     /// (reason, count) of what was dropped.
     fn dropped(&self) -> Counts {
         counts(self.state.lock().unwrap_or_else(PoisonError::into_inner).1.dropped())
+    }
+
+    /// (outcome, count) of cookies.
+    fn cookies(&self) -> Counts {
+        counts(self.state.lock().unwrap_or_else(PoisonError::into_inner).1.cookies())
     }
 
     /// (reason, count) of what was answered with an error.

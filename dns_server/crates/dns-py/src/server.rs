@@ -7,6 +7,7 @@ use std::os::fd::RawFd;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use dns_core::Identity;
 use dns_io::{Clock, Settings, TcpLimits, WorkerCounters, duplicate};
 use pyo3::exceptions::PyOSError;
 use pyo3::prelude::*;
@@ -33,6 +34,7 @@ pub struct Counted {
     dropped: Counts,
     malformed: Counts,
     closed: Counts,
+    cookies: Counts,
     truncated: u64,
     ecs: u64,
     accepted: u64,
@@ -94,6 +96,12 @@ impl Server {
         py.detach(|| self.server().drain());
     }
 
+    /// Answer as this server from the next batch on.
+    fn identify(&self, py: Python<'_>, nsid: &[u8], secrets: Vec<[u8; 16]>) {
+        let identity = Identity::new(nsid, &secrets);
+        py.detach(|| self.server().identify(identity));
+    }
+
     /// End all threads, close all sockets.
     fn stop(&self, py: Python<'_>) {
         py.detach(|| self.server().stop());
@@ -121,6 +129,7 @@ impl Server {
             dropped: counts(workers.iter().flat_map(|worker| worker.dropped())),
             malformed: counts(workers.iter().flat_map(|worker| worker.stats.malformed())),
             closed: counts(workers.iter().flat_map(|worker| worker.tcp.closed())),
+            cookies: counts(workers.iter().flat_map(|worker| worker.stats.cookies())),
             truncated: sum(|worker| worker.stats.truncated.get()),
             ecs: sum(|worker| worker.stats.ecs.get()),
             accepted: sum(|worker| worker.tcp.accepted.get()),
