@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from enum import StrEnum
 from hashlib import blake2b
 from pathlib import Path
@@ -44,10 +44,13 @@ class Files:
         self.unwritten: Counter[str] = Counter()
         self.written: Counter[str] = Counter()
 
-    def save(self, kind: Kind, payload: bytes) -> None:
-        """Add a generation. A disk that refuses is logged and counted; what serves goes on."""
+    def save(self, kind: Kind, *parts: bytes) -> None:
+        """Add a generation: these, one behind the other.
+
+        A disk that refuses is logged and counted; what serves goes on.
+        """
         try:
-            self._write(kind, payload)
+            self._write(kind, parts)
         except OSError as error:
             self.unwritten[kind] += 1
             self._log.error("last known good not saved", kind=kind, error=str(error))
@@ -71,13 +74,13 @@ class Files:
                 self._log.error("last known good not usable", file=str(path), error=str(error))
         return None
 
-    def _write(self, kind: Kind, payload: bytes) -> None:
+    def _write(self, kind: Kind, parts: Sequence[bytes]) -> None:
         earlier = self._generations(kind)
         number = int(earlier[-1].suffix[1:]) + 1 if earlier else 1
         path = self._root / f"{kind}.{number:0{_DIGITS}}"
         temporary = self._root / f"{kind}.new"
         with temporary.open("wb") as file:
-            file.write(_MAGIC + _checksum(payload) + payload)
+            file.writelines((_MAGIC, _checksum(parts), *parts))
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
@@ -100,10 +103,13 @@ class Files:
 def _checked(content: bytes) -> bytes:
     head = len(_MAGIC) + _CHECKSUM_BYTES
     payload = content[head:]
-    if content[:head] != _MAGIC + _checksum(payload):
+    if content[:head] != _MAGIC + _checksum([payload]):
         raise InvalidSnapshot("the file is cut off or corrupt: its checksum does not fit")
     return payload
 
 
-def _checksum(payload: bytes) -> bytes:
-    return blake2b(payload, digest_size=_CHECKSUM_BYTES).digest()
+def _checksum(parts: Iterable[bytes]) -> bytes:
+    total = blake2b(digest_size=_CHECKSUM_BYTES)
+    for part in parts:
+        total.update(part)
+    return total.digest()

@@ -37,9 +37,9 @@ class Received:
     def order(self) -> Order:
         return load_order(self.envelope.order)
 
-    def dump(self) -> bytes:
+    def dump(self) -> tuple[bytes, ...]:
         parts = (self.envelope.SerializeToString(deterministic=True), *self.chunks.values())
-        return b"".join(len(part).to_bytes(_LENGTH_BYTES) + part for part in parts)
+        return tuple(piece for part in parts for piece in (len(part).to_bytes(_LENGTH_BYTES), part))
 
     @classmethod
     def load(cls, saved: bytes) -> Received:
@@ -60,8 +60,8 @@ class Directions:
     def order(self) -> Order:
         return load_order(self.envelope.order)
 
-    def dump(self) -> bytes:
-        return self.envelope.SerializeToString(deterministic=True)
+    def dump(self) -> tuple[bytes, ...]:
+        return (self.envelope.SerializeToString(deterministic=True),)
 
     @classmethod
     def load(cls, saved: bytes) -> Directions:
@@ -74,9 +74,9 @@ class Directions:
         return cls(envelope=envelope, directives=load_directives(_decode(DirectivesMessage, envelope.payload)))
 
 
-def dump_facts(facts: Facts) -> bytes:
+def dump_facts(facts: Facts) -> tuple[bytes, ...]:
     reports = [dump_report(facts.reports[agent]) for agent in sorted(facts.reports)]
-    return FactsUpdate(reports=reports).SerializeToString(deterministic=True)
+    return (FactsUpdate(reports=reports).SerializeToString(deterministic=True),)
 
 
 def load_facts(saved: bytes) -> Facts:

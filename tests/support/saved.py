@@ -24,5 +24,5 @@ def received_of(snapshot: Snapshot) -> Received:
 def save_world(data: Path, snapshot: Snapshot, facts: Facts) -> None:
     """`data`: as for `gslb dns`."""
     files = Files(data / "dns")
-    files.save(Kind.SNAPSHOT, received_of(snapshot).dump())
-    files.save(Kind.FACTS, dump_facts(facts))
+    files.save(Kind.SNAPSHOT, *received_of(snapshot).dump())
+    files.save(Kind.FACTS, *dump_facts(facts))

@@ -198,10 +198,10 @@ def test_what_is_saved_can_be_served_again(held: Held) -> None:
     held.report(facts_of(world(), down=("eu/e1",), sequence=2))
     held.replica.take_directions(directions_of(Order(1, 1, 3), drain("us")))
     again = Held()
-    again.replica.take_reports(load_facts(held.saved[Kind.FACTS]()).reports.values())
-    again.replica.take_directions(Directions.load(held.saved[Kind.DIRECTIVES]()))
+    again.replica.take_reports(load_facts(b"".join(held.saved[Kind.FACTS]())).reports.values())
+    again.replica.take_directions(Directions.load(b"".join(held.saved[Kind.DIRECTIVES]())))
     again.replica.take_snapshot(
-        try_out(Received.load(received_of(world()).dump()), again.replica.premises, PythonEngine(entropy=1))
+        try_out(Received.load(b"".join(received_of(world()).dump())), again.replica.premises, PythonEngine(entropy=1))
     )
     assert again.replica.decision_digest == held.replica.decision_digest != b""
     assert again.replica.order == held.replica.order == Order(1, 1, 3)
@@ -209,7 +209,7 @@ def test_what_is_saved_can_be_served_again(held: Held) -> None:
 
 def test_facts_survive_their_file() -> None:
     facts = facts_of(world(), down=("eu/e1",), sequence=9)
-    assert load_facts(dump_facts(facts)) == facts
+    assert load_facts(b"".join(dump_facts(facts))) == facts
 
 
 @pytest.mark.parametrize("load", [Received.load, Directions.load, load_facts])

@@ -26,11 +26,11 @@ def loaded(files: Files, kind: Kind) -> bytes | None:
 async def test_facts_are_written_at_most_once_a_second_and_the_newest_at_the_end(files: Files) -> None:
     saver = Saver(files)
     task = asyncio.create_task(saver.run())
-    saver.put(Kind.FACTS, lambda: b"first")
+    saver.put(Kind.FACTS, lambda: (b"first",))
     await until(lambda: files.written[Kind.FACTS] == 1)
     for number in range(4):
-        saver.put(Kind.FACTS, lambda number=number: b"number %d" % number)
-        saver.put(Kind.DIRECTIVES, lambda number=number: b"number %d" % number)
+        saver.put(Kind.FACTS, lambda number=number: (b"number ", b"%d" % number))
+        saver.put(Kind.DIRECTIVES, lambda number=number: (b"number %d" % number,))
         await until(lambda number=number: loaded(files, Kind.DIRECTIVES) == b"number %d" % number)
     assert loaded(files, Kind.FACTS) == b"first"
     task.cancel()
@@ -44,7 +44,7 @@ async def test_a_disk_that_hangs_is_not_waited_for_long(files: Files, monkeypatc
     monkeypatch.setattr(saver_module, "PATIENCE_S", 0.05)
     saver = Saver(files)
     async with asyncio.timeout(5):
-        await saver.put_now(Kind.SNAPSHOT, lambda: b"late" if hangs.wait(20) else b"never")
+        await saver.put_now(Kind.SNAPSHOT, lambda: (b"late" if hangs.wait(20) else b"never",))
     assert files.written[Kind.SNAPSHOT] == 0
     hangs.set()
     await until(lambda: loaded(files, Kind.SNAPSHOT) == b"late")
@@ -52,10 +52,10 @@ async def test_a_disk_that_hangs_is_not_waited_for_long(files: Files, monkeypatc
 
 async def test_what_was_read_from_the_files_is_not_written_again(files: Files) -> None:
     saver = Saver(files)
-    saver.put(Kind.FACTS, lambda: b"known")
+    saver.put(Kind.FACTS, lambda: (b"known",))
     saver.forget()
     task = asyncio.create_task(saver.run())
-    saver.put(Kind.DIRECTIVES, lambda: b"new")
+    saver.put(Kind.DIRECTIVES, lambda: (b"new",))
     await until(lambda: files.written[Kind.DIRECTIVES] == 1)
     task.cancel()
     await asyncio.wait([task])

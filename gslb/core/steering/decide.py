@@ -8,6 +8,7 @@ those as they are touches no row.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import repeat
 from typing import TypeVar
 
 from gslb.core.decision import Decision, Level, PoolKey, Rows, Served
@@ -150,8 +151,9 @@ def _conclude(everything: Outline, before: Decision, pools: States, served: Sequ
 
 
 def _pool_marks(pools: States, other: States) -> list[Mark]:
-    """Of what is in the first but not, as the same object, in the other."""
-    return [pool_mark(key, state) for key, state in pools.items() if other.get(key) is not state]
+    """Of what is in the first but not, as the same object, in the other, which has the same keys or none."""
+    pairs = zip(pools.items(), other.values() if other else repeat(None), strict=False)
+    return [pool_mark(key, state) for (key, state), held in pairs if held is not state]
 
 
 def _mark(unit: Unit, served: Served, texts: dict[int, str]) -> Mark:
