@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import accumulate, groupby, repeat
+from itertools import accumulate, chain, groupby, repeat
 from typing import Generic, TypeVar, assert_never
 
 from gslb.api.v1 import engine_pb2 as pb
@@ -23,7 +23,7 @@ from gslb.core.decision import (
     ServFail,
     Shares,
 )
-from gslb.core.model import Family, Pool
+from gslb.core.model import Family, Pool, Service
 from gslb.core.snapshot import Snapshot
 from gslb.core.steering.cohorts import COSTS, salt
 from gslb.core.steering.outline import Chain, Lane, Outline, outline
@@ -57,10 +57,18 @@ def dump_static(snapshot: Snapshot) -> bytes:
     def number(shared: Shared) -> int:
         return sets.setdefault(shared, len(sets) + 1) if any(shared) else 0
 
+    known: dict[tuple[int, int, bool], Sequence[int]] = {}
+
+    def numbers(service: Service) -> Sequence[int]:
+        alike = everything.unit_of[service.name], service.answers, service.by_query
+        if alike not in known:
+            known[alike] = [number(shared_classes(snapshot, service, family)) for family in _FAMILIES]
+        return known[alike]
+
     message = pb.EngineStatic(
         salts=[salt(service.name, snapshot.seed) for service in services],
         units=[everything.unit_of[service.name] for service in services],
-        shared=[number(shared_classes(snapshot, service, family)) for service in services for family in _FAMILIES],
+        shared=chain.from_iterable(map(numbers, services)),
         seen=_dump_seen(everything, snapshot.model.pools),
         lanes=_dump_lanes(everything),
     )

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Hashable, Iterable, Set
 from typing import TypeVar
 
+from gslb.core.decision import Bindings
 from gslb.core.errors import InvalidSnapshot
 from gslb.core.model import Model, Service
 from gslb.core.snapshot import Snapshot
@@ -55,13 +56,17 @@ def _check_services(model: Model) -> None:
     zones = {zone.apex for zone in model.zones}
     monitors = {monitor.name for monitor in model.monitors}
     pools = _distinct("pool", (pool.name for pool in model.pools))
+    bound: set[tuple[Bindings, str | None]] = set()
     for service in model.services:
         _known("policy", service.policy, policies)
         if service.zone not in zones or not service.name.is_within(service.zone):
             raise InvalidSnapshot(f"service '{service.name}' is in no zone of the snapshot")
         if service.monitor is not None:
             _known("monitor", service.monitor, monitors)
-        _check_pools_of(service, pools)
+        # Many services bind the same
+        if (service.bindings, service.all_down.pool) not in bound:
+            bound.add((service.bindings, service.all_down.pool))
+            _check_pools_of(service, pools)
 
 
 def _check_pools_of(service: Service, pools: Set[str]) -> None:
