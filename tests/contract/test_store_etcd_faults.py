@@ -246,6 +246,32 @@ async def test_a_leader_that_cannot_reach_etcd_stops_by_its_own_clock(
                 await store.commit(compares=leadership.fence, puts={"a": b"late"})
 
 
+@pytest.mark.parametrize("written", [True, False])
+async def test_an_election_whose_answer_is_lost_is_won_all_the_same(
+    store: EtcdStore, monkeypatch: pytest.MonkeyPatch, written: bool
+) -> None:
+    commit, lost = store.commit_with_lease, []
+
+    async def losing(**arguments: object) -> int:
+        if lost:
+            return await commit(**arguments)
+        lost.append(await commit(**arguments) if written else 0)
+        raise OutcomeUnknown("lost")
+
+    monkeypatch.setattr(store, "commit_with_lease", losing)
+    async with asyncio.timeout(DEADLINE_S), store.campaign("e", "one") as leadership:
+        entry = await store.get(leadership.key)
+        assert entry is not None
+        assert (entry.value, entry.revision) == (b"one", leadership.revision)
+        assert (leadership.revision == lost[0]) is written
+
+
+async def test_a_key_of_another_lease_is_not_taken_for_ones_own(store: EtcdStore) -> None:
+    async with store.campaign("e", "one") as leadership:
+        assert await store.revision_with(leadership.key, 1) is None
+        assert await store.revision_with("election/other", 0) is None
+
+
 async def test_a_leader_that_vanishes_is_followed_by_another(
     store: EtcdStore, members: Cluster, prefix: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

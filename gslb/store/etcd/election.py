@@ -68,10 +68,7 @@ async def _create(store: EtcdStore, key: str, value: bytes, lease: leases.Lease)
     """The revision of the key if it is ours now; a lost answer is made up for by a look."""
     with suppress(Conflict, StoreUnavailable):
         return await store.commit_with_lease(compares={key: ABSENT}, puts={key: value}, deletes=(), lease=lease.id)
-    if await store.lease_of(key) != lease.id:
-        return None
-    entry = await store.get(key)
-    return None if entry is None else entry.revision
+    return await store.revision_with(key, lease.id)
 
 
 async def _until_gone(store: EtcdStore, key: str) -> None:

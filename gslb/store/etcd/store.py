@@ -101,10 +101,10 @@ class EtcdStore:
     async def close(self) -> None:
         await self._client.close()
 
-    async def lease_of(self, key: str) -> int:
-        """The lease that a key vanishes with; 0 for none, and for no key."""
+    async def revision_with(self, key: str, lease: int) -> int | None:
+        """The revision of a key if it vanishes with that very lease."""
         found = await self._read(self._keys.dump(key), stale=False)
-        return 0 if found is None else found.lease
+        return found.mod_revision if found is not None and found.lease == lease else None
 
     async def _open(self, new_incarnation: int) -> None:
         try:
