@@ -27,11 +27,11 @@ pub struct Responder {
 }
 
 impl Responder {
-    /// `entropy`: where the sequence of draws starts, so that workers and servers do not move in step. `workers`: how
+    /// `entropy`: where the sequence of draws starts, so that workers and servers do not move in step. `threads`: how
     /// many share each rate limit.
     #[must_use]
-    pub fn new(counters: Arc<WorkerCounters>, entropy: u64, workers: usize) -> Self {
-        Self { guard: Guard::new(entropy, workers), counters, entropy, now: Now::default(), tcp_reply: Vec::new() }
+    pub fn new(counters: Arc<WorkerCounters>, entropy: u64, threads: usize) -> Self {
+        Self { guard: Guard::new(entropy, threads), counters, entropy, now: Now::default(), tcp_reply: Vec::new() }
     }
 
     /// Where this worker counts.

@@ -108,31 +108,34 @@ impl Server {
             // Taken over, there may be more sockets than workers, each with clients of its own, or fewer
             let threads = workers.max(listener.udp.len());
             let with_control = listener.address.ip().is_unspecified();
-            jobs.extend(listener.udp.iter().cycle().take(threads).map(|socket| (Arc::clone(socket), with_control)));
+            let sockets = listener.udp.iter().cycle().take(threads);
+            jobs.extend(sockets.map(|socket| (Arc::clone(socket), with_control, threads)));
         }
-        for (socket, with_control) in jobs {
-            self.start_udp(socket, with_control)?;
+        for (socket, with_control, threads) in jobs {
+            let responder = self.responder(threads);
+            self.start_udp(socket, with_control, responder)?;
         }
         let (house, waker) = House::new(doors, self.settings.limits)?;
         self.waker = Some(waker);
-        let (shared, mut responder) = (Arc::clone(&self.shared), self.responder());
+        let (shared, mut responder) = (Arc::clone(&self.shared), self.responder(1));
         self.threads.push(worker("tcp", move || house.run(&shared, &mut responder))?);
         Ok(())
     }
 
-    fn start_udp(&mut self, socket: Arc<UdpSocket>, with_control: bool) -> io::Result<()> {
-        let (shared, mut responder) = (Arc::clone(&self.shared), self.responder());
+    fn start_udp(&mut self, socket: Arc<UdpSocket>, with_control: bool, mut responder: Responder) -> io::Result<()> {
+        let shared = Arc::clone(&self.shared);
         let thread = worker("udp", move || udp::run(&socket, with_control, &shared, &mut responder))?;
         self.threads.push(thread);
         Ok(())
     }
 
-    fn responder(&mut self) -> Responder {
+    /// `threads`: how many share each rate limit, those of its listen address.
+    fn responder(&mut self, threads: usize) -> Responder {
         let counters = Arc::new(WorkerCounters::default());
         let number = self.counters.len() as u64;
         self.counters.push(Arc::clone(&counters));
         let entropy = self.settings.entropy.wrapping_add(number.wrapping_mul(ENTROPY_APART));
-        Responder::new(counters, entropy, self.settings.workers.max(1))
+        Responder::new(counters, entropy, threads)
     }
 
     /// Answer with this from the next batch on.
