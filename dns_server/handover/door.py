@@ -64,6 +64,7 @@ async def open_door(estate: Estate) -> AsyncIterator[Taken]:
             await accepting
         _close(listener, estate.folder)
         if taken.line is not None:
+            estate.folder.close()  # not only when we have drained: if they crash, others must be able to start
             with suppress(LineLost):
                 taken.line.say(Word.YOURS)
             taken.line.close()

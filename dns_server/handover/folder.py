@@ -39,8 +39,11 @@ class Folder:
 
     def share(self, descriptor: int) -> None:
         """Have the lock of whoever passed this descriptor of the same folder."""
-        os.close(self.descriptor)
+        self.close()
         self.descriptor = descriptor
 
     def close(self) -> None:
-        os.close(self.descriptor)
+        """Leave it to whom it is shared with, or to nobody; more than once does no harm."""
+        if self.descriptor >= 0:
+            os.close(self.descriptor)
+            self.descriptor = -1

@@ -116,6 +116,20 @@ async def test_the_lock_goes_with_the_work(options: Options) -> None:
             assert await third.one() == ["192.0.2.1"]
 
 
+async def test_one_that_still_drains_keeps_nobody_from_starting(options: Options) -> None:
+    async with running(options) as first:
+        at = first.bound.listen[0]
+        _, writer = await asyncio.open_connection(at.host, at.port)
+        async with running(replace(options, listen=first.bound.listen, take_over=True)):
+            assert not first.task.done()
+        async with running(replace(options, listen=first.bound.listen)) as third:
+            assert not first.task.done()
+            assert await third.one() == ["192.0.2.1"]
+        writer.close()
+        await writer.wait_closed()
+        await first.ended()
+
+
 async def test_the_door_is_for_this_user_and_root(options: Options, monkeypatch: pytest.MonkeyPatch) -> None:
     async with running(options) as first:
         assert (options.folder / "hand-over").stat().st_mode & 0o777 == 0o600

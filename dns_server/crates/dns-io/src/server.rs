@@ -153,10 +153,11 @@ impl Server {
         self.counters.iter().map(Arc::as_ref)
     }
 
-    /// Receive and accept nothing more, answer what has been received, and let open TCP connections end, for a while.
-    /// Returns when all has ended and all sockets are closed here; what waits in them is for whoever has taken them over.
+    /// Close all listening sockets here, for what waits in them is for whoever has taken them over; answer what has been
+    /// received, and let open TCP connections end, for a while. Returns when all has ended.
     pub fn drain(&mut self) {
         self.shared.set_draining(true);
+        self.listeners.clear(); // those of the threads follow as they end or wake up, not when all have
         self.end();
         self.shared.set_draining(false);
     }

@@ -274,3 +274,14 @@ fn draining_answers_who_is_connected_until_they_leave_or_fall_silent() {
     let closed: Vec<_> = drained.join().unwrap().counters().flat_map(|worker| worker.tcp.closed()).collect();
     assert_eq!(closed, [("idle", 1), ("shutdown", 1)]);
 }
+
+#[test]
+fn a_server_that_drains_holds_no_address() {
+    let (mut old, address) = started(ANYWHERE_V4, LIMITS);
+    let _client = connect(address);
+    until("the connection", || sum(&old, |worker| worker.tcp.open()) == 1);
+    let drained = std::thread::spawn(move || old.drain());
+    until("the port", || std::net::TcpListener::bind(address).is_ok() && UdpSocket::bind(address).is_ok());
+    assert!(!drained.is_finished());
+    drained.join().unwrap();
+}
