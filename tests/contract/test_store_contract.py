@@ -285,6 +285,15 @@ async def test_a_watch_resumes_after_any_revision(store: Store) -> None:
         assert all([event.key for event in events] == ["a", "b"] for events in seen)
 
 
+async def test_a_watch_catches_up_with_more_than_one_message_holds(store: Store) -> None:
+    large = {f"large/{number}": bytes([number]) * (MAX_COMMIT_BYTES // 4 - 16) for number in range(4)}
+    start = (await store.list("")).revision
+    revisions = [await store.commit(compares={}, puts=large) for _ in range(4)]
+    seen = await collect(store, "large/", start, 4)
+    assert [events[0].revision for events in seen] == revisions
+    assert all({event.key: event.value for event in events} == large for events in seen)
+
+
 async def test_many_writers_one_watch_nothing_lost_nothing_twice(store: Store) -> None:
     async def write(writer: int) -> list[int]:
         return [await store.commit(compares={}, puts={f"w/{writer}": str(n).encode()}) for n in range(10)]
