@@ -365,6 +365,12 @@ def test_the_rate_limit_is_on_unless_it_is_off() -> None:
     assert read(f"{BASE}\ndns: {{rate_limit: off}}").model.dns == DnsSettings(rate_limit=None)
 
 
+def test_not_everybody_can_be_exempt_from_rate_limits_one_by_one() -> None:
+    many = ", ".join(f"10.{number >> 8}.{number & 255}.0/24" for number in range(10_001))
+    with pytest.raises(ConfigErrors, match="more than 10,000 prefixes"):
+        read(f"{BASE}\ndns: {{rate_limit: {{exempt: [{many}]}}}}")
+
+
 def test_geo_databases_are_relative_to_the_file_that_names_them() -> None:
     databases = {"sub/City.mmdb": "", "/var/ASN.mmdb": ""}
     names = {"sub/geo.yaml": "geo: {database: [City.mmdb, /var/ASN.mmdb]}"}

@@ -192,3 +192,18 @@ fn subject(statics: &Static, summary: &Summary, asked: Option<Asked<'_>>, prefix
     };
     (limit, absorb_octets(key, owner))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn limits_that_no_configuration_has_are_refused() {
+        let said =
+            RateLimitData { answers: 1, nxdomain: 1, errors: 1, client: MAX_ANSWERS_PER_SECOND, ..Default::default() };
+        assert!(Limits::load(&said).is_ok());
+        assert!(Limits::load(&RateLimitData { errors: 0, ..said.clone() }).is_err());
+        assert!(Limits::load(&RateLimitData { client: MAX_ANSWERS_PER_SECOND + 1, ..said.clone() }).is_err());
+        assert!(Limits::load(&RateLimitData { exempt: vec!["everybody".into()], ..said }).is_err());
+    }
+}
