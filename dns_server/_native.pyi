@@ -27,6 +27,27 @@ class Static:
         Raises ValueError.
         """
 
+    @property
+    def tallies(self) -> Tallies: ...
+
+@final
+class Tallies:
+    """What is counted of one snapshot's services; outlives the snapshot. Services, pools, classes are numbers."""
+
+    def is_final(self) -> bool:
+        """Whether nothing can be counted any more: the snapshot is gone."""
+
+    def answers(
+        self, pairs: Sequence[tuple[int, int | None]], others: int
+    ) -> tuple[int, list[int], list[tuple[tuple[int, int | None], int]], bool]:
+        """Answers so far: all, those of each pair of service and pool, the largest others, whether there are more.
+
+        No pool: answers that came from none.
+        """
+
+    def take_demand(self, most: int) -> tuple[list[tuple[int, int, int]], int]:
+        """Since the last call: (service, class, queries), the largest; and the rest added up."""
+
 @final
 class Decision:
     """A decision for the snapshot it was made from."""
@@ -45,8 +66,12 @@ class Answerer:
         threads: int = 1,
         nsid: bytes | None = None,
         secrets: Sequence[bytes] = (),
+        worker: int | None = None,
     ) -> Answerer:
-        """`seed`: of its rate limits, which so many threads share. `secrets`: of cookies, 16 octets each."""
+        """`seed`: of its rate limits, which so many threads share. `secrets`: of cookies, 16 octets each.
+
+        `worker`: who counts answers of services, if anybody.
+        """
 
     def answer(
         self,
@@ -85,6 +110,7 @@ class Counted:
     connections: int
     received_bytes: int
     sent_bytes: int
+    latency: Mapping[str, tuple[Sequence[int], int]]
 
 @final
 class Server:

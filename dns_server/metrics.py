@@ -4,13 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import accumulate
 
 from prometheus_client import Metric
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily, SummaryMetricFamily
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    InfoMetricFamily,
+    SummaryMetricFamily,
+)
 from prometheus_client.registry import Collector
 
 from dns_server.cookie_secrets import CookieSecrets
+from dns_server.engines.answers import MOST_PAIRS, Answers
 from dns_server.engines.base import Counters, Engine
+from dns_server.engines.latency import Latency
 from dns_server.files import Files
 from dns_server.replica import Replica
 from gslb.core.order import Order
@@ -36,6 +45,8 @@ class DnsCollector(Collector):
         counters = self._sources.engine.counters
         yield InfoMetricFamily("gslb_dns_engine", "What answers the queries.", {"name": self._sources.engine.name})
         yield from _queries(counters)
+        yield _latency(counters.latency)
+        yield _answers(self._sources.engine.answers())
         yield from _connections(counters)
         yield from _feed(self._sources)
         yield from _decisions(self._sources.replica)
@@ -63,6 +74,29 @@ def _queries(counters: Counters) -> Iterator[Metric]:
     yield _counted("gslb_dns_cookies", "COOKIE options by what became of them.", "outcome", counters.cookies)
     yield CounterMetricFamily("gslb_dns_received_bytes", "Octets of queries.", value=counters.received_bytes)
     yield CounterMetricFamily("gslb_dns_sent_bytes", "Octets of replies.", value=counters.sent_bytes)
+
+
+def _latency(latency: Mapping[str, Latency]) -> Metric:
+    family = HistogramMetricFamily(
+        "gslb_dns_latency_seconds", "From receiving a query to sending its answer.", labels=("transport",)
+    )
+    for transport, counted in latency.items():
+        cumulative = list(accumulate(counted.buckets))
+        buckets = [(repr((1 << power) / 1e6), count) for power, count in enumerate(cumulative[:-1])]
+        family.add_metric((transport,), [*buckets, ("+Inf", cumulative[-1])], counted.sum_us / 1e6)
+    return family
+
+
+def _answers(answers: Answers) -> Metric:
+    family = CounterMetricFamily(
+        "gslb_dns_answers",
+        f"Answers of services by pool (none where no pool answered); all but {MOST_PAIRS} pairs are service other.",
+        labels=("service", "pool"),
+    )
+    for (service, pool), count in answers.named.items():
+        family.add_metric((str(service), pool or ""), count)
+    family.add_metric(("other", ""), answers.other)
+    return family
 
 
 def _connections(counters: Counters) -> Iterator[Metric]:

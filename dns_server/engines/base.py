@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from socket import socket
 from typing import NamedTuple, Protocol
 
+from dns_server.engines.answers import Answers
+from dns_server.engines.latency import Latency
 from gslb.core.answering.identity import Identity
 from gslb.core.answering.limit import Limited
 from gslb.core.answering.source import Client
 from gslb.core.answering.view import View
+from gslb.core.order import Order
 from gslb.runtime.addresses import SocketAddress
 
 
@@ -29,7 +32,7 @@ class Counters:
 
     `limited`: answers beyond a rate limit. `dropped`: packets without a reply, for that or another reason. `malformed`:
     packets that an error is the answer to. `closed`: TCP connections that we ended. `cookies`: COOKIE
-    options by what became of them.
+    options by what became of them. `latency`: by transport.
     """
 
     queries: Counter[Kind] = field(default_factory=Counter)
@@ -44,10 +47,27 @@ class Counters:
     connections: int = 0
     received_bytes: int = 0
     sent_bytes: int = 0
+    latency: dict[str, Latency] = field(default_factory=lambda: defaultdict(Latency))
 
     @property
     def queries_total(self) -> int:
         return self.queries.total()
+
+
+MOST_ASKED = 4_096
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """Answers of services since they were last taken. `rest`: what is not in `most`.
+
+    `most`: (index of the service, of its class, answers), at most `MOST_ASKED`, the largest first. Indexes are of the
+    snapshot of this order.
+    """
+
+    order: Order
+    most: Sequence[tuple[int, int, int]]
+    rest: int
 
 
 class Engine(Protocol):
@@ -59,6 +79,14 @@ class Engine(Protocol):
     @property
     def counters(self) -> Counters:
         """As of now; not to be written to."""
+        ...
+
+    def answers(self) -> Answers:
+        """By service and pool, so far."""
+        ...
+
+    def take_asked(self) -> Asked:
+        """By service and class, since the last call; to be called about once a second."""
         ...
 
     async def start(self, listen: Sequence[SocketAddress], taken: Sequence[socket] = ()) -> tuple[SocketAddress, ...]:

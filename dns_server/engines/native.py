@@ -11,7 +11,10 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from dns_server import _native
-from dns_server.engines.base import Counters, Kind
+from dns_server.engines.answers import Answers, Ledger
+from dns_server.engines.base import MOST_ASKED, Asked, Counters, Kind
+from dns_server.engines.latency import Latency
+from dns_server.engines.native_tally import NativeTally
 from dns_server.engines.sockets import resolve
 from dns_server.engines.tcp import TcpLimits
 from gslb.codec.engine import DecisionDumper, dump_costs, dump_static
@@ -21,6 +24,7 @@ from gslb.core.answering.source import Client, Transport
 from gslb.core.answering.view import Index, View
 from gslb.core.decision import Decision
 from gslb.core.errors import InvalidSnapshot
+from gslb.core.order import Order
 from gslb.runtime.addresses import SocketAddress
 from gslb.runtime.clock import wall_offset_s
 from gslb.runtime.logs import get_logger
@@ -59,6 +63,8 @@ class NativeEngine:
         self._log = get_logger("dns")
         self._serving: Loaded | None = None
         self._prepared: Loaded | None = None
+        self._ledger = Ledger()
+        self._retired: list[_native.Tallies] = []
 
     @property
     def name(self) -> str:
@@ -80,11 +86,36 @@ class NativeEngine:
             connections=counted.connections,
             received_bytes=counted.received_bytes,
             sent_bytes=counted.sent_bytes,
+            latency={
+                transport: Latency(list(buckets), sum_us) for transport, (buckets, sum_us) in counted.latency.items()
+            },
         )
 
     @property
     def reads_chunks(self) -> bool:
         return True
+
+    def answers(self) -> Answers:
+        return self._ledger.read()
+
+    def take_asked(self) -> Asked:
+        """What was left of earlier snapshots is in `rest`."""
+        rest = self._take_retired()
+        if self._serving is None:
+            return Asked(order=Order(), most=(), rest=rest)
+        most, others = self._serving.statics.tallies.take_demand(MOST_ASKED)
+        return Asked(order=self._serving.index.snapshot.order, most=most, rest=rest + others)
+
+    def _take_retired(self) -> int:
+        retired, self._retired = self._retired, []
+        left = 0
+        for tallies in retired:
+            is_final = tallies.is_final()
+            left += tallies.take_demand(0)[1]
+            if not is_final:
+                self._retired.append(tallies)
+        self._ledger.settle()
+        return left
 
     def prepare(self, view: View, chunks: Sequence[bytes]) -> None:
         try:
@@ -102,10 +133,18 @@ class NativeEngine:
         if view.decision is not loaded.decision:
             loaded = self._moved(loaded, view)
         self._server.publish(loaded.native)
+        if self._serving is None or self._serving.index is not loaded.index:
+            self._follow(loaded)
         self._serving = loaded
 
     def identify(self, identity: Identity) -> None:
         self._server.identify(identity.nsid, identity.secrets)
+
+    def _follow(self, loaded: Loaded) -> None:
+        """Count on by another snapshot."""
+        if self._serving is not None:
+            self._retired.append(self._serving.statics.tallies)
+        self._ledger.follow(NativeTally(loaded.statics.tallies, loaded.index.snapshot.model))
 
     def _load(self, view: View, statics: _native.Static) -> Loaded:
         """A decision told whole. Raises ValueError when it is refused."""

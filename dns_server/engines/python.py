@@ -5,8 +5,11 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Sequence
+from dataclasses import replace
 
-from dns_server.engines.base import Counters
+from dns_server.engines.answers import Answers, Ledger
+from dns_server.engines.base import Asked, Counters
+from dns_server.engines.python_tally import PythonTally
 from dns_server.engines.responder import Responder
 from dns_server.engines.sockets import BACKLOG, Pair, pairs_at
 from dns_server.engines.tcp import Connections, TcpLimits
@@ -14,7 +17,8 @@ from dns_server.engines.udp import UdpReader
 from gslb.core.answering.answer import Answered, answer
 from gslb.core.answering.identity import Identity
 from gslb.core.answering.source import Client
-from gslb.core.answering.view import View
+from gslb.core.answering.view import Index, View
+from gslb.core.order import Order
 from gslb.runtime.addresses import SocketAddress
 
 
@@ -30,6 +34,9 @@ class PythonEngine:
         self._pairs: list[Pair] = []
         self._servers: list[asyncio.Server] = []
         self._sweeper: asyncio.Task[None] | None = None
+        self._ledger = Ledger()
+        self._left = 0
+        """Demand for earlier snapshots that has not been taken."""
 
     @property
     def name(self) -> str:
@@ -43,6 +50,16 @@ class PythonEngine:
     def reads_chunks(self) -> bool:
         return False
 
+    def answers(self) -> Answers:
+        return self._ledger.read()
+
+    def take_asked(self) -> Asked:
+        left, self._left = self._left, 0
+        if self._responder.tally is None:
+            return Asked(order=Order(), most=(), rest=left)
+        asked = self._responder.tally.take_asked()
+        return replace(asked, rest=asked.rest + left)
+
     def prepare(self, view: View, chunks: Sequence[bytes]) -> None:
         """The view is all this engine needs, but whole."""
         view.index.complete()
@@ -53,10 +70,21 @@ class PythonEngine:
         return result.message if isinstance(result, Answered) else None
 
     def publish(self, view: View) -> None:
+        before = self._responder.view
+        if before is None or before.index is not view.index:
+            self._follow(view.index)
         self._responder.view = view
 
     def identify(self, identity: Identity) -> None:
         self._responder.identity = identity
+
+    def _follow(self, index: Index) -> None:
+        """Count on by another snapshot."""
+        if self._responder.tally is not None:
+            asked = self._responder.tally.take_asked()
+            self._left += asked.rest + sum(count for *_, count in asked.most)
+        self._responder.tally = PythonTally(index)
+        self._ledger.follow(self._responder.tally)
 
     async def start(
         self, listen: Sequence[SocketAddress], taken: Sequence[socket.socket] = ()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dns_server.engines.base import Counters, Kind
+from dns_server.engines.python_tally import PythonTally
 from gslb.core.answering.answer import Dropped, answer
 from gslb.core.answering.identity import NOBODY
 from gslb.core.answering.limit import Limiter
@@ -26,6 +27,8 @@ class Responder:
         """`entropy`: where the sequence of draws starts, so that several servers do not move in step."""
         self.view: View | None = None
         self.identity = NOBODY
+        self.tally: PythonTally | None = None
+        """Of the view's snapshot."""
         self._counters = counters
         self._entropy = entropy
         self._limiter = Limiter(entropy)
@@ -53,6 +56,8 @@ class Responder:
             counters.dropped[result.reason] += 1
             return None
         counters.queries[Kind(client.transport, type_label(result.rrtype), result.rcode.name)] += 1
+        if self.tally is not None:
+            self.tally.count(result.choices)
         counters.truncated += result.truncated
         counters.ecs += result.ecs
         counters.sent_bytes += len(result.message)

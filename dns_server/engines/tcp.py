@@ -163,9 +163,11 @@ class Connection(asyncio.Protocol):
             if query is None:
                 break
             self._house.touch(self)
+            received_s = monotonic_s()
             message = self._house.respond(query, self._peer, Transport.TCP)
             if message is not None:
                 self._transport.write(len(message).to_bytes(LENGTH_BYTES) + message)
+                self._house.counters.latency[Transport.TCP].count(monotonic_s() - received_s)
         if self._transport.is_closing():
             return
         more = self._has_query()

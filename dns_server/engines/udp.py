@@ -8,6 +8,7 @@ from dns_server.engines.base import Counters
 from dns_server.engines.sockets import ARRIVAL_BYTES, Ancillary, address_at, sent_from
 from dns_server.engines.tcp import Respond
 from gslb.core.answering.source import Transport
+from gslb.runtime.clock import monotonic_s
 
 LONGEST_QUERY_BYTES = 4096
 """What is longer arrives cut off, and is refused as such."""
@@ -32,9 +33,11 @@ class UdpReader:
             except OSError:
                 self._counters.dropped["receive failed"] += 1
                 return
+            received_s = monotonic_s()
             message = self._respond(packet, address_at(peer[0]), Transport.UDP)
             if message is not None:
                 self._send(message, sent_from(arrival), peer)
+                self._counters.latency[Transport.UDP].count(monotonic_s() - received_s)
 
     def _send(self, message: bytes, source: Ancillary, peer: tuple[str, int]) -> None:
         """Never waits: a reply that the kernel does not take is lost, as it might be on the way."""

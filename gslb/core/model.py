@@ -214,6 +214,11 @@ class Service:
     by_query: bool
     all_down: AllDown
 
+    def pools(self) -> frozenset[str]:
+        """All that may answer for it."""
+        last = () if self.all_down.pool is None else (self.all_down.pool,)
+        return frozenset((*(pool for _, pool in self.bindings), *last))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RRset:
@@ -363,9 +368,7 @@ def _monitors_of_pools(model: Model) -> list[tuple[Pool, set[str]]]:
     """Every pool with its own monitor and those of the services that bind it or resort to it."""
     used = {pool.name: {pool.monitor} if pool.monitor is not None else set() for pool in model.pools}
     for service in model.services:
-        names = {name for _, name in service.bindings}
-        if service.all_down.pool is not None:
-            names.add(service.all_down.pool)
+        names = service.pools()
         if service.monitor is not None:
             for name in names:
                 used[name].add(service.monitor)

@@ -71,10 +71,11 @@ def test_both_limit_the_same(limit: RateLimit, threads: int, prefixes: int, pack
     """`a_moment`: packets, on average, until time moves."""
     view = limited_view(limit)
     native = Native(view)
-    answerer = _native.Answerer(native.decision, SEED, threads)
+    answerer = _native.Answerer(native.decision, SEED, threads, worker=0)
     limiter = Limiter(SEED, threads)
     chance = random.Random(prefixes)
     seen: Counter[tuple[str, str]] = Counter()
+    chosen = 0
     now_ms = 1 << 40
     for number in range(packets):
         packet, address, is_tcp = random_query(chance), random_address(chance, prefixes), not chance.randrange(10)
@@ -84,6 +85,7 @@ def test_both_limit_the_same(limit: RateLimit, threads: int, prefixes: int, pack
         result = answer(packet, client, view, number, limiter)
         expected = result.message if isinstance(result, Answered) else None
         assert answerer.answer(packet, address, is_tcp, number, now_ms) == expected, (number, result)
+        chosen += len(result.choices) if isinstance(result, Answered) else 0
         if result.limited is not None:
             seen[result.limited] += 1
             assert isinstance(result, Dropped) or result.truncated
@@ -91,6 +93,7 @@ def test_both_limit_the_same(limit: RateLimit, threads: int, prefixes: int, pack
         ((*kind, count) for kind, count in seen.items()),
         key=lambda row: ([*Limit].index(Limit(row[0])), row[1] == "dropped"),
     )
+    assert native.statics.tallies.answers([], 0)[0] == chosen
     assert seen.total() > 100
     assert len({limit for limit, _ in seen}) >= 3
     assert answerer.dropped()["rate limit"] == sum(count for (_, action), count in seen.items() if action == "dropped")

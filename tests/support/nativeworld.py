@@ -34,11 +34,11 @@ class Native:
         message = self._dumper.dump(decision)
         self.message_bytes = len(message)
         self.decision = _native.Decision(message, self.statics, self.decision, self._tables)
-        self.answerer = _native.Answerer(self.decision)
+        self.answerer = _native.Answerer(self.decision, worker=0)
 
     def with_identity(self, nsid: bytes = b"", secrets: tuple[bytes, ...] = ()) -> _native.Answerer:
         """An answerer of the same decision that tells this of itself."""
-        return _native.Answerer(self.decision, nsid=nsid, secrets=secrets)
+        return _native.Answerer(self.decision, nsid=nsid, secrets=secrets, worker=0)
 
 
 def both(

@@ -29,7 +29,7 @@ thread_local! {
 pub fn client(how: u8) -> Client {
     let transport = if how & 1 == 0 { Transport::Udp } else { Transport::Tcp };
     let address = ADDRESSES[usize::from(how >> 1) % ADDRESSES.len()];
-    Client { address, transport, entropy: u64::from(how >> 3) << 59, now_ms: 1 << 40, unix_s: 1 << 30 }
+    Client { address, transport, entropy: u64::from(how >> 3) << 59, queries: 1, now_ms: 1 << 40, unix_s: 1 << 30 }
 }
 
 /// The reply to a packet, twice the same and as it must be; empty where nothing is sent.

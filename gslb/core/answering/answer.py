@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import assert_never
 
+from gslb.core.answering.choice import Choice
 from gslb.core.answering.compose import (
     NOTHING_TOLD,
     TCP_BYTES,
@@ -60,6 +61,7 @@ class Answered:
 
     `limited`: the rate limit that left the message empty. `cookie`: what became of its COOKIE option,
     None where there was none.
+    `choices`: of every service that had a part in the answer, unless it was left empty.
     """
 
     message: bytes
@@ -70,6 +72,7 @@ class Answered:
     refusal: str = ""
     limited: Limited | None = None
     cookie: Outcome | None = None
+    choices: tuple[Choice, ...] = ()
 
 
 def answer(
@@ -133,6 +136,7 @@ def answer(
         refusal=refusal,
         limited=limited,
         cookie=cookie,
+        choices=reply.choices,
     )
 
 
@@ -188,6 +192,7 @@ class Alias:
     records: Section
     target: bytes
     scope: int = 0
+    choices: tuple[Choice, ...] = ()
 
 
 def _resolve(ask: Ask, name: bytes) -> Reply:
@@ -196,10 +201,12 @@ def _resolve(ask: Ask, name: bytes) -> Reply:
     The scope is the longest on the way.
     """
     aliases: Section = ()
+    choices: tuple[Choice, ...] = ()
     scope = 0
     seen = {name}
     while True:
         step = _step(ask, name)
+        choices += step.choices
         if isinstance(step, Reply):
             break
         aliases += step.records
@@ -211,10 +218,10 @@ def _resolve(ask: Ask, name: bytes) -> Reply:
             break
         seen.add(name)
     if step.rcode == Rcode.SERVFAIL or not aliases:
-        return step
+        return replace(step, choices=choices)
     if not step.authoritative:  # a referral further on is the resolver's to find
         step = _found()
-    return replace(step, answer=aliases + step.answer, scope=max(scope, step.scope))
+    return replace(step, answer=aliases + step.answer, scope=max(scope, step.scope), choices=choices)
 
 
 def _step(ask: Ask, name: bytes) -> Reply | Alias:
@@ -252,15 +259,15 @@ def _at_node(ask: Ask, node: Node, name: bytes) -> Reply | Alias:
 def _steered(ask: Ask, steered: Steered, family: Family, name: bytes) -> Reply | Alias:
     picked = pick(ask.view, steered, family, ask.source, ask.entropy)
     match picked:
-        case None:
-            return replace(_negative(ask, Rcode.NOERROR), explanation=ALL_DOWN)
-        case Failed():
-            return Reply(rcode=Rcode.SERVFAIL, explanation=ALL_DOWN)
-        case Picked(rdatas, scope):
+        case Failed(choice):
+            return Reply(rcode=Rcode.SERVFAIL, explanation=ALL_DOWN, choices=(choice,))
+        case Picked(choice, ()):
+            return replace(_negative(ask, Rcode.NOERROR), explanation=ALL_DOWN, choices=(choice,))
+        case Picked(choice, rdatas, scope):
             records = Records(name, FAMILY_TYPES[family], steered.service.ttl_s, rdatas)
             if family is Family.CNAME:
-                return _alias(ask, (records,), rdatas[0].lower(), scope)
-            return replace(_found(records), scope=scope)
+                return replace(_alias(ask, (records,), rdatas[0].lower(), scope), choices=(choice,))
+            return replace(_found(records), scope=scope, choices=(choice,))
         case _:
             assert_never(picked)
 

@@ -13,6 +13,7 @@ from dnslib import RD, RR, DNSHeader, DNSQuestion, EDNSOption
 from dnslib.label import DNSBuffer, DNSLabel
 
 from gslb.core.answering import wire
+from gslb.core.answering.choice import Choice
 from gslb.core.answering.explanation import Explanation
 from gslb.core.answering.options import OptionCode, Subnet
 from gslb.core.answering.records import Rcode, RRClass, RRType
@@ -54,7 +55,10 @@ NOTHING_TOLD = Told()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
-    """What is answered, whatever the size. `glue` must not be missing (RFC 9471), `extra` may; both are Additional."""
+    """What is answered, whatever the size. `glue` must not be missing (RFC 9471), `extra` may; both are Additional.
+
+    `choices`: of every service on the way, for counters.
+    """
 
     rcode: Rcode
     authoritative: bool = False
@@ -65,6 +69,7 @@ class Reply:
     extra: Section = ()
     scope: int = 0
     explanation: Explanation | None = None
+    choices: tuple[Choice, ...] = ()
 
 
 def compose(query: Query, told: Told, reply: Reply, limit: int) -> tuple[bytes, Reply]:

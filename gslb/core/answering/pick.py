@@ -8,10 +8,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import assert_never
 
+from gslb.core.answering.choice import Choice
 from gslb.core.answering.records import TYPE_FAMILIES
 from gslb.core.answering.source import Source, locate
 from gslb.core.answering.view import Steered, View
-from gslb.core.decision import Addresses, LastResort, NoData, Pools, ServFail
+from gslb.core.decision import Addresses, LastResort, Level, NoData, Pools, ServFail
 from gslb.core.model import Family, Service
 from gslb.core.steering.cohorts import Draw, draw, winners
 from gslb.core.steering.outline import pool_key
@@ -19,8 +20,9 @@ from gslb.core.steering.outline import pool_key
 
 @dataclass(frozen=True, slots=True)
 class Picked:
-    """Steered RDATA, first choice first; `scope` is the ECS scope prefix-length."""
+    """Steered RDATA, first choice first, none = NODATA; `scope` is the ECS scope prefix-length."""
 
+    choice: Choice
     rdatas: tuple[bytes, ...]
     scope: int
 
@@ -28,6 +30,8 @@ class Picked:
 @dataclass(frozen=True, slots=True)
 class Failed:
     """`all_down: servfail` is in force."""
+
+    choice: Choice
 
 
 def family_of(view: View, steered: Steered, rrtype: int) -> Family | None:
@@ -41,30 +45,32 @@ def family_of(view: View, steered: Steered, rrtype: int) -> Family | None:
     return family if family is not None and (steered.service.name, family) in view.decision.rows else None
 
 
-def pick(view: View, steered: Steered, family: Family, source: Source, entropy: int) -> Picked | Failed | None:
-    """None = NODATA. `entropy`: a counter or random number, for services that draw per answer."""
+def pick(view: View, steered: Steered, family: Family, source: Source, entropy: int) -> Picked | Failed:
+    """`entropy`: a counter or random number, for services that draw per answer."""
     cls, scope = locate(source, steered.classes, steered.shared[family])
     outcome = view.decision.rows[steered.service.name, family][cls]
+    pool = None
     match outcome:
         case Pools() | LastResort():
             prefix = entropy if steered.service.by_query else source.prefix
-            rdatas = _members(view, steered, family, outcome, draw(prefix, source.version, steered.salt))
+            cohort = draw(prefix, source.version, steered.salt)
+            pool = _pool(steered.service, outcome, cohort)
+            rdatas = _members(view, steered, family, pool, outcome.level, cohort)
         case Addresses(addresses):
             rdatas = tuple(address.packed for address in addresses)
         case NoData():
             rdatas = ()
         case ServFail():
-            return Failed()
+            return Failed(Choice(steered.service.name, cls, None))
         case _:
             assert_never(outcome)
-    return Picked(rdatas, scope) if rdatas else None
+    return Picked(Choice(steered.service.name, cls, pool), rdatas, scope)
 
 
-def _members(view: View, steered: Steered, family: Family, row: Pools | LastResort, cohort: Draw) -> tuple[bytes, ...]:
+def _members(view: View, steered: Steered, family: Family, pool: str, level: Level, cohort: Draw) -> tuple[bytes, ...]:
     """Distinct members of the pool that the cohort falls to; with `answers: all` every serving one, its own first."""
-    pool = _pool(steered.service, row, cohort)
     key = pool_key(steered.pools[pool], steered.service.monitor, family)
-    names = winners(view.decision.pools[key].vectors[row.level], cohort.member, steered.service.answers)
+    names = winners(view.decision.pools[key].vectors[level], cohort.member, steered.service.answers)
     members = view.index.members[pool]
     return tuple(dict.fromkeys(members[name][family] for name in names))
 

@@ -151,10 +151,7 @@ class _Build:
 
     def families(self, service: Service) -> tuple[Family, ...]:
         """Families in which the service can ever be answered."""
-        last = (service.all_down.pool,) if service.all_down.pool is not None else ()
-        members = (
-            member for name in (*(name for _, name in service.bindings), *last) for member in self.pools[name].members
-        )
+        members = (member for name in service.pools() for member in self.pools[name].members)
         found = {family for member in members for family in self.endpoints[member.endpoint].families()}
         found |= {Family.A if address.version == 4 else Family.AAAA for address in service.all_down.addresses}
         return tuple(sorted(found))

@@ -1,6 +1,7 @@
 //! From the bytes of a query to the bytes of its response.
 
 use crate::buffer::{MAX_TCP_BYTES, MAX_UDP_BYTES, ResponseBuf};
+use crate::choices::Choices;
 use crate::client::{Client, Transport};
 use crate::cookies::{Outcome, Shown, check};
 use crate::explanation::Explanation;
@@ -119,13 +120,12 @@ fn answer_parsed(
         }
         None => query.spelling,
     };
+    let choices = Choices::default();
     let mut writer = Writer::new(out, query, name, told, size_limit(query, client.transport));
     let summary = match early {
         Some(summary) => summary,
         None => match &view.loaded {
-            Some((statics, decision)) => {
-                resolve(query, name, client, options.subnet.as_ref(), statics, decision, &mut writer)
-            }
+            Some(loaded) => resolve(query, name, client, options.subnet.as_ref(), loaded, &choices, &mut writer),
             None => Summary::explained(Rcode::ServFail, Explanation::NotReady),
         },
     };
@@ -133,7 +133,7 @@ fn answer_parsed(
     let asked = (!query.question.is_empty()).then_some((query, name, options.subnet.as_ref()));
     let restrained = if has_cookie { None } else { restrain(guard, client, view, &summary, asked, stats) };
     match restrained {
-        None => {}
+        None => count_choices(&choices, client, view, stats),
         Some(Action::Slipped) => writer.cut(),
         Some(Action::Dropped) => return drop_it(Reason::RateLimit, out, stats),
     }
@@ -143,6 +143,14 @@ fn answer_parsed(
     stats.ecs.add(u64::from(options.subnet.is_some()));
     stats.sent_bytes.add(out.len() as u64);
     Verdict::Reply
+}
+
+/// Answers by service, of a worker that counts them.
+#[inline]
+fn count_choices(choices: &Choices, client: &Client, view: &View, stats: &Stats) {
+    if let (Some(worker), Some((statics, _))) = (stats.worker, &view.loaded) {
+        choices.count(&statics.tallies, worker, client.queries);
+    }
 }
 
 /// What is known of a query before its name is looked up.

@@ -20,6 +20,8 @@ pub struct Client {
     pub transport: Transport,
     /// Any number that differs from packet to packet; only services that draw per answer look at it.
     pub entropy: u64,
+    /// How many queries this one stands for in the demand, where only some are counted; 0: it is not.
+    pub queries: u32,
     /// Monotonic milliseconds, for limits.
     pub now_ms: u64,
     /// Wall-clock seconds, for cookies, which compare them as serial numbers (RFC 9018 4.3).

@@ -13,6 +13,7 @@ use crate::ranges::{Address, Ranges, decode_starts};
 use crate::rate_limit::Limits;
 use crate::statics::{AMBIGUOUS, ClassMaps, Member, Pool, Prefixes, Service, Static, Trust};
 use crate::steering_load::{NO_LANES, Steering};
+use crate::tally::{Layout, Tallies};
 use crate::zone_load::ZoneLoader;
 
 const FOREIGN: Invalid = Invalid::Content("the static part does not belong to the snapshot");
@@ -47,6 +48,8 @@ struct Loader {
     services: Vec<Service>,
     trust: Option<Trust>,
     limits: Option<Limits>,
+    layout: Layout,
+    seed: u64,
 }
 
 impl Loader {
@@ -64,6 +67,8 @@ impl Loader {
             services: Vec::new(),
             trust: None,
             limits: None,
+            layout: Layout::default(),
+            seed,
         }
     }
 
@@ -120,6 +125,7 @@ impl Loader {
             shared: extra.shared_sets,
             trust: self.trust.ok_or(Invalid::Content("the snapshot is cut off: its ECS settings are missing"))?,
             limits: self.limits,
+            tallies: Arc::new(Tallies::new(self.layout, self.seed)),
         })
     }
 
@@ -184,9 +190,12 @@ impl Loader {
         let number = u32::try_from(self.services.len()).map_err(|_| TOO_LARGE)?;
         self.zones.steer(&service.zone, &service.name, number)?;
         let last = service.all_down.as_ref().map(|last| &last.pool);
-        for pool in service.bindings.iter().map(|binding| &binding.pool).chain(last) {
+        let pools = service.bindings.iter().map(|binding| &binding.pool).chain(last);
+        let pools: Vec<usize> = pools.filter_map(|pool| self.pool_numbers.get(&**pool).copied()).collect();
+        for &pool in &pools {
             self.note_picks(pool, service.answers as usize);
         }
+        self.layout.add(pools.into_iter().map(|pool| pool as u32).collect());
         self.services.push(Service {
             salt: 0,
             ttl_s: service.ttl_s,
@@ -199,9 +208,8 @@ impl Loader {
         Ok(())
     }
 
-    fn note_picks(&mut self, pool: &str, answers: usize) {
-        let pool = self.pool_numbers.get(pool).and_then(|&number| self.pools.get_mut(number));
-        if let Some(pool) = pool
+    fn note_picks(&mut self, pool: usize, answers: usize) {
+        if let Some(pool) = self.pools.get_mut(pool)
             && answers > 1
         {
             let picks = answers.min(pool.members.len());

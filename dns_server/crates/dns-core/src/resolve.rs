@@ -1,5 +1,6 @@
 //! From a question to the records of its answer: `gslb/core/answering/{answer,pick}.py`.
 
+use crate::choices::{Choice, Choices, NO_POOL};
 use crate::client::Client;
 use crate::decision::{Decision, Row, Vector};
 use crate::explanation::Explanation;
@@ -11,11 +12,12 @@ use crate::records::{ANY, CNAME, HINFO, MINIMAL_ANY, NS, QUESTION_POINTER, Rcode
 use crate::source::Source;
 use crate::statics::{Service, Static};
 use crate::tables::draw;
+use crate::view::Loaded;
 use crate::writer::{Section, Summary, Writer};
 use crate::zones::{NONE, Node, Place, RRset};
 
 /// Aliases followed before the answer ends with what is there.
-const MAX_CHAIN: usize = 16;
+pub const MAX_CHAIN: usize = 16;
 
 /// Write the answer of a query whose name, in lower case, is `name`.
 #[inline]
@@ -24,8 +26,8 @@ pub fn resolve(
     name: &[u8],
     client: &Client,
     subnet: Option<&Subnet<'_>>,
-    statics: &Static,
-    decision: &Decision,
+    (statics, decision): &Loaded,
+    choices: &Choices,
     writer: &mut Writer<'_, '_, '_>,
 ) -> Summary {
     let Some(zone) = statics.zones.zone_of(name, query.rrtype) else {
@@ -38,6 +40,7 @@ pub fn resolve(
         rrtype: query.rrtype,
         source: Source::of(client.address, subnet, &statics.trust),
         entropy: client.entropy,
+        choices,
     };
     match ask.step(name, writer, false) {
         Step::Done(summary) => summary,
@@ -53,6 +56,7 @@ struct Ask<'v> {
     rrtype: u16,
     source: Source,
     entropy: u64,
+    choices: &'v Choices,
 }
 
 /// One name's part of the answer: all of it, or an alias and the scope it is good for.
@@ -124,7 +128,7 @@ impl<'v> Ask<'v> {
             && let Some(service) = self.statics.services.get(node.service as usize)
             && let Some((family, lane)) = self.lane_of(service)
         {
-            return self.steered(service, family, lane, name, writer);
+            return self.steered((node.service, service), family, lane, name, writer);
         }
         if let Some(cname) = zones.rrset_of(node, CNAME) {
             let first = records_of(zones.wires.get(cname.wire)).next();
@@ -158,17 +162,18 @@ impl<'v> Ask<'v> {
         Some((family, service.lane(family)?))
     }
 
-    /// Class -> row -> cohort -> pool -> members -> records.
+    /// Class -> row -> cohort -> pool -> members -> records; noted once, whatever comes of it.
     #[inline]
     fn steered(
         &self,
-        service: &Service,
+        (number, service): (u32, &Service),
         family: Family,
         lane: u32,
         name: &[u8],
         writer: &mut Writer<'_, '_, '_>,
     ) -> Step<'v> {
         let (class, scope) = self.source.locate(self.statics, service, family);
+        let choose = |pool| self.choices.add(Choice { service: number, class, pool });
         let mut first: Option<&'v [u8]> = None;
         let mut emit = |record: &'v [u8], writer: &mut Writer<'_, '_, '_>| {
             first.get_or_insert(record);
@@ -179,12 +184,15 @@ impl<'v> Ask<'v> {
                 let (version, network) = self.source.network();
                 let prefix = if service.by_query { self.entropy } else { network };
                 let cohort = draw(prefix, version, service.salt);
-                let Some(vector) = self.vector(row, lane, cohort.pool) else {
+                let Some((pool, vector)) = self.drawn(row, lane, cohort.pool) else {
+                    choose(NO_POOL);
                     return self.failed(writer);
                 };
+                choose(pool);
                 vector.each_record(cohort.member, service.answers as usize, |record| emit(record, writer));
             }
             Some(Row::Addresses(records)) => {
+                choose(NO_POOL);
                 let mut rest = records.as_slice();
                 for (record, _) in records_of(records) {
                     let (whole, behind) = rest.split_at_checked(record.len() + 2).unwrap_or_default();
@@ -192,8 +200,11 @@ impl<'v> Ask<'v> {
                     rest = behind;
                 }
             }
-            Some(Row::NoData) => {}
-            Some(Row::ServFail) | None => return self.failed(writer),
+            Some(Row::NoData) => choose(NO_POOL),
+            Some(Row::ServFail) | None => {
+                choose(NO_POOL);
+                return self.failed(writer);
+            }
         }
         match first {
             None => self.down(writer),
@@ -202,9 +213,9 @@ impl<'v> Ask<'v> {
         }
     }
 
-    /// Members of the pool that a cohort falls to.
+    /// The pool that a cohort falls to, and its members.
     #[inline]
-    fn vector(&self, row: &Row, lane: u32, cohort: usize) -> Option<&'v Vector> {
+    fn drawn(&self, row: &Row, lane: u32, cohort: usize) -> Option<(u32, &'v Vector)> {
         let (seen, level) = match row {
             Row::Pools { level, slots, table } => {
                 let turn = table.as_ref().map_or(0, |table| table.first(cohort));
@@ -213,7 +224,7 @@ impl<'v> Ask<'v> {
             Row::LastResort { level } => (self.statics.last_resort(lane)?, *level),
             Row::Addresses(_) | Row::NoData | Row::ServFail => return None,
         };
-        self.decision.vector(seen, level)
+        Some((self.statics.seen.get(seen as usize)?.pool, self.decision.vector(seen, level)?))
     }
 
     /// For CNAME and ANY the alias itself is the answer.

@@ -7,6 +7,7 @@ use crate::error::Invalid;
 use crate::family::Family;
 use crate::ranges::{Ranges, cover, parse_prefix};
 use crate::rate_limit::Limits;
+use crate::tally::Tallies;
 use crate::zones::{NONE, Zones};
 
 /// Everything that depends on neither packet nor decision, laid ready for look-ups.
@@ -23,9 +24,15 @@ pub struct Static {
     pub(crate) trust: Trust,
     /// None: nobody is limited.
     pub(crate) limits: Option<Limits>,
+    pub(crate) tallies: Arc<Tallies>,
 }
 
 impl Static {
+    /// What is counted of this snapshot; it outlives the snapshot until all of it is taken.
+    pub fn tallies(&self) -> &Arc<Tallies> {
+        &self.tallies
+    }
+
     /// Whether clients of a class may be told apart by their prefix.
     #[inline]
     pub(crate) fn is_shared(&self, service: &Service, family: Family, class: u32) -> bool {

@@ -127,6 +127,8 @@ const OUTCOMES: [(Outcome, &str); 3] =
 /// What one worker counted. The names are those of the metrics.
 #[derive(Debug)]
 pub struct Stats {
+    /// Answers by service are counted apart for each worker; None: they are not counted.
+    pub worker: Option<usize>,
     queries: [Counter; KINDS],
     malformed: [Counter; REASONS.len()],
     dropped: [Counter; REASONS.len()],
@@ -145,6 +147,7 @@ pub struct Stats {
 impl Default for Stats {
     fn default() -> Self {
         Self {
+            worker: None,
             queries: std::array::from_fn(|_| Counter::default()),
             malformed: Default::default(),
             dropped: Default::default(),
@@ -159,9 +162,14 @@ impl Default for Stats {
 }
 
 impl Stats {
-    /// All counters at 0.
+    /// All counters at 0, of nobody who counts answers by service.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// All counters at 0. `worker`: its number, from 0.
+    pub fn of_worker(worker: usize) -> Self {
+        Self { worker: Some(worker), ..Self::default() }
     }
 
     /// (transport, type, rcode, count) of all answered queries, without zeros.

@@ -6,10 +6,13 @@ use crate::decision::Decision;
 use crate::identity::Identity;
 use crate::statics::Static;
 
+/// A snapshot's index, and a decision made for it.
+pub type Loaded = (Arc<Static>, Arc<Decision>);
+
 /// A snapshot's index, the decision of the moment and who answers; immutable, swapped as a whole.
 #[derive(Clone, Default)]
 pub struct View {
-    pub(crate) loaded: Option<(Arc<Static>, Arc<Decision>)>,
+    pub(crate) loaded: Option<Loaded>,
     pub(crate) identity: Arc<Identity>,
 }
 
@@ -23,6 +26,13 @@ impl View {
     #[must_use]
     pub fn with_identity(self, identity: Arc<Identity>) -> Self {
         Self { identity, ..self }
+    }
+
+    /// Make what a worker will count into, so that it does not have to.
+    pub fn lay_ready(&self, worker: usize) {
+        if let Some((statics, _)) = &self.loaded {
+            statics.tallies.lay_ready(worker);
+        }
     }
 
     /// Before there is a snapshot: SERVFAIL to everything.

@@ -1,11 +1,13 @@
 //! The one place where time comes from; looked at once a batch, since not every packet needs a look of its own.
 
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// One look at the clocks, good for a batch of packets.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Now {
-    /// Monotonic milliseconds since some moment that all threads share.
+    /// Monotonic, since some moment that all threads share.
+    pub elapsed: Duration,
+    /// The same in milliseconds.
     pub ms: u64,
     /// Wall-clock seconds, which come round after 2^32.
     pub unix_s: u32,
@@ -28,9 +30,16 @@ impl Clock {
     /// As of now. A wall clock from before 1970 counts as 1970.
     #[must_use]
     pub fn now(&self) -> Now {
-        let ms = u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let elapsed = self.start.elapsed();
+        let ms = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
         let wall_s = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-        Now { ms, unix_s: wall_s.wrapping_add_signed(self.wall_offset_s) as u32 }
+        Now { elapsed, ms, unix_s: wall_s.wrapping_add_signed(self.wall_offset_s) as u32 }
+    }
+
+    /// How long ago a look at this clock was.
+    #[must_use]
+    pub fn since(&self, then: Now) -> Duration {
+        self.start.elapsed().saturating_sub(then.elapsed)
     }
 }
 

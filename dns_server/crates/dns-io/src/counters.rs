@@ -1,6 +1,8 @@
 //! What the workers count besides the core's `Stats`: written by one thread each, read by any without stopping it.
 
-use dns_core::{Counter, Stats};
+use dns_core::{Counter, Stats, Transport};
+
+use crate::latency::Latency;
 
 /// Why this side ended a TCP connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,8 +60,12 @@ impl TcpCounters {
 }
 
 /// Of one worker thread.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct WorkerCounters {
+    /// What this worker answers over.
+    pub transport: Transport,
+    /// From receiving to sending.
+    pub latency: Latency,
     /// What answering counts.
     pub stats: Stats,
     /// Batches that could not be received.
@@ -73,6 +79,20 @@ pub struct WorkerCounters {
 }
 
 impl WorkerCounters {
+    /// All counters at 0. `worker`: counts from 0.
+    #[must_use]
+    pub fn new(worker: usize, transport: Transport) -> Self {
+        Self {
+            transport,
+            latency: Latency::default(),
+            stats: Stats::of_worker(worker),
+            receive_failed: Counter::default(),
+            send_failed: Counter::default(),
+            internal_errors: Counter::default(),
+            tcp: TcpCounters::default(),
+        }
+    }
+
     /// (reason, count) of packets that got no reply, without zeros.
     pub fn dropped(&self) -> impl Iterator<Item = (&'static str, u64)> + '_ {
         let own = [

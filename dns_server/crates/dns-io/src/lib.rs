@@ -11,6 +11,7 @@ mod counters;
 #[allow(unsafe_code)]
 mod descriptors;
 mod faults;
+mod latency;
 mod limits;
 mod responder;
 mod server;
@@ -22,6 +23,7 @@ mod udp;
 pub use clock::{Clock, Now};
 pub use counters::{Closed, TcpCounters, WorkerCounters};
 pub use descriptors::duplicate;
+pub use latency::{BUCKETS, Latency};
 pub use limits::TcpLimits;
 pub use responder::Responder;
 pub use server::{Server, Settings};

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::time::Duration;
 
 use dns_core::{Client, Guard, MAX_TCP_BYTES, ResponseBuf, Transport, Verdict, View};
 
@@ -17,12 +18,19 @@ use tests::answer;
 /// An odd number, so that the sequence of draws comes round only after 2^64 packets.
 const ENTROPY_STEP: u64 = 0x9E37_79B9_7F4A_7C15;
 
+/// Packets that come together while a worker has time to spare: all of them count in the demand.
+const FEW: usize = 8;
+/// Of busy times one query in so many counts in the demand, for all of them.
+const SAMPLED: u32 = 16;
+
 /// What one worker answers with.
 pub struct Responder {
     guard: Guard,
     counters: Arc<WorkerCounters>,
     entropy: u64,
     now: Now,
+    answered: u64,
+    is_busy: bool,
     tcp_reply: Vec<u8>,
 }
 
@@ -31,7 +39,15 @@ impl Responder {
     /// many share each rate limit.
     #[must_use]
     pub fn new(counters: Arc<WorkerCounters>, entropy: u64, threads: usize) -> Self {
-        Self { guard: Guard::new(entropy, threads), counters, entropy, now: Now::default(), tcp_reply: Vec::new() }
+        Self {
+            guard: Guard::new(entropy, threads),
+            counters,
+            entropy,
+            now: Now::default(),
+            answered: 0,
+            is_busy: false,
+            tcp_reply: Vec::new(),
+        }
     }
 
     /// Where this worker counts.
@@ -40,9 +56,18 @@ impl Responder {
         &self.counters
     }
 
-    /// Take all packets until the next call to have come now.
-    pub fn begin(&mut self, now: Now) {
+    /// Take all packets until the next call to have come now, about so many.
+    pub fn begin(&mut self, now: Now, packets: usize) {
         self.now = now;
+        self.answered = 0;
+        self.is_busy = packets > FEW;
+    }
+
+    /// The answers since [`Self::begin`] have been sent; `since` tells how long ago that was.
+    pub fn end(&mut self, since: impl FnOnce(Now) -> Duration) {
+        if self.answered > 0 {
+            self.counters.latency.count(self.answered, since(self.now));
+        }
     }
 
     /// Answer a packet into `reply`; the octets to send, or 0 where there is nothing to be sent.
@@ -59,15 +84,30 @@ impl Responder {
         self.tcp_reply.get(..length).unwrap_or_default()
     }
 
+    /// How many queries the present one stands for.
+    fn stands_for(&self) -> u32 {
+        // The high bits of a product move in no step with the packets, as those of the entropy itself would
+        let drawn = (self.entropy ^ self.entropy >> 32).wrapping_mul(ENTROPY_STEP) >> 32;
+        match (self.is_busy, drawn % u64::from(SAMPLED)) {
+            (false, _) => 1,
+            (true, 0) => SAMPLED,
+            (true, _) => 0,
+        }
+    }
+
     fn respond(&mut self, query: &[u8], address: IpAddr, transport: Transport, view: &View, reply: &mut [u8]) -> usize {
         self.entropy = self.entropy.wrapping_add(ENTROPY_STEP);
         let (now_ms, unix_s) = (self.now.ms, self.now.unix_s);
-        let client = Client { address, transport, entropy: self.entropy, now_ms, unix_s };
+        let (entropy, queries) = (self.entropy, self.stands_for());
+        let client = Client { address, transport, entropy, queries, now_ms, unix_s };
         let mut out = ResponseBuf::new(reply);
         let (guard, stats) = (&mut self.guard, &self.counters.stats);
         let verdict = catch_unwind(AssertUnwindSafe(|| answer(query, &client, view, guard, &mut out, stats)));
         match verdict {
-            Ok(Verdict::Reply) => out.len(),
+            Ok(Verdict::Reply) => {
+                self.answered += 1;
+                out.len()
+            }
             Ok(Verdict::Drop) => 0,
             Err(_) => {
                 self.counters.internal_errors.add(1);

@@ -6,7 +6,7 @@ use std::os::fd::{OwnedFd, RawFd};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
-use dns_core::{Identity, View};
+use dns_core::{Identity, Transport, View};
 
 use crate::clock::Clock;
 use crate::counters::WorkerCounters;
@@ -112,12 +112,12 @@ impl Server {
             jobs.extend(sockets.map(|socket| (Arc::clone(socket), with_control, threads)));
         }
         for (socket, with_control, threads) in jobs {
-            let responder = self.responder(threads);
+            let responder = self.responder(Transport::Udp, threads);
             self.start_udp(socket, with_control, responder)?;
         }
         let (house, waker) = House::new(doors, self.settings.limits)?;
         self.waker = Some(waker);
-        let (shared, mut responder) = (Arc::clone(&self.shared), self.responder(1));
+        let (shared, mut responder) = (Arc::clone(&self.shared), self.responder(Transport::Tcp, 1));
         self.threads.push(worker("tcp", move || house.run(&shared, &mut responder))?);
         Ok(())
     }
@@ -130,16 +130,18 @@ impl Server {
     }
 
     /// `threads`: how many share each rate limit, those of its listen address.
-    fn responder(&mut self, threads: usize) -> Responder {
-        let counters = Arc::new(WorkerCounters::default());
+    fn responder(&mut self, transport: Transport, threads: usize) -> Responder {
+        let counters = Arc::new(WorkerCounters::new(self.counters.len(), transport));
         let number = self.counters.len() as u64;
         self.counters.push(Arc::clone(&counters));
+        lay_ready(&self.shared.view(), &self.counters);
         let entropy = self.settings.entropy.wrapping_add(number.wrapping_mul(ENTROPY_APART));
         Responder::new(counters, entropy, threads)
     }
 
     /// Answer with this from the next batch on.
     pub fn publish(&self, view: View) {
+        lay_ready(&view, &self.counters);
         self.shared.publish(view);
     }
 
@@ -185,6 +187,12 @@ impl Drop for Server {
     fn drop(&mut self) {
         self.stop();
     }
+}
+
+/// So that answering over UDP allocates nothing; over TCP every connection does.
+fn lay_ready(view: &View, workers: &[Arc<WorkerCounters>]) {
+    let udp = workers.iter().filter(|counters| counters.transport == Transport::Udp);
+    udp.filter_map(|counters| counters.stats.worker).for_each(|worker| view.lay_ready(worker));
 }
 
 fn worker(name: &str, work: impl FnOnce() + Send + 'static) -> io::Result<JoinHandle<()>> {

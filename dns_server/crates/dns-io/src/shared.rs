@@ -79,6 +79,11 @@ impl Shared {
         self.clock.now()
     }
 
+    /// How long ago a batch began.
+    pub fn since(&self, then: Now) -> Duration {
+        self.clock.since(then)
+    }
+
     /// Whether to receive packets and accept connections.
     pub fn is_receiving(&self) -> bool {
         !self.draining.load(Ordering::Relaxed) && !self.is_stopping()

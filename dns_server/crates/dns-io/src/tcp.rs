@@ -112,7 +112,7 @@ impl House {
     /// One turn for everybody who has something to do.
     fn serve(&mut self, events: &Events, now: Instant, shared: &Shared, responder: &mut Responder) {
         let view = shared.view();
-        responder.begin(shared.now());
+        responder.begin(shared.now(), 1);
         for token in std::mem::take(&mut self.again) {
             if let Some(connection) = self.connections.get_mut(&token) {
                 connection.is_queued = false;
@@ -132,6 +132,7 @@ impl House {
                 }
             }
         }
+        responder.end(|begin| shared.since(begin));
     }
 
     fn turn(&mut self, token: Token, now: Instant, view: &View, responder: &mut Responder) {

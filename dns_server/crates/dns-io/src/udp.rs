@@ -30,7 +30,7 @@ pub fn run(socket: &UdpSocket, with_control: bool, shared: &Shared, responder: &
 
 fn turn(socket: &UdpSocket, batch: &mut Batch, count: usize, shared: &Shared, responder: &mut Responder) {
     let view = shared.view();
-    responder.begin(shared.now());
+    responder.begin(shared.now(), count);
     for slot in 0..count {
         let Some(address) = batch.peer(slot) else { continue };
         let (query, reply) = batch.exchange(slot);
@@ -41,6 +41,7 @@ fn turn(socket: &UdpSocket, batch: &mut Batch, count: usize, shared: &Shared, re
     }
     drop(view);
     let failed = batch.send(socket.as_fd()).failed;
+    responder.end(|begin| shared.since(begin));
     if failed > 0 {
         responder.counters().send_failed.add(failed as u64);
     }

@@ -22,17 +22,18 @@ pub struct Answerer {
 #[pymethods]
 impl Answerer {
     #[new]
-    #[pyo3(signature = (decision, seed = 0, threads = 1, nsid = None, secrets = vec![]))]
+    #[pyo3(signature = (decision, seed = 0, threads = 1, nsid = None, secrets = vec![], worker = None))]
     fn new(
         decision: Option<&Decision>,
         seed: u64,
         threads: usize,
         nsid: Option<&[u8]>,
         secrets: Vec<[u8; 16]>,
+        worker: Option<usize>,
     ) -> Self {
         let view = decision.map_or_else(View::nothing, Decision::view);
         let view = view.with_identity(Arc::new(Identity::new(nsid.unwrap_or_default(), &secrets)));
-        Self { view, state: Mutex::new((Guard::new(seed, threads), Stats::new())) }
+        Self { view, state: Mutex::new((Guard::new(seed, threads), worker.map_or_else(Stats::new, Stats::of_worker))) }
     }
 
     /// The reply, or None where nothing is to be sent.
@@ -49,7 +50,7 @@ impl Answerer {
         unix_s: u32,
     ) -> Option<Bound<'py, PyBytes>> {
         let transport = if tcp { Transport::Tcp } else { Transport::Udp };
-        let client = Client { address: address.to_canonical(), transport, entropy, now_ms, unix_s };
+        let client = Client { address: address.to_canonical(), transport, entropy, queries: 1, now_ms, unix_s };
         let mut memory = vec![0; if tcp { MAX_TCP_BYTES } else { MAX_UDP_BYTES }];
         let mut out = ResponseBuf::new(&mut memory);
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);

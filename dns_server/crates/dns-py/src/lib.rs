@@ -18,7 +18,7 @@ mod _native {
     #[pymodule_export]
     use crate::geo::{Column, Finder, Ranges, cut_tree, load_ranges};
     #[pymodule_export]
-    use crate::loading::{Decision, Static, Tables};
+    use crate::loading::{Decision, Static, Tables, Tallies};
     #[pymodule_export]
     use crate::server::Server;
 

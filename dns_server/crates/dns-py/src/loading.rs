@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use dns_core::{COHORTS, Invalid};
+use dns_core::{COHORTS, Count, Invalid, NO_POOL};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
@@ -38,6 +38,42 @@ impl Static {
         py.detach(|| dns_core::Static::load(chunks.iter().map(|chunk| &**chunk), &extra, seed))
             .map(|loaded| Self(Arc::new(loaded)))
             .map_err(refused)
+    }
+
+    /// What is counted of this snapshot.
+    #[getter]
+    fn tallies(&self) -> Tallies {
+        Tallies(Arc::clone(self.0.tallies()))
+    }
+}
+
+/// What workers count of one snapshot's services; outlives the snapshot.
+#[pyclass(frozen)]
+pub struct Tallies(Arc<dns_core::Tallies>);
+
+/// A service and a pool; None: answers from no pool.
+type Pair = (u32, Option<u32>);
+
+#[pymethods]
+impl Tallies {
+    /// Whether nothing can be counted any more: the snapshot is gone.
+    fn is_final(&self) -> bool {
+        Arc::strong_count(&self.0) == 1
+    }
+
+    /// Answers so far: (all, those of each of `pairs`, the largest others, whether there are still others).
+    fn answers(&self, py: Python<'_>, pairs: Vec<Pair>, others: usize) -> (u64, Vec<u64>, Vec<(Pair, u64)>, bool) {
+        let pairs: Vec<(u32, u32)> =
+            pairs.into_iter().map(|(service, pool)| (service, pool.unwrap_or(NO_POOL))).collect();
+        let found = py.detach(|| self.0.answers(&pairs, others));
+        let pool = |pool| if pool == NO_POOL { None } else { Some(pool) };
+        let others = found.others.into_iter().map(|(service, number, count)| ((service, pool(number)), count));
+        (found.total, found.known, others.collect(), found.has_more)
+    }
+
+    /// Demand since the last call: (service, class, queries), the largest `most`; and the rest added up.
+    fn take_demand(&self, py: Python<'_>, most: usize) -> (Vec<Count>, u64) {
+        py.detach(|| self.0.take_demand(most))
     }
 }
 

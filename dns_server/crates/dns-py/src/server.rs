@@ -7,8 +7,8 @@ use std::os::fd::RawFd;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use dns_core::Identity;
-use dns_io::{Clock, Settings, TcpLimits, WorkerCounters, duplicate};
+use dns_core::{Identity, Transport};
+use dns_io::{BUCKETS, Clock, Settings, TcpLimits, WorkerCounters, duplicate};
 use pyo3::exceptions::PyOSError;
 use pyo3::prelude::*;
 
@@ -41,6 +41,7 @@ pub struct Counted {
     connections: u64,
     received_bytes: u64,
     sent_bytes: u64,
+    latency: BTreeMap<&'static str, (Vec<u64>, u64)>,
 }
 
 /// Sockets and threads.
@@ -136,8 +137,24 @@ impl Server {
             connections: sum(|worker| worker.tcp.open()),
             received_bytes: sum(|worker| worker.stats.received_bytes.get()),
             sent_bytes: sum(|worker| worker.stats.sent_bytes.get()),
+            latency: latency(&workers),
         }
     }
+}
+
+/// By transport: answers in each bucket, and microseconds of all together.
+fn latency(workers: &[&WorkerCounters]) -> BTreeMap<&'static str, (Vec<u64>, u64)> {
+    let mut sums = BTreeMap::new();
+    for worker in workers {
+        let transport = match worker.transport {
+            Transport::Udp => "udp",
+            Transport::Tcp => "tcp",
+        };
+        let (buckets, sum_us) = sums.entry(transport).or_insert_with(|| (vec![0; BUCKETS + 1], 0));
+        buckets.iter_mut().zip(worker.latency.buckets()).for_each(|(sum, count)| *sum += count);
+        *sum_us += worker.latency.sum_us();
+    }
+    sums
 }
 
 impl Server {
