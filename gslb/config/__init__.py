@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from gslb.config.building.model import build_model
 from gslb.config.expand import expand
 from gslb.config.jsonschema import json_schema
-from gslb.config.nodes import Entry, Items, Table
+from gslb.config.nodes import Entry, Items, Table, place
 from gslb.config.parse import parse
-from gslb.config.problems import ConfigErrors, Problem, Problems
+from gslb.config.problems import ConfigErrors, Mark, Problem, Problems
 from gslb.config.read import Files, read_tree
 from gslb.config.source import BundleSource, DiskSource, FileSource
 from gslb.core.model import Model
@@ -25,6 +25,7 @@ __all__ = [
     "DiskSource",
     "FileSource",
     "Loaded",
+    "Mark",
     "Problem",
     "json_schema",
     "load",
@@ -33,11 +34,16 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Loaded:
-    """A configuration that holds together. `files`: every text file read, the main one first; paths as FileSource's."""
+    """A configuration that holds together.
+
+    `files`: every text file read, the main one first; paths as FileSource's. `databases`: where each of the model's geo
+    databases is named.
+    """
 
     model: Model
     warnings: tuple[Problem, ...]
     files: tuple[str, ...]
+    databases: tuple[Mark, ...]
 
 
 def load(source: FileSource, main: str) -> Loaded:
@@ -49,6 +55,12 @@ def load(source: FileSource, main: str) -> Loaded:
     if services is not None and isinstance(services.value, Items):
         expanded = Entry(services.mark, expand(services.value, problems))
         root = Table({**root.entries, "services": expanded}, root.mark)
-    model = build_model(parse(root, problems), files, problems)
+    config = parse(root, problems)
+    model = build_model(config, files, problems)
     problems.raise_errors()
-    return Loaded(model=model, warnings=problems.warnings(), files=tuple(files.paths))
+    return Loaded(
+        model=model,
+        warnings=problems.warnings(),
+        files=tuple(files.paths),
+        databases=tuple(place(config.geo.node, "database", number) for number in range(len(model.geo.databases))),
+    )

@@ -91,10 +91,13 @@ async def test_a_bad_configuration_is_refused_with_every_problem(running: Runnin
     assert running.count("applies_total", outcome="refused") == 1
 
 
-async def test_a_broken_geo_database_is_refused_by_name_and_the_old_one_stays(running: Running) -> None:
+async def test_a_broken_geo_database_is_refused_where_it_is_named_and_the_old_one_stays(running: Running) -> None:
     await running.applied()
     refusal = (await running.apply({**files(), "places.mmdb": b"no database"})).refused
-    assert [problem.file for problem in refusal.problems] == ["places.mmdb"]
+    (problem,) = refusal.problems
+    line = 1 + CONFIG.splitlines().index("geo: {database: places.mmdb}")
+    assert (problem.file, problem.line, problem.column) == ("gslb.yaml", line, len("geo: {database: ") + 1)
+    assert problem.text.startswith("geo database `places.mmdb`: it is not in MaxMind DB format")
     refusal = (await running.apply({"gslb.yaml": CONFIG.encode()})).refused
     (problem,) = refusal.problems
     assert (problem.file, problem.line > 0) == ("gslb.yaml", True)

@@ -14,7 +14,7 @@ from gslb.coordinator.configuration.history import File, Record, store_files
 from gslb.coordinator.relay.publication import Publication, SiteTooLarge, make_publication
 from gslb.core.compile import compile_snapshot
 from gslb.core.errors import InvalidSnapshot
-from gslb.core.model import Layout, Model, Zone
+from gslb.core.model import Layout, Zone
 from gslb.core.names import Name
 from gslb.core.order import Order
 from gslb.core.snapshot import Snapshot
@@ -50,7 +50,7 @@ def build(change: Change, contents: Contents, geography: Geography) -> Built:
     seed = change.record.seed if change.record else change.seed
     serials = next_serials(loaded.model.zones, change)
     publication = _compile(
-        loaded.model,
+        loaded,
         change.files,
         contents,
         geography,
@@ -76,7 +76,7 @@ def build(change: Change, contents: Contents, geography: Geography) -> Built:
 def rebuild(record: Record, incarnation: int, contents: Contents, geography: Geography) -> Publication:
     """The publication of a configuration that was applied before, from its files. Blocking; raises as `build`."""
     return _compile(
-        _load(record.files, contents).model,
+        _load(record.files, contents),
         record.files,
         contents,
         geography,
@@ -104,7 +104,7 @@ def _load(files: Sequence[File], contents: Contents) -> Loaded:
 
 
 def _compile(
-    model: Model,
+    loaded: Loaded,
     files: Sequence[File],
     contents: Contents,
     geography: Geography,
@@ -115,7 +115,8 @@ def _compile(
     seed: int,
 ) -> Publication:
     try:
-        cuts = geography.cut(model, {file.path: file.sha256 for file in files}, contents)
+        model = loaded.model
+        cuts = geography.cut(loaded, {file.path: file.sha256 for file in files}, contents)
         classes = {name: cut.classes for name, cut in cuts.items()}
         snapshot = compile_snapshot(model, classes, order=order, serials=serials, earlier=earlier, seed=seed)
         bundle = dump_snapshot(snapshot, {name: cut.chunks for name, cut in cuts.items()})
