@@ -97,6 +97,8 @@ class _Places:
     def own(self, ranges: PlaceRanges, own: tuple[OwnPrefix, ...], version: int, longest: int) -> PlaceRanges:
         """`ranges` with the user's prefixes of at most `longest` bits on top, the longest match counting."""
         prefixes = [one for one in own if one.network.version == version and one.network.prefixlen <= longest]
+        if not prefixes:
+            return ranges
         cuts = longest_match(
             [(int(one.network.network_address), one.network.prefixlen) for one in prefixes],
             CLASS_V4_BITS if version == 4 else CLASS_V6_BITS,
