@@ -65,6 +65,8 @@ class NativeEngine:
         self._prepared: Loaded | None = None
         self._ledger = Ledger()
         self._retired: list[_native.Tallies] = []
+        self._left = 0
+        """Demand for earlier snapshots that has not been taken."""
 
     @property
     def name(self) -> str:
@@ -100,22 +102,22 @@ class NativeEngine:
 
     def take_asked(self) -> Asked:
         """What was left of earlier snapshots is in `rest`."""
-        rest = self._take_retired()
+        self._settle()
+        rest, self._left = self._left, 0
         if self._serving is None:
             return Asked(order=Order(), most=(), rest=rest)
         most, others = self._serving.statics.tallies.take_demand(MOST_ASKED)
         return Asked(order=self._serving.index.snapshot.order, most=most, rest=rest + others)
 
-    def _take_retired(self) -> int:
+    def _settle(self) -> None:
+        """Let go of what was counted of earlier snapshots, once nothing is counted there any more."""
         retired, self._retired = self._retired, []
-        left = 0
         for tallies in retired:
             is_final = tallies.is_final()
-            left += tallies.take_demand(0)[1]
+            self._left += tallies.take_demand(0)[1]
             if not is_final:
                 self._retired.append(tallies)
         self._ledger.settle()
-        return left
 
     def prepare(self, view: View, chunks: Sequence[bytes]) -> None:
         try:
@@ -143,6 +145,7 @@ class NativeEngine:
     def _follow(self, loaded: Loaded) -> None:
         """Count on by another snapshot."""
         if self._serving is not None:
+            self._settle()
             self._retired.append(self._serving.statics.tallies)
         self._ledger.follow(NativeTally(loaded.statics.tallies, loaded.index.snapshot.model))
 

@@ -124,6 +124,17 @@ async def test_answers_are_carried_over_to_the_next_snapshot(engine: Engine, ser
     assert demand(engine, later).total() == 9
 
 
+async def test_demand_that_nobody_took_is_not_lost_over_snapshots(engine: Engine, server: SocketAddress) -> None:
+    for revision in range(2, 6):
+        await ask(server, "www.example.test", LONDON, 2)
+        later = make_view(make_snapshot(CONFIG, Order(1, revision, 0)))
+        engine.prepare(later, chunks_of(later))
+        engine.publish(later)
+    asked = engine.take_asked()
+    assert (asked.order, asked.most, asked.rest) == (Order(1, 5, 0), [], 8)
+    assert engine.answers().total == 8
+
+
 async def test_what_was_shown_never_falls(engine: Engine, server: SocketAddress) -> None:
     await ask(server, "www.example.test", LONDON, 3)
     assert engine.answers().named == {(WWW, "eu"): 3}
