@@ -5,15 +5,24 @@ from __future__ import annotations
 from gslb.api.v1 import snapshot_pb2 as pb
 from gslb.codec.values import load_network
 from gslb.core.errors import InvalidSnapshot
-from gslb.core.model import MAX_ANSWERS_PER_SECOND, MAX_EXEMPT, MAX_SLIP, DnsSettings, RateLimit
+from gslb.core.model import MAX_ANSWERS_PER_SECOND, MAX_EXEMPT, MAX_SLIP, NOCOOKIE_BYTES, DnsSettings, RateLimit
 
 
 def dump_dns(dns: DnsSettings) -> pb.DnsData:
-    return pb.DnsData(rate_limit=_dump_limit(dns.rate_limit) if dns.rate_limit is not None else None)
+    return pb.DnsData(
+        rate_limit=_dump_limit(dns.rate_limit) if dns.rate_limit is not None else None,
+        max_nocookie_response=dns.max_nocookie_response or 0,
+    )
 
 
 def load_dns(message: pb.DnsData) -> DnsSettings:
-    return DnsSettings(rate_limit=_load_limit(message.rate_limit) if message.HasField("rate_limit") else None)
+    least, most = NOCOOKIE_BYTES
+    if message.max_nocookie_response and not least <= message.max_nocookie_response <= most:
+        raise InvalidSnapshot(f"at most {message.max_nocookie_response} octets without a cookie: out of range")
+    return DnsSettings(
+        rate_limit=_load_limit(message.rate_limit) if message.HasField("rate_limit") else None,
+        max_nocookie_response=message.max_nocookie_response or None,
+    )
 
 
 def _dump_limit(limit: RateLimit) -> pb.RateLimitData:

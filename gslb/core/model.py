@@ -284,11 +284,19 @@ class RateLimit:
     exempt: tuple[IPNetwork, ...]
 
 
+NOCOOKIE_BYTES = (128, 1232)
+"""Least and most that `max_nocookie_response` may be."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DnsSettings:
-    """How dns servers treat those who ask. `rate_limit`: None = nobody is limited."""
+    """How dns servers treat those who ask. `rate_limit`: None = nobody is limited.
+
+    `max_nocookie_response`: octets of an answer over UDP to a client without a valid cookie; None = what UDP allows.
+    """
 
     rate_limit: RateLimit | None = None
+    max_nocookie_response: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

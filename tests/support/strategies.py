@@ -258,7 +258,9 @@ def models(draw: st.DrawFn) -> Model:
             own_prefixes=tuple(prefix.network for prefix in own),
         ),
         geo=GeoSources(databases=draw(st.sampled_from([(), ("city.mmdb",)])), prefixes=tuple(own)),
-        dns=DnsSettings(rate_limit=draw(st.none() | rate_limits())),
+        dns=DnsSettings(
+            rate_limit=draw(st.none() | rate_limits()), max_nocookie_response=draw(st.none() | st.integers(128, 1232))
+        ),
     )
 
 

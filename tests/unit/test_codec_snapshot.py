@@ -137,6 +137,8 @@ FORGERIES: dict[str, tuple[Callable[[pb.Chunk], object], str]] = {
     "records outside their zone": (lambda c: set_field("name", b"\x03com\x00")(record_set(c)), "not within"),
     "records of type 0": (lambda c: set_field("rrtype", 0)(record_set(c)), "does not exist"),
     "no records": (lambda c: record_set(c).ClearField("rdatas"), "empty record set"),
+    "hardly any octets without a cookie": (lambda c: set_nocookie(c, 127), "out of range"),
+    "too many octets without a cookie": (lambda c: set_nocookie(c, 1233), "out of range"),
     "a rate limit of nothing": (lambda c: c.dns.rate_limit.SetInParent(), "out of range"),
     "a rate limit without a prefix": (lambda c: c.dns.rate_limit.CopyFrom(rate_limit("x")), "not a prefix"),
     "too many exempt prefixes": (
@@ -172,6 +174,10 @@ FORGERIES: dict[str, tuple[Callable[[pb.Chunk], object], str]] = {
     "no map": (lambda c: c.ClearField("ranges"), "begin at 0"),
     "no end": (lambda c: c.ClearField("ecs"), "cut off"),
 }
+
+
+def set_nocookie(chunk: pb.Chunk, octets: int) -> None:
+    chunk.dns.max_nocookie_response = octets
 
 
 def rate_limit(*exempt: str) -> pb.RateLimitData:

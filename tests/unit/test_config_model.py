@@ -363,6 +363,8 @@ def test_the_rate_limit_is_on_unless_it_is_off() -> None:
     set_up = read(f"{BASE}\ndns: {{rate_limit: {{answers: 5, slip: 0, exempt: 192.0.2.0/24}}}}").model.dns
     assert set_up == DnsSettings(rate_limit=replace(ours, answers=5, slip=0, exempt=(ip_network("192.0.2.0/24"),)))
     assert read(f"{BASE}\ndns: {{rate_limit: off}}").model.dns == DnsSettings(rate_limit=None)
+    both = read(f"{BASE}\ndns: {{rate_limit: off, max_nocookie_response: 512}}").model.dns
+    assert both == DnsSettings(rate_limit=None, max_nocookie_response=512)
 
 
 def test_not_everybody_can_be_exempt_from_rate_limits_one_by_one() -> None:

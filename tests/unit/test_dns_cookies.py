@@ -9,7 +9,7 @@ import dns.edns
 import dns.message
 import dns.rcode
 import pytest
-from support.dnsworld import query_for, view
+from support.dnsworld import CONFIG, make_snapshot, make_view, query_for, view
 from support.nativeworld import Native
 
 from dns_server import _native
@@ -18,6 +18,7 @@ from gslb.core.answering.cookies import Outcome
 from gslb.core.answering.identity import Identity
 from gslb.core.answering.siphash import siphash
 from gslb.core.answering.source import Client, Transport
+from gslb.core.answering.view import View
 
 SECRET, OLDER = bytes.fromhex("e5e973e5a6b2a43f48e7dc849e37bfcf"), bytes.fromhex("dd3bdf9344b678b185a6f5cb60fca715")
 CLIENT_COOKIE = bytes.fromhex("2464c4abcf10c957")
@@ -216,3 +217,39 @@ def test_without_a_secret_cookies_are_passed_over() -> None:
         assert result.cookie is None
         assert answerer.answer(packet, ip_address(ADDRESS), False, 0) == result.message
         assert all(option.otype != 10 for option in dns.message.from_wire(result.message).options)
+
+
+@pytest.fixture(scope="module")
+def careful() -> tuple[View, Native]:
+    """A world that gives little to clients without a cookie."""
+    at = make_view(make_snapshot(CONFIG.replace("{rate_limit: off}", "{rate_limit: off, max_nocookie_response: 200}")))
+    return at, Native(at)
+
+
+@pytest.mark.parametrize(
+    ("cookie", "tcp", "whole"),
+    [
+        (b"", False, False),
+        (CLIENT_COOKIE, False, False),
+        (CLIENT_COOKIE + SERVER_COOKIE, False, True),
+        (b"", True, True),
+    ],
+    ids=["without", "new", "valid", "tcp"],
+)
+@pytest.mark.parametrize("name", ["host.example.test", "example.test", f"{'x' * 63}.{'y' * 40}.example.test"])
+def test_clients_without_a_cookie_get_no_more_than_max_nocookie_response(
+    careful: tuple[View, Native], cookie: bytes, tcp: bool, whole: bool, name: str
+) -> None:
+    at, native = careful
+    packet = with_cookie(cookie, name=name) if cookie else query_for(name, "A", use_edns=0).to_wire()
+    client = Client(ip_address(ADDRESS), Transport.TCP if tcp else Transport.UDP, unix_s=NOW_S)
+    result = answer(packet, client, at, 0, identity=Identity(secrets=(SECRET,)))
+    assert isinstance(result, Answered)
+    said = native.with_identity(secrets=(SECRET,)).answer(packet, client.address, tcp, 0, 0, NOW_S)
+    assert said == result.message
+    assert len(result.message) <= 200 or whole
+    unlimited = answer(packet, client, view(), 0, identity=Identity(secrets=(SECRET,)))
+    assert isinstance(unlimited, Answered)
+    assert not unlimited.truncated
+    assert (len(unlimited.message) > 200) == name.startswith("x")
+    assert result.truncated == (name.startswith("x") and not whole)

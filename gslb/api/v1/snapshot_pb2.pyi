@@ -626,6 +626,9 @@ class DnsData(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     RATE_LIMIT_FIELD_NUMBER: _builtins.int
+    MAX_NOCOOKIE_RESPONSE_FIELD_NUMBER: _builtins.int
+    max_nocookie_response: _builtins.int
+    """Octets over UDP, to clients without a valid cookie; 0 = what the transport allows."""
     @_builtins.property
     def rate_limit(self) -> Global___RateLimitData:
         """Absent = nobody is limited."""
@@ -634,10 +637,11 @@ class DnsData(_message.Message):
         self,
         *,
         rate_limit: Global___RateLimitData | None = ...,
+        max_nocookie_response: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["rate_limit", b"rate_limit"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["rate_limit", b"rate_limit"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["max_nocookie_response", b"max_nocookie_response", "rate_limit", b"rate_limit"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

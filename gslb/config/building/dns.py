@@ -9,9 +9,10 @@ from gslb.core.model import MAX_EXEMPT, DnsSettings, RateLimit
 
 
 def build_dns(config: Config, problems: Problems) -> DnsSettings:
+    max_nocookie_response = config.dns.value.max_nocookie_response
     limit = config.dns.value.rate_limit
     if limit is None:
-        return DnsSettings(rate_limit=None)
+        return DnsSettings(rate_limit=None, max_nocookie_response=max_nocookie_response)
     if len(limit.exempt) > MAX_EXEMPT:
         mark = place(config.dns.node, "rate_limit", "exempt")
         problems.error(mark, f"`exempt`: more than {MAX_EXEMPT:,} prefixes: name larger ones")
@@ -23,5 +24,6 @@ def build_dns(config: Config, problems: Problems) -> DnsSettings:
             client=limit.client,
             slip=limit.slip,
             exempt=limit.exempt,
-        )
+        ),
+        max_nocookie_response=max_nocookie_response,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from gslb.config.schema.base import ONE_OR_MANY, Block, Shorthand, key
-from gslb.config.schema.types import Network, PerSecond, Slip
+from gslb.config.schema.types import Network, NocookieBytes, PerSecond, Slip
 
 
 class RateLimit(Block):
@@ -34,3 +34,6 @@ class Dns(Block):
     """How the dns servers treat those who ask."""
 
     rate_limit: RateLimitOrOff = key("How often one client is answered, or `off`.", {})
+    max_nocookie_response: NocookieBytes | None = key(
+        "Octets of an answer over UDP to a client without a valid DNS cookie, which has to ask for more over TCP.", None
+    )

@@ -9,7 +9,7 @@ from typing import Annotated
 from gslb.config.problems import nearest
 from gslb.config.schema.base import Text, words
 from gslb.core.errors import InvalidName
-from gslb.core.model import MAX_ANSWERS_PER_SECOND, MAX_SLIP, IPAddress, IPNetwork, MinHealthy
+from gslb.core.model import MAX_ANSWERS_PER_SECOND, MAX_SLIP, NOCOOKIE_BYTES, IPAddress, IPNetwork, MinHealthy
 from gslb.core.names import Name
 from gslb.geo.countries import CONTINENTS, COUNTRIES
 
@@ -239,6 +239,7 @@ Port = Annotated[int, whole(1, 65_535)]
 Weight = Annotated[int, whole(0, 65_535)]
 PerSecond = Annotated[int, whole(1, MAX_ANSWERS_PER_SECOND)]
 Slip = Annotated[int, whole(0, MAX_SLIP)]
+NocookieBytes = Annotated[int, whole(*NOCOOKIE_BYTES)]
 Answers = Annotated[int, Text("a number from 1 to 64, or `all`", _answers, {"type": ["integer", "string"]})]
 MinHealthyText = Annotated[
     MinHealthy, Text("a count or a percentage such as 50%", _min_healthy, {"type": ["integer", "string"]})

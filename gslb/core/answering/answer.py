@@ -125,8 +125,7 @@ def answer(
         if limited.action is Action.DROPPED:
             return Dropped(reason=RATE_LIMIT, limited=limited, refusal=refusal, cookie=cookie)
         reply = emptied(reply)
-    limit = TCP_BYTES if client.transport is Transport.TCP else size_limit(query)
-    message, sent = compose(query, told, reply, limit)
+    message, sent = compose(query, told, reply, _limit(query, client, view, cookie))
     return Answered(
         message=message,
         rcode=sent.rcode,
@@ -138,6 +137,14 @@ def answer(
         cookie=cookie,
         choices=reply.choices,
     )
+
+
+def _limit(query: Query, client: Client, view: View | None, cookie: Outcome | None) -> int:
+    """Most octets of the reply. A client that might be somebody else's victim gets little over UDP."""
+    if client.transport is Transport.TCP:
+        return TCP_BYTES
+    nocookie = view.index.max_nocookie_bytes if view is not None and cookie is not Outcome.VALID else None
+    return min(size_limit(query), nocookie) if nocookie is not None else size_limit(query)
 
 
 def _tell(options: Options, shown: Shown | None, identity: Identity) -> Told:

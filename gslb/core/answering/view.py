@@ -98,6 +98,11 @@ class Index:
         limit = self.snapshot.model.dns.rate_limit
         return Limits.of(limit) if limit is not None else None
 
+    @property
+    def max_nocookie_bytes(self) -> int | None:
+        """Of an answer over UDP to a client without a valid cookie."""
+        return self.snapshot.model.dns.max_nocookie_response
+
     def complete(self) -> None:
         """Work everything out now."""
         _ = self.zones, self.deepest, self.trust, self.limits, self.members

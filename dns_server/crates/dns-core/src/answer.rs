@@ -121,7 +121,15 @@ fn answer_parsed(
         None => query.spelling,
     };
     let choices = Choices::default();
-    let mut writer = Writer::new(out, query, name, told, size_limit(query, client.transport));
+    let has_cookie = shown.is_some_and(|shown| shown.outcome == Outcome::Valid);
+    let mut limit = size_limit(query, client.transport);
+    if let Some((statics, _)) = &view.loaded
+        && client.transport == Transport::Udp
+        && !has_cookie
+    {
+        limit = limit.min(statics.max_nocookie_bytes); // it might be somebody's victim
+    }
+    let mut writer = Writer::new(out, query, name, told, limit);
     let summary = match early {
         Some(summary) => summary,
         None => match &view.loaded {

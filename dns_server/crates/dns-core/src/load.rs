@@ -1,11 +1,13 @@
 //! From the chunks of a snapshot to its index, chunk by chunk, so that no second copy of the whole is ever held.
 
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use foldhash::fast::FixedState;
 use hashbrown::{HashMap, HashSet};
 use prost::Message;
 
+use crate::buffer::MAX_UDP_BYTES;
 use crate::error::Invalid;
 use crate::limits::{MAX_ANSWERS, MAX_MEMBERS, MAX_NAMES, MAX_RANGES, MAX_SHARES, MAX_SNAPSHOT_BYTES};
 use crate::messages::{Chunk, EcsData, EndpointData, EngineStatic, PoolData, RangeKind, RangePiece, ServiceData};
@@ -50,7 +52,10 @@ struct Loader {
     limits: Option<Limits>,
     layout: Layout,
     seed: u64,
+    max_nocookie_bytes: usize,
 }
+
+const NOCOOKIE_BYTES: RangeInclusive<usize> = 128..=MAX_UDP_BYTES;
 
 impl Loader {
     fn new(seed: u64) -> Self {
@@ -69,6 +74,7 @@ impl Loader {
             limits: None,
             layout: Layout::default(),
             seed,
+            max_nocookie_bytes: MAX_UDP_BYTES,
         }
     }
 
@@ -95,6 +101,11 @@ impl Loader {
         }
         if let Some(said) = chunk.dns.as_ref().and_then(|dns| dns.rate_limit.as_ref()) {
             self.limits = Some(Limits::load(said)?);
+        }
+        match chunk.dns.map_or(0, |dns| dns.max_nocookie_response as usize) {
+            0 => {}
+            octets if NOCOOKIE_BYTES.contains(&octets) => self.max_nocookie_bytes = octets,
+            _ => return Err(Invalid::Content("the size of answers without a cookie is out of range")),
         }
         Ok(())
     }
@@ -126,6 +137,7 @@ impl Loader {
             trust: self.trust.ok_or(Invalid::Content("the snapshot is cut off: its ECS settings are missing"))?,
             limits: self.limits,
             tallies: Arc::new(Tallies::new(self.layout, self.seed)),
+            max_nocookie_bytes: self.max_nocookie_bytes,
         })
     }
 

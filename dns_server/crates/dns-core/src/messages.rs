@@ -126,6 +126,8 @@ pub struct EcsData {
 pub struct DnsData {
     #[prost(message, optional, tag = "1")]
     pub rate_limit: Option<RateLimitData>,
+    #[prost(uint32, tag = "2")]
+    pub max_nocookie_response: u32,
 }
 
 #[derive(Clone, PartialEq, Message)]

@@ -25,6 +25,8 @@ pub struct Static {
     /// None: nobody is limited.
     pub(crate) limits: Option<Limits>,
     pub(crate) tallies: Arc<Tallies>,
+    /// Of an answer over UDP to a client without a valid cookie.
+    pub(crate) max_nocookie_bytes: usize,
 }
 
 impl Static {
