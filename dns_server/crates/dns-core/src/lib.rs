@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
 
+mod ahead;
 mod answer;
 mod buckets;
 mod buffer;
@@ -41,6 +42,7 @@ mod writer;
 mod zone_load;
 mod zones;
 
+pub use ahead::Ahead;
 pub use answer::{Verdict, answer};
 pub use buffer::{MAX_TCP_BYTES, MAX_UDP_BYTES, ResponseBuf};
 pub use choices::NO_POOL;

@@ -100,7 +100,7 @@ impl Arena {
     }
 }
 
-/// Numbers by (zone, name); who asks knows the names of the numbers.
+/// Numbers by name; who asks knows the names of the numbers. A name may stand for several.
 pub struct NameTable {
     table: HashTable<u32>,
     state: FixedState,
@@ -112,32 +112,34 @@ impl NameTable {
     }
 
     #[inline]
-    fn hash(&self, zone: u32, name: &[u8]) -> u64 {
-        let mut hasher = self.state.build_hasher();
-        hasher.write_u32(zone);
-        hasher.write(name);
-        hasher.finish()
+    pub fn hash(&self, name: &[u8]) -> u64 {
+        hash(&self.state, name)
     }
 
     /// The number whose name `is_it` recognises among those that may be it.
     #[inline]
-    pub fn find(&self, zone: u32, name: &[u8], mut is_it: impl FnMut(u32) -> bool) -> Option<u32> {
-        self.table.find(self.hash(zone, name), |&number| is_it(number)).copied()
+    pub fn find(&self, name: &[u8], mut is_it: impl FnMut(u32) -> bool) -> Option<u32> {
+        self.table.find(self.hash(name), |&number| is_it(number)).copied()
     }
 
-    /// `key_of` says the (zone, name) of any number inserted before.
-    pub fn insert<'a>(&mut self, zone: u32, name: &[u8], number: u32, key_of: impl Fn(u32) -> (u32, &'a [u8])) {
-        let state = &self.state;
-        let rehash = |&number: &u32| {
-            let (zone, name) = key_of(number);
-            let mut hasher = state.build_hasher();
-            hasher.write_u32(zone);
-            hasher.write(name);
-            hasher.finish()
-        };
-        let hash = self.hash(zone, name);
-        self.table.insert_unique(hash, number, rehash);
+    /// The number of a name with this hash, most likely.
+    #[inline]
+    pub fn likely(&self, hash: u64) -> Option<u32> {
+        self.table.find(hash, |_| true).copied()
     }
+
+    /// `name_of` says the name of any number inserted before.
+    pub fn insert<'a>(&mut self, name: &[u8], number: u32, name_of: impl Fn(u32) -> &'a [u8]) {
+        let state = &self.state;
+        self.table.insert_unique(hash(state, name), number, |&number| hash(state, name_of(number)));
+    }
+}
+
+#[inline]
+fn hash(state: &FixedState, name: &[u8]) -> u64 {
+    let mut hasher = state.build_hasher();
+    hasher.write(name);
+    hasher.finish()
 }
 
 #[cfg(test)]

@@ -82,8 +82,9 @@ pub fn parse(packet: &[u8]) -> Result<Query<'_>, Refusal> {
     Ok(query)
 }
 
+/// Where the question's name ends.
 #[inline]
-fn question_name_end(packet: &[u8]) -> Result<usize, Reason> {
+pub fn question_name_end(packet: &[u8]) -> Result<usize, Reason> {
     let mut at = HEADER_BYTES;
     loop {
         let length = *packet.get(at).ok_or(Reason::QuestionCutOff)?;

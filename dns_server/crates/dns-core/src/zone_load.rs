@@ -86,9 +86,8 @@ impl ZoneLoader {
         };
         let Zones { zones, zone_table, texts, .. } = &mut self.zones;
         zones.push(zone);
-        zone_table.insert(0, apex, number, |other| {
-            (0, zones.get(other as usize).map_or(&[], |zone: &Zone| texts.get(zone.apex)))
-        });
+        zone_table
+            .insert(apex, number, |other| zones.get(other as usize).map_or(&[], |zone: &Zone| texts.get(zone.apex)));
         self.zones.deepest = self.zones.deepest.max(labels(apex));
         let node = self.node(number, apex, apex)?;
         let wire = self.records(SOA, soa.ttl_s, &[rdata.as_slice()])?;
@@ -135,9 +134,8 @@ impl ZoneLoader {
         };
         let Zones { nodes, node_table, texts, .. } = &mut self.zones;
         nodes.push(node);
-        node_table.insert(zone, name, number, |other| {
-            nodes.get(other as usize).map_or((0, &[]), |node: &Node| (node.zone, texts.get(node.name)))
-        });
+        node_table
+            .insert(name, number, |other| nodes.get(other as usize).map_or(&[], |node: &Node| texts.get(node.name)));
         Ok(number)
     }
 

@@ -156,7 +156,7 @@ impl Zones {
     /// The zone with this apex.
     pub fn zone_at(&self, apex: &[u8]) -> Option<u32> {
         let is_it = |number| self.zone(number).is_some_and(|zone| self.texts.get(zone.apex) == apex);
-        self.zone_table.find(0, apex, is_it)
+        self.zone_table.find(apex, is_it)
     }
 
     pub fn zone(&self, number: u32) -> Option<&Zone> {
@@ -188,7 +188,7 @@ impl Zones {
                 node.zone == zone && node.short.is(below).unwrap_or_else(|| self.texts.get(node.name) == name)
             })
         };
-        self.node_table.find(zone, name, is_it)
+        self.node_table.find(name, is_it)
     }
 
     /// The node of any name, if it has one in the zone.

@@ -6,6 +6,8 @@ use std::os::fd::AsFd;
 use std::thread;
 use std::time::Duration;
 
+use dns_core::Ahead;
+
 use crate::batch::Batch;
 use crate::responder::Responder;
 use crate::shared::Shared;
@@ -31,6 +33,10 @@ pub fn run(socket: &UdpSocket, with_control: bool, shared: &Shared, responder: &
 fn turn(socket: &UdpSocket, batch: &mut Batch, count: usize, shared: &Shared, responder: &mut Responder) {
     let view = shared.view();
     responder.begin(shared.now(), count);
+    if let Some(mut ahead) = Ahead::new(&view, count) {
+        (0..count).for_each(|slot| ahead.note(batch.exchange(slot).0));
+        ahead.read();
+    }
     for slot in 0..count {
         let Some(address) = batch.peer(slot) else { continue };
         let (query, reply) = batch.exchange(slot);
