@@ -11,13 +11,14 @@ import dns.flags
 import dns.message
 import dns.rcode
 import pytest
-from support.dnsworld import DETROIT, LONDON, RESOLVER, query_for, view
+from support.dnsworld import DETROIT, LONDON, RESOLVER, query_for, view, world
 
 from gslb.core.answering.answer import Answered, Dropped, answer
 from gslb.core.answering.buckets import PER_ANSWER, WAYS, Buckets
-from gslb.core.answering.limit import Action, Limit, Limited, Limiter, Limits
+from gslb.core.answering.limit import Action, Limit, Limited, Limiter
 from gslb.core.answering.source import Client, Transport
-from gslb.core.model import RateLimit
+from gslb.core.answering.view import build_view
+from gslb.core.model import DnsSettings, RateLimit
 from gslb.core.steering.cohorts import mix
 
 ROOMY = RateLimit(answers=1000, nxdomain=1000, errors=1000, client=1000, slip=2, exempt=())
@@ -27,7 +28,8 @@ class Asker:
     """Asks one thread of a dns server; what became of each answer is counted in `seen`, None = went out as it was."""
 
     def __init__(self, limit: RateLimit, threads: int = 1) -> None:
-        self.view = replace(view(), index=replace(view().index, limits=Limits.of(limit)))
+        limited = replace(world(), model=replace(world().model, dns=DnsSettings(rate_limit=limit)))
+        self.view = build_view(limited).with_decision(view().decision)
         self.limiter = Limiter(11, threads)
         self.seen: Counter[Limited | None] = Counter()
 

@@ -27,7 +27,8 @@ def restrain(
 ) -> Limited | None:
     """What to do with a reply, None where it goes out as it is; `query` None for a packet that could not be read.
 
-    TCP is never limited, since nobody can open a connection in somebody else's name.
+    TCP is never limited, since nobody can open a connection in somebody else's name. Who shows a cookie of ours is not
+    limited either; such replies do not come here.
     """
     limits = view.index.limits if view is not None else None
     if view is None or limits is None or client.transport is Transport.TCP or not limiter.notice(limits, client):
