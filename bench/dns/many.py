@@ -66,6 +66,7 @@ class Many:
 
     def _configuration(self) -> object:
         return {
+            "dns": {"rate_limit": "off"},
             "zones": [{"name": ZONE, "nameservers": ["ns1.elsewhere.example"], "contact": f"hostmaster@{ZONE}"}],
             "sites": [{"name": place} for place in PLACES],
             "monitors": [{"name": "web", "type": "tcp", "port": 80}],
