@@ -16,6 +16,8 @@ mod limits;
 mod responder;
 mod server;
 mod shared;
+#[allow(unsafe_code)]
+mod slice;
 mod sockets;
 mod tcp;
 mod udp;

@@ -11,12 +11,14 @@ use dns_core::Ahead;
 use crate::batch::Batch;
 use crate::responder::Responder;
 use crate::shared::Shared;
+use crate::slice;
 
 /// After the kernel failed to receive, so that a lasting failure costs no core.
 const PAUSE: Duration = Duration::from_millis(10);
 
 /// Answer until told to end. View and time are looked up once a batch.
 pub fn run(socket: &UdpSocket, with_control: bool, shared: &Shared, responder: &mut Responder) {
+    slice::ask_for_short();
     let mut batch = Batch::new(with_control);
     while shared.is_receiving() {
         match batch.receive(socket.as_fd()) {
