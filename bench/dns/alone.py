@@ -94,7 +94,8 @@ def _less() -> Directives:
 
 def _snapshot(of: World, prefixes: int, place: Path) -> Snapshot:
     small = json.dumps(configuration(World(names=world.SETS), place)).encode()
-    model = _multiplied(load(BundleSource({"gslb.yaml": small}), "gslb.yaml").model, of)
+    source = BundleSource({"gslb.yaml": small, str(place): place.read_bytes()})
+    model = _multiplied(load(source, "gslb.yaml").model, of)
     own = tuple(_own(place, prefixes)) if prefixes else ()
     return compile_snapshot(
         model,

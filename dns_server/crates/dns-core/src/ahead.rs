@@ -13,7 +13,7 @@ use crate::view::View;
 use crate::zones::NONE;
 
 /// Packets read ahead together; more are answered without.
-const MOST: usize = 32;
+const MOST: usize = 64;
 /// Fewer names than this are near anyway.
 const MANY_NAMES: usize = 1 << 15;
 

@@ -16,9 +16,9 @@ use libc::{
 };
 
 /// Packets a turn.
-pub const BATCH: usize = 32;
-/// What is longer arrives cut off, and is refused as such.
-pub const LONGEST_QUERY_BYTES: usize = 4096;
+pub const BATCH: usize = 64;
+/// More than clients are invited to send; what is longer arrives cut off, and is refused as such.
+pub const LONGEST_QUERY_BYTES: usize = 1280;
 /// From one query to the next: an odd number of cache lines, or the heads of all packets would fall into the same few
 /// places of the processor's first cache and push each other out.
 const QUERY_STRIDE_BYTES: usize = LONGEST_QUERY_BYTES + 64;
