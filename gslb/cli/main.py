@@ -11,7 +11,7 @@ from gslb import __version__
 
 SECTIONS: dict[str, tuple[str, ...]] = {
     "Run": ("up", "coordinator", "agent", "dns", "demo"),
-    "Configure": ("check", "apply", "get", "schema"),
+    "Configure": ("check", "apply", "get", "history", "diff", "rollback", "schema"),
     "Look": ("status", "explain"),
     "Operate": ("drain", "undrain", "force-up", "force-down", "clear"),
     "Shell": ("completion",),

@@ -18,6 +18,7 @@ DEFAULT_METRICS = "127.0.0.1:7480"
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
 _UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+_UNITS_BYTES = {"k": 1024, "M": 1024**2, "G": 1024**3}
 
 
 class AddressType(click.ParamType[SocketAddress]):
@@ -50,8 +51,23 @@ class DurationType(click.ParamType[int]):
         return int(match[1]) * _UNITS_S[match[2]]
 
 
+class SizeType(click.ParamType[int]):
+    """`800M`, `2G`, to whole bytes."""
+
+    name = "size"
+
+    def convert(self, value: str | int, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        if isinstance(value, int):
+            return value
+        match = re.fullmatch(r"(\d+)([kMG])", value.strip())
+        if match is None:
+            self.fail(f"'{value}' is not a size: write 800M or 2G", param, ctx)
+        return int(match[1]) * _UNITS_BYTES[match[2]]
+
+
 ADDRESS = AddressType()
 DURATION = DurationType()
+SIZE = SizeType()
 
 config_file = click.option(
     "-f",

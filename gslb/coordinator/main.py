@@ -16,6 +16,7 @@ from gslb.coordinator.admin.service import AdminService
 from gslb.coordinator.configuration.initial import apply_file
 from gslb.coordinator.configuration.inputs import Inputs
 from gslb.coordinator.configuration.keeper import Configuration
+from gslb.coordinator.configuration.retention import DEFAULT_LIMITS, Limits
 from gslb.coordinator.follower import Follower
 from gslb.coordinator.metrics import Metrics
 from gslb.coordinator.refusals import Refusals
@@ -42,7 +43,7 @@ class Options:
     """`listen`: for agents, dns servers and operators. `data`: folder for the store and its blobs.
 
     `metrics`: where /metrics, /livez and /readyz are served, None = nowhere. `config`: applied if the store is empty.
-    `etcd`: the store, None = the embedded one in `data`.
+    `etcd`: the store, None = the embedded one in `data`. `limits`: how many configurations are kept.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Options:
     metrics: SocketAddress | None = None
     config: Path | None = None
     etcd: EtcdOptions | None = None
+    limits: Limits = DEFAULT_LIMITS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +82,7 @@ async def run(
         inputs = Inputs(Blobs(folder / "inputs", sync=True), None if options.etcd is None else Shelf(store))
         compiled = Blobs(folder / "compiled", sync=False)
         hub = Hub(incarnation=store.incarnation, clock=monotonic_s, metrics=metrics)
-        configuration = Configuration(store, inputs, compiled, hub, wall_unix_s)
+        configuration = Configuration(store, inputs, compiled, hub, wall_unix_s, options.limits)
         overrides = Overrides(store, hub, metrics, wall_unix_s)
         follower, decider = Follower(store, configuration, overrides, metrics), Decider(hub)
         await _restore(configuration, overrides)

@@ -21,7 +21,7 @@ from support.coordinators import CONFIG, files, make_offer
 
 from gslb.api.v1 import admin_pb2 as pb
 from gslb.api.v1.admin_pb2_grpc import AdminStub
-from gslb.coordinator.configuration.history import KEEP_RECORDS
+from gslb.coordinator.configuration.retention import DEFAULT_LIMITS
 from gslb.runtime import rpc
 
 APPLIES = 1_000
@@ -95,7 +95,7 @@ async def check(coordinator: Coordinator, acknowledged: dict[int, int], unknown:
     if revision != last:
         assert revision == last + 1
         (acknowledged[revision],) = unknown
-    for kept in range(max(1, revision - KEEP_RECORDS + 1), revision + 1):
+    for kept in range(max(1, revision - DEFAULT_LIMITS.revisions + 1), revision + 1):
         assert (await coordinator.stored(kept)).files[0].text == text_of(acknowledged[kept])
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from gslb.coordinator.configuration.compiling import Change, next_serials
 from gslb.coordinator.configuration.history import (
-    KEEP_RECORDS,
+    KEPT,
     MAX_TEXT_BYTES,
     File,
     History,
@@ -20,6 +20,7 @@ from gslb.coordinator.configuration.history import (
     load_record,
     store_files,
 )
+from gslb.coordinator.configuration.retention import MAX_DROPPED, Limits
 from gslb.core.compile import compile_snapshot
 from gslb.core.errors import Conflict, StoreUnavailable
 from gslb.core.model import EcsTrust, GeoSources, Model, RRset, Soa, Zone
@@ -90,7 +91,7 @@ async def test_records_follow_each_other(store: EmbeddedStore) -> None:
     current = await history.current()
     assert (current.record, current.pointer) == (None, ABSENT)
     for revision in (1, 2, 3):
-        await history.append(record(revision), current.pointer)
+        await history.append(record(revision), current)
         current = await history.current()
         assert current.record == record(revision)
     assert await history.get(1) == record(1)
@@ -99,27 +100,110 @@ async def test_records_follow_each_other(store: EmbeddedStore) -> None:
 
 async def test_a_stale_pointer_changes_nothing(store: EmbeddedStore) -> None:
     history = History(store)
-    await history.append(record(1), ABSENT)
+    nothing = await history.current()
+    await history.append(record(1), nothing)
     with pytest.raises(Conflict):
-        await history.append(record(2), ABSENT)
+        await history.append(record(2), nothing)
     assert (await history.current()).record == record(1)
     assert await history.get(2) is None
 
 
-async def test_the_last_hundred_are_kept(store: EmbeddedStore) -> None:
+async def append(history: History, revision: int, **changed: object) -> bool:
+    return await history.append(record(revision, **changed), await history.current())
+
+
+def with_inputs(**sizes: int) -> tuple[StoredFile, ...]:
+    """Files that are blobs of these sizes, beside a text."""
+    blobs = [
+        StoredFile(path=name, sha256=name.encode() * 32, size_bytes=count, text=None) for name, count in sizes.items()
+    ]
+    return (*record(1).files, *blobs)
+
+
+async def kept(history: History, newest: int) -> list[int]:
+    return [revision for revision in range(1, newest + 1) if await history.get(revision) is not None]
+
+
+async def test_as_many_are_kept_as_was_asked_for(store: EmbeddedStore) -> None:
+    history = History(store, Limits(revisions=3))
+    for revision in range(1, 8):
+        await append(history, revision)
+    assert await kept(history, 7) == [5, 6, 7]
+
+
+async def test_a_lower_limit_counts_from_the_next_one_on(store: EmbeddedStore) -> None:
+    many = MAX_DROPPED + 10
+    for revision in range(1, many + 1):
+        await append(History(store, Limits(revisions=many)), revision)
+    history = History(store, Limits(revisions=2))
+    await append(history, many + 1)
+    assert await kept(history, many + 1) == list(range(MAX_DROPPED + 1, many + 2))
+    await append(history, many + 2)
+    assert await kept(history, many + 2) == [many + 1, many + 2]
+
+
+async def test_inputs_count_once_and_old_ones_go_when_they_are_too_much(store: EmbeddedStore) -> None:
+    history = History(store, Limits(size_bytes=100_000))
+    leaves = [await append(history, revision, files=with_inputs(a=60_000)) for revision in (1, 2, 3)]
+    assert await kept(history, 3) == [1, 2, 3]
+    leaves.append(await append(history, 4, files=with_inputs(b=30_000)))
+    assert await kept(history, 4) == [1, 2, 3, 4]
+    leaves.append(await append(history, 5, files=with_inputs(c=30_000)))
+    assert await kept(history, 5) == [4, 5]
+    assert leaves == [True, False, False, True, True]
+    assert await history.blobs() == {b"b" * 32, b"c" * 32}
+
+
+async def test_the_one_in_force_and_the_one_before_stay_whatever_they_take(store: EmbeddedStore) -> None:
+    history = History(store, Limits(size_bytes=1))
+    for revision in (1, 2, 3):
+        await append(history, revision, files=with_inputs(a=60_000))
+    assert await kept(history, 3) == [2, 3]
+
+
+async def test_what_leaves_inputs_is_said_also_when_only_an_old_one_goes(store: EmbeddedStore) -> None:
+    history = History(store, Limits(revisions=2))
+    leaves = [
+        await append(history, revision, files=files)
+        for revision, files in enumerate((with_inputs(a=5), *3 * [with_inputs(b=5)]), start=1)
+    ]
+    assert leaves == [True, True, True, False]
+
+
+async def test_pages_go_from_the_newest_to_the_oldest(store: EmbeddedStore) -> None:
     history = History(store)
-    for revision in range(1, KEEP_RECORDS + 6):
-        await history.append(record(revision), (await history.current()).pointer)
-    kept = [await history.get(revision) is not None for revision in range(1, KEEP_RECORDS + 6)]
-    assert kept == [False] * 5 + [True] * KEEP_RECORDS
+    assert (await history.page(10, 0)).records == ()
+    for revision in range(1, 6):
+        await append(history, revision)
+    first = await history.page(2, 0)
+    assert ([one.revision for one in first.records], first.more) == ([5, 4], True)
+    rest = await history.page(10, 4)
+    assert ([one.revision for one in rest.records], rest.more) == ([3, 2, 1], False)
+
+
+async def test_a_store_without_the_list_is_read_whole(store: EmbeddedStore) -> None:
+    history = History(store, Limits(revisions=3))
+    for revision in (1, 2, 3):
+        await append(history, revision, files=with_inputs(a=5))
+    await store.commit(compares={}, puts={}, deletes=[KEPT])
+    assert await history.blobs() == {b"a" * 32}
+    await append(history, 4)
+    assert await kept(history, 4) == [2, 3, 4]
+
+
+async def test_a_damaged_list_is_said_and_nothing_is_taken_for_unused(store: EmbeddedStore) -> None:
+    history = History(store)
+    await append(history, 1, files=with_inputs(a=5))
+    await store.commit(compares={}, puts={KEPT: b"{"})
+    with pytest.raises(StoreUnavailable, match="the list of configurations"):
+        await history.blobs()
 
 
 async def test_blobs_are_those_of_all_kept_records(store: EmbeddedStore) -> None:
     history = History(store)
-    for revision in (1, 2):
-        files = (StoredFile(path="geo", sha256=bytes([revision]) * 32, size_bytes=4, text=None), *record(1).files)
-        await history.append(record(revision, files=files), (await history.current()).pointer)
-    assert await history.blobs() == {b"\x01" * 32, b"\x02" * 32}
+    for revision, name in enumerate("ab", start=1):
+        await append(history, revision, files=with_inputs(**{name: 4}))
+    assert await history.blobs() == {b"a" * 32, b"b" * 32}
 
 
 @pytest.mark.parametrize("value", [b"", b"{}", b"[]", b'{"revision": "one"}', b"\xff"])

@@ -45,6 +45,21 @@ class AdminStub(object):
                 request_serializer=gslb_dot_api_dot_v1_dot_admin__pb2.GetConfigRequest.SerializeToString,
                 response_deserializer=gslb_dot_api_dot_v1_dot_admin__pb2.GetConfigResponse.FromString,
                 _registered_method=True)
+        self.ListConfigs = channel.unary_unary(
+                '/gslb.api.v1.Admin/ListConfigs',
+                request_serializer=gslb_dot_api_dot_v1_dot_admin__pb2.ListConfigsRequest.SerializeToString,
+                response_deserializer=gslb_dot_api_dot_v1_dot_admin__pb2.ListConfigsResponse.FromString,
+                _registered_method=True)
+        self.DiffConfigs = channel.unary_unary(
+                '/gslb.api.v1.Admin/DiffConfigs',
+                request_serializer=gslb_dot_api_dot_v1_dot_admin__pb2.DiffConfigsRequest.SerializeToString,
+                response_deserializer=gslb_dot_api_dot_v1_dot_admin__pb2.DiffConfigsResponse.FromString,
+                _registered_method=True)
+        self.Rollback = channel.unary_unary(
+                '/gslb.api.v1.Admin/Rollback',
+                request_serializer=gslb_dot_api_dot_v1_dot_admin__pb2.RollbackRequest.SerializeToString,
+                response_deserializer=gslb_dot_api_dot_v1_dot_admin__pb2.RollbackResponse.FromString,
+                _registered_method=True)
         self.GetStatus = channel.unary_unary(
                 '/gslb.api.v1.Admin/GetStatus',
                 request_serializer=gslb_dot_api_dot_v1_dot_admin__pb2.GetStatusRequest.SerializeToString,
@@ -80,7 +95,28 @@ class AdminServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def GetConfig(self, request, context):
-        """The configuration in force, as applied.
+        """A configuration that is kept, as applied.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListConfigs(self, request, context):
+        """Who applied what and when, the newest first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DiffConfigs(self, request, context):
+        """What changed from one configuration to another, by what it means.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Rollback(self, request, context):
+        """Applies the contents of an earlier configuration again, as a new revision.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -123,6 +159,21 @@ def add_AdminServicer_to_server(servicer, server):
                     servicer.GetConfig,
                     request_deserializer=gslb_dot_api_dot_v1_dot_admin__pb2.GetConfigRequest.FromString,
                     response_serializer=gslb_dot_api_dot_v1_dot_admin__pb2.GetConfigResponse.SerializeToString,
+            ),
+            'ListConfigs': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListConfigs,
+                    request_deserializer=gslb_dot_api_dot_v1_dot_admin__pb2.ListConfigsRequest.FromString,
+                    response_serializer=gslb_dot_api_dot_v1_dot_admin__pb2.ListConfigsResponse.SerializeToString,
+            ),
+            'DiffConfigs': grpc.unary_unary_rpc_method_handler(
+                    servicer.DiffConfigs,
+                    request_deserializer=gslb_dot_api_dot_v1_dot_admin__pb2.DiffConfigsRequest.FromString,
+                    response_serializer=gslb_dot_api_dot_v1_dot_admin__pb2.DiffConfigsResponse.SerializeToString,
+            ),
+            'Rollback': grpc.unary_unary_rpc_method_handler(
+                    servicer.Rollback,
+                    request_deserializer=gslb_dot_api_dot_v1_dot_admin__pb2.RollbackRequest.FromString,
+                    response_serializer=gslb_dot_api_dot_v1_dot_admin__pb2.RollbackResponse.SerializeToString,
             ),
             'GetStatus': grpc.unary_unary_rpc_method_handler(
                     servicer.GetStatus,
@@ -200,6 +251,87 @@ class Admin(object):
             '/gslb.api.v1.Admin/GetConfig',
             gslb_dot_api_dot_v1_dot_admin__pb2.GetConfigRequest.SerializeToString,
             gslb_dot_api_dot_v1_dot_admin__pb2.GetConfigResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListConfigs(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/gslb.api.v1.Admin/ListConfigs',
+            gslb_dot_api_dot_v1_dot_admin__pb2.ListConfigsRequest.SerializeToString,
+            gslb_dot_api_dot_v1_dot_admin__pb2.ListConfigsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DiffConfigs(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/gslb.api.v1.Admin/DiffConfigs',
+            gslb_dot_api_dot_v1_dot_admin__pb2.DiffConfigsRequest.SerializeToString,
+            gslb_dot_api_dot_v1_dot_admin__pb2.DiffConfigsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Rollback(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/gslb.api.v1.Admin/Rollback',
+            gslb_dot_api_dot_v1_dot_admin__pb2.RollbackRequest.SerializeToString,
+            gslb_dot_api_dot_v1_dot_admin__pb2.RollbackResponse.FromString,
             options,
             channel_credentials,
             insecure,

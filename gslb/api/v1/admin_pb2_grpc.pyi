@@ -38,7 +38,13 @@ class AdminStub:
     contents it lacks, the client sends those, the coordinator answers with the result.
     """
     GetConfig: _grpc.UnaryUnaryMultiCallable[_admin_pb2.GetConfigRequest, _admin_pb2.GetConfigResponse]
-    """The configuration in force, as applied."""
+    """A configuration that is kept, as applied."""
+    ListConfigs: _grpc.UnaryUnaryMultiCallable[_admin_pb2.ListConfigsRequest, _admin_pb2.ListConfigsResponse]
+    """Who applied what and when, the newest first."""
+    DiffConfigs: _grpc.UnaryUnaryMultiCallable[_admin_pb2.DiffConfigsRequest, _admin_pb2.DiffConfigsResponse]
+    """What changed from one configuration to another, by what it means."""
+    Rollback: _grpc.UnaryUnaryMultiCallable[_admin_pb2.RollbackRequest, _admin_pb2.RollbackResponse]
+    """Applies the contents of an earlier configuration again, as a new revision."""
     GetStatus: _grpc.UnaryUnaryMultiCallable[_admin_pb2.GetStatusRequest, _admin_pb2.GetStatusResponse]
     Explain: _grpc.UnaryUnaryMultiCallable[_admin_pb2.ExplainRequest, _admin_pb2.ExplainResponse]
     SetOverride: _grpc.UnaryUnaryMultiCallable[_admin_pb2.SetOverrideRequest, _admin_pb2.SetOverrideResponse]
@@ -55,7 +61,13 @@ class AdminAsyncStub(AdminStub):
     contents it lacks, the client sends those, the coordinator answers with the result.
     """
     GetConfig: _aio.UnaryUnaryMultiCallable[_admin_pb2.GetConfigRequest, _admin_pb2.GetConfigResponse]  # type: ignore[assignment]
-    """The configuration in force, as applied."""
+    """A configuration that is kept, as applied."""
+    ListConfigs: _aio.UnaryUnaryMultiCallable[_admin_pb2.ListConfigsRequest, _admin_pb2.ListConfigsResponse]  # type: ignore[assignment]
+    """Who applied what and when, the newest first."""
+    DiffConfigs: _aio.UnaryUnaryMultiCallable[_admin_pb2.DiffConfigsRequest, _admin_pb2.DiffConfigsResponse]  # type: ignore[assignment]
+    """What changed from one configuration to another, by what it means."""
+    Rollback: _aio.UnaryUnaryMultiCallable[_admin_pb2.RollbackRequest, _admin_pb2.RollbackResponse]  # type: ignore[assignment]
+    """Applies the contents of an earlier configuration again, as a new revision."""
     GetStatus: _aio.UnaryUnaryMultiCallable[_admin_pb2.GetStatusRequest, _admin_pb2.GetStatusResponse]  # type: ignore[assignment]
     Explain: _aio.UnaryUnaryMultiCallable[_admin_pb2.ExplainRequest, _admin_pb2.ExplainResponse]  # type: ignore[assignment]
     SetOverride: _aio.UnaryUnaryMultiCallable[_admin_pb2.SetOverrideRequest, _admin_pb2.SetOverrideResponse]  # type: ignore[assignment]
@@ -81,7 +93,31 @@ class AdminServicer(metaclass=_abc_1.ABCMeta):
         request: _admin_pb2.GetConfigRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_admin_pb2.GetConfigResponse, _abc.Awaitable[_admin_pb2.GetConfigResponse]]:
-        """The configuration in force, as applied."""
+        """A configuration that is kept, as applied."""
+
+    @_abc_1.abstractmethod
+    def ListConfigs(
+        self,
+        request: _admin_pb2.ListConfigsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_pb2.ListConfigsResponse, _abc.Awaitable[_admin_pb2.ListConfigsResponse]]:
+        """Who applied what and when, the newest first."""
+
+    @_abc_1.abstractmethod
+    def DiffConfigs(
+        self,
+        request: _admin_pb2.DiffConfigsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_pb2.DiffConfigsResponse, _abc.Awaitable[_admin_pb2.DiffConfigsResponse]]:
+        """What changed from one configuration to another, by what it means."""
+
+    @_abc_1.abstractmethod
+    def Rollback(
+        self,
+        request: _admin_pb2.RollbackRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_pb2.RollbackResponse, _abc.Awaitable[_admin_pb2.RollbackResponse]]:
+        """Applies the contents of an earlier configuration again, as a new revision."""
 
     @_abc_1.abstractmethod
     def GetStatus(

@@ -9,6 +9,7 @@ import click
 
 from gslb.cli import applying, client, options
 from gslb.cli.commands.check import show_problems, show_warnings, summary
+from gslb.cli.history import REVISION, unless_overtaken
 from gslb.config import ConfigErrors, Loaded
 from gslb.runtime.addresses import SocketAddress
 
@@ -17,7 +18,7 @@ from gslb.runtime.addresses import SocketAddress
 @click.argument("config", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("-m", "--message", default="", help="Why, kept in the history.")
 @click.option("--author", default=None, help="Who, kept in the history (default: you).")
-@click.option("--expect", type=click.IntRange(min=1), default=None, help="Refuse unless this revision is in force.")
+@click.option("--expect", type=REVISION, default=None, help="Refuse unless this revision is in force.")
 @click.option("--dry-run", is_flag=True, help="Let the coordinator check it, change nothing.")
 @options.admin
 def apply(
@@ -31,7 +32,10 @@ def apply(
     change = applying.Change(
         author=author or client.whoami(), message=message, expected_revision=expect or 0, dry_run=dry_run
     )
-    answer = client.call(admin, lambda stub: applying.apply(stub, config, loaded, change, _show_progress))
+    answer = client.call(
+        admin,
+        lambda stub: unless_overtaken(stub, expect, applying.apply(stub, config, loaded, change, _show_progress)),
+    )
     if isinstance(answer, applying.Refusal):
         show_problems(config.parent, answer.problems)
         raise SystemExit(1)

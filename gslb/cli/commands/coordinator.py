@@ -9,6 +9,7 @@ import click
 from gslb.cli import options
 from gslb.cli.serving import serve
 from gslb.cli.storing import Place, etcd_options, store_options
+from gslb.coordinator.configuration.retention import DEFAULT_LIMITS, LEAST, MAX_REVISIONS, Limits
 from gslb.runtime.addresses import SocketAddress
 
 
@@ -24,6 +25,20 @@ from gslb.runtime.addresses import SocketAddress
 )
 @options.data
 @store_options
+@click.option(
+    "--keep-revisions",
+    type=click.IntRange(LEAST, MAX_REVISIONS),
+    default=DEFAULT_LIMITS.revisions,
+    show_default=True,
+    help="Keep so many configurations for `gslb history` and `gslb rollback`.",
+)
+@click.option(
+    "--keep-bytes",
+    type=options.SIZE,
+    default=f"{DEFAULT_LIMITS.size_bytes // 1024**2}M",
+    show_default=True,
+    help="Keep fewer when they take more than this, large inputs included.",
+)
 @options.metrics
 @options.log_level
 def coordinator(
@@ -31,6 +46,8 @@ def coordinator(
     admin: SocketAddress,
     config: Path | None,
     data: Path,
+    keep_revisions: int,
+    keep_bytes: int,
     metrics: SocketAddress | None,
     log_level: str,
     store: Place | None,
@@ -47,5 +64,6 @@ def coordinator(
     from gslb.coordinator.main import Options, run
 
     etcd = etcd_options(store, etcd_ca, etcd_cert, etcd_key, etcd_user, etcd_password_file)
-    settings = Options(name=name, listen=admin, data=data, metrics=metrics, config=config, etcd=etcd)
+    limits = Limits(revisions=keep_revisions, size_bytes=keep_bytes)
+    settings = Options(name=name, listen=admin, data=data, metrics=metrics, config=config, etcd=etcd, limits=limits)
     serve(run(settings), log_level)

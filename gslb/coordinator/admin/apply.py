@@ -1,9 +1,11 @@
-"""The Apply call: an offer of files by hash, the contents that are lacking, one result."""
+"""The calls that put a configuration in force: Apply, from files that are offered, and Rollback, from kept ones."""
 
 from __future__ import annotations
 
 import asyncio
-from typing import TypeAlias
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TypeAlias, TypedDict
 
 import grpc
 
@@ -11,6 +13,7 @@ from gslb.api.v1 import admin_pb2 as pb
 from gslb.codec.facts import dump_order
 from gslb.config import ConfigErrors, Problem
 from gslb.coordinator.configuration.contents import Contents, offered_files
+from gslb.coordinator.configuration.history import Record
 from gslb.coordinator.configuration.keeper import Configuration, Offer, Outcome, texts
 from gslb.coordinator.metrics import Metrics
 from gslb.coordinator.refusals import RpcRefused, invalid
@@ -23,6 +26,13 @@ MAX_MESSAGE_CHARACTERS = 2_000
 Stream: TypeAlias = "grpc.aio.ServicerContext[pb.ApplyRequest, pb.ApplyResponse]"
 
 
+class Result(TypedDict, total=False):
+    """One of the two, as fields of a response."""
+
+    applied: pb.Applied
+    refused: pb.Refused
+
+
 class ApplyCall:
     def __init__(self, configuration: Configuration, metrics: Metrics) -> None:
         self._configuration = configuration
@@ -30,27 +40,49 @@ class ApplyCall:
         self._under_way = 0
 
     async def __call__(self, stream: Stream) -> None:
+        """An offer of files by hash, the contents that are lacking, one result."""
+        with self._place():
+            offer = _load_offer(await first(stream, "offer"))
+            known = texts(await self._configuration.record(0))
+            with self._configuration.offered(offer.files, known) as contents:
+                await _receive(contents, stream)
+                result = await self._apply(offer, contents)
+                await write(stream, pb.ApplyResponse(**result))
+
+    async def rollback(self, record: Record, request: pb.RollbackRequest) -> pb.RollbackResponse:
+        """Apply the contents of `record` as a new revision. FAILED_PRECONDITION when some of them are gone."""
+        offer = Offer(
+            files=record.files,
+            author=request.author[:MAX_AUTHOR_CHARACTERS],
+            message=request.message[:MAX_MESSAGE_CHARACTERS] or f"roll back to revision {record.revision}",
+            expected_revision=request.expected_revision,
+            dry_run=request.dry_run,
+        )
+        with self._place():
+            async with self._configuration.recalled(record) as contents:
+                _check_whole(record, contents)
+                return pb.RollbackResponse(**await self._apply(offer, contents))
+
+    @contextmanager
+    def _place(self) -> Iterator[None]:
+        """One of the few that there are."""
         if self._under_way >= MAX_APPLIES:
             raise RpcRefused(
                 grpc.StatusCode.RESOURCE_EXHAUSTED, f"{MAX_APPLIES} applies are under way: try again in a moment"
             )
         self._under_way += 1
         try:
-            offer = _load_offer(await first(stream, "offer"))
-            known = texts(await self._configuration.record(0))
-            with self._configuration.offered(offer.files, known) as contents:
-                await _receive(contents, stream)
-                await write(stream, await self._apply(offer, contents))
+            yield
         finally:
             self._under_way -= 1
 
-    async def _apply(self, offer: Offer, contents: Contents) -> pb.ApplyResponse:
+    async def _apply(self, offer: Offer, contents: Contents) -> Result:
         try:
             with self._metrics.apply_seconds.time():
                 outcome = await self._configuration.apply(offer, contents)
         except ConfigErrors as errors:
             self._metrics.applies.labels("refused").inc()
-            return pb.ApplyResponse(refused=pb.Refused(problems=map(_dump_problem, errors.problems)))
+            return Result(refused=pb.Refused(problems=map(_dump_problem, errors.problems)))
         except BaseException:
             self._metrics.applies.labels("failed").inc()
             raise
@@ -58,7 +90,17 @@ class ApplyCall:
         applied = pb.Applied(
             order=dump_order(outcome.order), unchanged=outcome.unchanged, warnings=map(str, outcome.warnings)
         )
-        return pb.ApplyResponse(applied=applied)
+        return Result(applied=applied)
+
+
+def _check_whole(record: Record, contents: Contents) -> None:
+    wanted = frozenset(contents.wanted())
+    if gone := [file.path for file in record.files if file.sha256 in wanted]:
+        raise RpcRefused(
+            grpc.StatusCode.FAILED_PRECONDITION,
+            f"configuration {record.revision} cannot be applied again, of its files {', '.join(gone[:5])} are gone:"
+            f" write the others with `gslb get {record.revision}`, add those, and `gslb apply`",
+        )
 
 
 async def _receive(contents: Contents, stream: Stream) -> None:

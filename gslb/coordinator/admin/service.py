@@ -13,17 +13,16 @@ from gslb.coordinator.admin.alarms import raise_alarms
 from gslb.coordinator.admin.apply import ApplyCall, Stream
 from gslb.coordinator.admin.decider import Concluded, Decider
 from gslb.coordinator.admin.explaining import load_question, make_explanation
+from gslb.coordinator.admin.history import NO_CONFIGURATION, HistoryCalls, dump_record
 from gslb.coordinator.admin.overrides import Overrides
 from gslb.coordinator.admin.scopes import check_scope, consequences
 from gslb.coordinator.admin.status import add_details, make_head
-from gslb.coordinator.configuration.history import KEEP_RECORDS, Record
 from gslb.coordinator.configuration.keeper import Configuration
 from gslb.coordinator.metrics import Metrics
-from gslb.coordinator.refusals import RpcRefused, invalid, not_found
+from gslb.coordinator.refusals import RpcRefused, invalid
 from gslb.coordinator.relay.hub import Hub
 from gslb.core.directives import Override
 
-NO_CONFIGURATION = "no configuration has been applied yet: use `gslb apply FILE`"
 MAX_TEXT_CHARACTERS = 500
 MAX_DURATION_S = 366 * 24 * 3600
 
@@ -47,7 +46,7 @@ class AdminService:
         self._name = name
         self._hub = hub
         self._decider = decider
-        self._configuration = configuration
+        self._history = HistoryCalls(configuration)
         self._overrides = overrides
         self._apply = ApplyCall(configuration, metrics)
         self._troubles = troubles
@@ -58,14 +57,18 @@ class AdminService:
         await self._apply(stream)
 
     async def GetConfig(self, request: pb.GetConfigRequest, _: object) -> pb.GetConfigResponse:  # noqa: N802
-        record = await self._configuration.record(request.revision)
-        if record is None:
-            raise not_found(
-                f"configuration {request.revision} is not kept (the last {KEEP_RECORDS} are)"
-                if request.revision
-                else NO_CONFIGURATION
-            )
-        return _dump_record(record)
+        return dump_record(await self._history.kept(request.revision))
+
+    async def ListConfigs(self, request: pb.ListConfigsRequest, _: object) -> pb.ListConfigsResponse:  # noqa: N802
+        return await self._history.list(request)
+
+    async def DiffConfigs(self, request: pb.DiffConfigsRequest, _: object) -> pb.DiffConfigsResponse:  # noqa: N802
+        return await self._history.diff(request)
+
+    async def Rollback(self, request: pb.RollbackRequest, _: object) -> pb.RollbackResponse:  # noqa: N802
+        if not request.revision:
+            raise invalid("a rollback names the revision to go back to: `gslb history` lists them")
+        return await self._apply.rollback(await self._history.kept(request.revision), request)
 
     async def GetStatus(self, _: pb.GetStatusRequest, __: object) -> pb.GetStatusResponse:  # noqa: N802
         concluded = await self._decider.conclude()
@@ -113,16 +116,3 @@ class AdminService:
             since_unix_s=now,
             until_unix_s=now + request.duration_s if request.duration_s else None,
         )
-
-
-def _dump_record(record: Record) -> pb.GetConfigResponse:
-    return pb.GetConfigResponse(
-        revision=record.revision,
-        author=record.author,
-        message=record.message,
-        applied_unix_s=record.applied_unix_s,
-        files=[
-            pb.ConfigFile(path=file.path, sha256=file.sha256, size_bytes=file.size_bytes, text=file.text or "")
-            for file in record.files
-        ],
-    )

@@ -1,6 +1,7 @@
 """Configurations in the store: one record a revision, and the pointer to the one in force.
 
-A record names every file by hash and holds the text of the small ones; the rest are blobs. The last 100 are kept.
+A record names every file by hash and holds the text of the small ones; the rest are blobs. `retention` says which of
+them are kept.
 """
 
 from __future__ import annotations
@@ -13,14 +14,24 @@ from typing import Annotated, ClassVar, TypeAlias
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
+from gslb.coordinator.configuration.retention import (
+    DEFAULT_LIMITS,
+    Kept,
+    Limits,
+    describe,
+    dump_kept,
+    leaves_inputs,
+    load_kept,
+    over,
+)
 from gslb.core.errors import StoreUnavailable
 from gslb.store.base import ABSENT, Store
 
-KEEP_RECORDS = 100
 MAX_TEXT_BYTES = 1_000_000
 """Of all texts in one record, as JSON; what does not fit is kept as blobs."""
 
 CURRENT = "config/current"
+KEPT = "config/kept"
 _RECORDS = "config/revisions/"
 Digest: TypeAlias = Annotated[bytes, Field(min_length=32, max_length=32)]
 _JSON = ConfigDict(ser_json_bytes="hex", val_json_bytes="hex", extra="forbid")
@@ -72,12 +83,21 @@ class Current:
     pointer: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """Some of the records that are kept, the newest first. `more`: there are older ones."""
+
+    records: tuple[Record, ...]
+    more: bool
+
+
 _RECORD = TypeAdapter(Record)
 
 
 class History:
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, limits: Limits = DEFAULT_LIMITS) -> None:
         self._store = store
+        self._limits = limits
 
     async def current(self, *, stale: bool = False) -> Current:
         entry = await self._store.get(CURRENT, stale=stale)
@@ -93,20 +113,53 @@ class History:
         entry = await self._store.get(_key(revision), stale=stale)
         return None if entry is None else load_record(entry.value)
 
-    async def append(self, record: Record, pointer: int, relied_on: Mapping[str, int] = MappingProxyType({})) -> None:
-        """Put `record` in force. Conflict when `pointer`, or what is relied on, is no longer so in the store."""
-        oldest = record.revision - KEEP_RECORDS
+    async def page(self, limit: int, before: int) -> Page:
+        """Up to `limit` of them below the revision `before` (0: all)."""
+        known = [one.revision for one in await self._kept() if not before or one.revision < before]
+        found = [await self.get(revision) for revision in reversed(known[-limit:])]
+        return Page(records=tuple(record for record in found if record is not None), more=len(known) > limit)
+
+    async def append(self, record: Record, after: Current, relied_on: Mapping[str, int] = MappingProxyType({})) -> bool:
+        """Put `record` in force; whether that leaves inputs which nobody may need any more.
+
+        Conflict when `after`, or what is relied on, is no longer so in the store.
+        """
+        value = dump_record(record)
+        kept = (*await self._kept(), describe(record.revision, value, inputs_of(record), inputs_of(after.record)))
+        count = over(kept, self._limits)
         await self._store.commit(
-            compares={CURRENT: pointer, _key(record.revision): ABSENT, **relied_on},
-            puts={CURRENT: str(record.revision).encode(), _key(record.revision): dump_record(record)},
-            deletes=[_key(oldest)] if oldest > 0 else [],
+            compares={CURRENT: after.pointer, _key(record.revision): ABSENT, **relied_on},
+            puts={
+                CURRENT: str(record.revision).encode(),
+                KEPT: dump_kept(kept[count:]),
+                _key(record.revision): value,
+            },
+            deletes=[_key(one.revision) for one in kept[:count]],
         )
+        return inputs_of(record) != inputs_of(after.record) or leaves_inputs(kept, count)
 
     async def blobs(self) -> frozenset[bytes]:
         """Digests of all contents that kept records have as blobs."""
-        entries = (await self._store.list(_RECORDS)).entries
-        records = [load_record(entry.value) for entry in entries]
-        return frozenset(file.sha256 for record in records for file in record.files if file.text is None)
+        records = [await self.get(one.revision) for one in await self._kept()]
+        return frozenset(digest for record in records for digest in inputs_of(record))
+
+    async def _kept(self) -> tuple[Kept, ...]:
+        """It is only ever written together with the pointer to the one in force."""
+        entry = await self._store.get(KEPT)
+        if entry is not None:
+            return load_kept(entry.value)
+        kept, before = [], None  # nothing was applied yet, or by a version that wrote no list
+        for found in (await self._store.list(_RECORDS)).entries:
+            record = load_record(found.value)
+            kept.append(describe(record.revision, found.value, inputs_of(record), inputs_of(before)))
+            before = record
+        return tuple(kept)
+
+
+def inputs_of(record: Record | None) -> Mapping[bytes, int]:
+    """Sizes of the contents that a record has as blobs, by digest."""
+    files = record.files if record else ()
+    return {file.sha256: file.size_bytes for file in files if file.text is None}
 
 
 def _load_pointer(value: bytes) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Collection, Mapping
 
-from gslb.coordinator.configuration.history import Record
+from gslb.coordinator.configuration.history import Record, inputs_of
 from gslb.store.blobs import Blobs
 from gslb.store.shelf import Shelf
 
@@ -24,7 +24,7 @@ class Inputs:
         """
         compares: dict[str, int] = {}
         if self._shelf is not None:
-            for digest in blobs_of(record):
+            for digest in inputs_of(record):
                 compares |= await self._shelf.put(digest, await asyncio.to_thread(self.local.read, digest))
         return compares
 
@@ -34,7 +34,7 @@ class Inputs:
         Raises MissingBlob, StoreUnavailable.
         """
         if self._shelf is not None:
-            for digest in blobs_of(record):
+            for digest in inputs_of(record):
                 if not self.local.has(digest):
                     await asyncio.to_thread(self.local.put, await self._shelf.read(digest, stale=stale))
 
@@ -43,8 +43,3 @@ class Inputs:
         await asyncio.to_thread(self.local.keep_only, {*named, *offered})
         if self._shelf is not None:
             await self._shelf.keep_only(named)
-
-
-def blobs_of(record: Record) -> frozenset[bytes]:
-    """Digests of contents that a record has as blobs."""
-    return frozenset(file.sha256 for file in record.files if file.text is None)

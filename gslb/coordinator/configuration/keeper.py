@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 
 import grpc
@@ -19,8 +19,9 @@ from gslb.config import ConfigErrors, Problem
 from gslb.coordinator.configuration.compiling import Built, Change, build, rebuild, recall
 from gslb.coordinator.configuration.contents import Contents
 from gslb.coordinator.configuration.geography import Geography
-from gslb.coordinator.configuration.history import Current, File, History, Record
-from gslb.coordinator.configuration.inputs import Inputs, blobs_of
+from gslb.coordinator.configuration.history import Current, File, History, Page, Record, inputs_of
+from gslb.coordinator.configuration.inputs import Inputs
+from gslb.coordinator.configuration.retention import DEFAULT_LIMITS, Limits
 from gslb.coordinator.refusals import RpcRefused
 from gslb.coordinator.relay.hub import Hub
 from gslb.coordinator.relay.publication import Publication
@@ -54,9 +55,17 @@ class Outcome:
 class Configuration:
     """`inputs`: as durable as the store. `compiled`: what can be made again. `wall_clock`: Unix seconds."""
 
-    def __init__(self, store: Store, inputs: Inputs, compiled: Blobs, hub: Hub, wall_clock: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        inputs: Inputs,
+        compiled: Blobs,
+        hub: Hub,
+        wall_clock: Callable[[], int],
+        limits: Limits = DEFAULT_LIMITS,
+    ) -> None:
         self._incarnation = store.incarnation
-        self._history = History(store)
+        self._history = History(store, limits)
         self._inputs = inputs
         self._compiled = compiled
         self._hub = hub
@@ -87,6 +96,18 @@ class Configuration:
     async def record(self, revision: int) -> Record | None:
         """A configuration that is still kept; 0 = the one in force."""
         return await self._history.get(revision) if revision else (await self._history.current()).record
+
+    async def page(self, limit: int, before: int) -> Page:
+        """Configurations that are still kept, the newest first: up to `limit` below the revision `before` (0: all)."""
+        return await self._history.page(limit, before)
+
+    @asynccontextmanager
+    async def recalled(self, record: Record) -> AsyncIterator[Contents]:
+        """The contents of a configuration that is kept, while the context lasts. Raises StoreUnavailable."""
+        with self.offered(record.files, texts(record)) as contents:
+            with suppress(MissingBlob):
+                await self._inputs.fetch(record, stale=False)
+            yield contents
 
     @contextmanager
     def offered(self, files: tuple[File, ...], known: Mapping[bytes, bytes]) -> Iterator[Contents]:
@@ -159,10 +180,10 @@ class Configuration:
 
     async def _commit(self, built: Built, contents: Contents, current: Current) -> None:
         await asyncio.to_thread(self._write_blobs, built, contents)
-        await self._history.append(built.record, current.pointer, await self._inputs.share(built.record))
+        leaves = await self._history.append(built.record, current, await self._inputs.share(built.record))
         self._publish(built.publication)
         self._log.info("configuration applied", revision=built.record.revision, author=built.record.author)
-        if current.record is None or blobs_of(current.record) != blobs_of(built.record):
+        if leaves or current.record is None:
             await self._collect()
 
     def _publish(self, publication: Publication) -> None:
@@ -170,7 +191,7 @@ class Configuration:
         self._broken = ""
 
     def _write_blobs(self, built: Built, contents: Contents) -> None:
-        for digest in blobs_of(built.record):
+        for digest in inputs_of(built.record):
             contents.keep(digest)
         self._write_compiled(built.publication)
 
