@@ -39,8 +39,8 @@ class Tallies:
 
     def answers(
         self, pairs: Sequence[tuple[int, int | None]], others: int
-    ) -> tuple[int, list[int], list[tuple[tuple[int, int | None], int]], bool]:
-        """Answers so far: all, those of each pair of service and pool, the largest others, whether there are more.
+    ) -> tuple[int, list[int], list[tuple[tuple[int, int | None], int]], int]:
+        """Answers so far: all, those of each pair of service and pool, the largest others, how many more there are.
 
         No pool: answers that came from none.
         """
@@ -141,6 +141,9 @@ class Server:
 
     def descriptors(self) -> list[int]:
         """Of all listening sockets, to be passed to another process; valid until `drain` or `stop`."""
+
+    def lay_ready(self, decision: Decision) -> None:
+        """Make the memory that its answers will be counted in, so that `publish` need not; may run in any thread."""
 
     def publish(self, decision: Decision) -> None:
         """Answer with this from the next packets on."""

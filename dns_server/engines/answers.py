@@ -20,10 +20,11 @@ Pair = tuple[Name, str | None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answers:
-    """So far. `other`: of all pairs that are not in `named`."""
+    """So far. `other`: of all pairs that are not in `named`; `folded`: how many of these there are now."""
 
     named: Mapping[Pair, int]
     other: int
+    folded: int
 
     @property
     def total(self) -> int:
@@ -31,12 +32,12 @@ class Answers:
 
 
 class Reading(NamedTuple):
-    """`known`: of the pairs that were asked for. `others`: the largest others. `has_more`: there are still others."""
+    """`known`: of the pairs that were asked for. `others`: the largest others. `more`: how many others are left."""
 
     total: int
     known: Sequence[int]
     others: Sequence[tuple[Pair, int]]
-    has_more: bool
+    more: int
 
 
 class Retired(Protocol):
@@ -107,7 +108,7 @@ class Ledger:
         for tally, pairs in self._retired:
             other += _add(tally, pairs, named)
         if self._present is None:
-            return Answers(named=named, other=other)
+            return Answers(named=named, other=other, folded=0)
         room = self._most - len(self._carried)
         reading = self._present.read(tuple(self._carried), room)
         for known, count in zip(self._carried, reading.known, strict=True):
@@ -118,8 +119,8 @@ class Ledger:
             self._carried[pair], named[pair] = -shown, count - shown
             self._other += shown
             other -= count - shown
-        self._none_hidden = room > 0 and not reading.has_more
-        return Answers(named=named, other=other)
+        self._none_hidden = reading.more == 0
+        return Answers(named=named, other=other, folded=reading.more)
 
 
 def _add(tally: Retired, pairs: Sequence[Pair | None], named: dict[Pair, int]) -> int:

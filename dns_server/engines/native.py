@@ -125,6 +125,7 @@ class NativeEngine:
             self._prepared = self._load(view, statics)
         except ValueError as error:
             raise InvalidSnapshot(f"the native engine refuses it: {error}") from error
+        self._server.lay_ready(self._prepared.native)
 
     def ask(self, packet: bytes, client: Client) -> bytes | None:
         answerer = _native.Answerer(self._prepared.native if self._prepared is not None else None)

@@ -33,10 +33,10 @@ class NativeTally:
         return pairs & self._numbers.keys()
 
     def read(self, pairs: Sequence[Pair], others: int) -> Reading:
-        total, known, found, has_more = self._tallies.answers([self._numbers[pair] for pair in pairs], others)
+        total, known, found, more = self._tallies.answers([self._numbers[pair] for pair in pairs], others)
         names = [(self._name(*numbers), count) for numbers, count in found]
         self._numbers.update(zip((name for name, _ in names), (numbers for numbers, _ in found), strict=True))
-        return Reading(total, known, names, has_more)
+        return Reading(total, known, names, more)
 
     def retire(self, pairs: Sequence[Pair]) -> RetiredNativeTally:
         return RetiredNativeTally(self._tallies, [self._numbers[pair] for pair in pairs])

@@ -51,9 +51,8 @@ class PythonTally:
     def read(self, pairs: Sequence[Pair], others: int) -> Reading:
         known = set(pairs)
         left = [item for item in self._answers.most_common() if item[0] not in known]
-        return Reading(
-            self._answers.total(), [self._answers[pair] for pair in pairs], left[:others], len(left) > others
-        )
+        more = max(0, len(left) - others)
+        return Reading(self._answers.total(), [self._answers[pair] for pair in pairs], left[:others], more)
 
     def retire(self, pairs: Sequence[Pair]) -> Settled:
         return Settled(self._answers.total(), [self._answers[pair] for pair in pairs])

@@ -48,9 +48,8 @@ class Counts:
 
     def read(self, pairs: Sequence[Pair], others: int) -> Reading:
         left = [item for item in self.counts.most_common() if item[0] not in pairs]
-        return Reading(
-            self.counts.total(), [self.counts[pair] for pair in pairs], left[:others], others > 0 and len(left) > others
-        )
+        more = max(0, len(left) - others)
+        return Reading(self.counts.total(), [self.counts[pair] for pair in pairs], left[:others], more)
 
     def retire(self, pairs: Sequence[Pair]) -> RetiredCounts:
         return RetiredCounts(self, pairs)
@@ -73,7 +72,7 @@ def test_sums_are_exact_and_nothing_falls(steps: list[tuple[str, object]]) -> No
     ledger = Ledger(MOST)
     tallies = [Counts(frozenset(NAMES))]
     ledger.follow(tallies[0])
-    asked, before = 0, Answers(named={}, other=0)
+    asked, before = 0, Answers(named={}, other=0, folded=0)
     for step, what in [*steps, ("read", None)]:
         match step, what:
             case "count", (Name() as name, pool):
@@ -87,7 +86,7 @@ def test_sums_are_exact_and_nothing_falls(steps: list[tuple[str, object]]) -> No
                 tallies.append(Counts(names))
                 ledger.follow(tallies[-1])
                 before = Answers(
-                    named={pair: count for pair, count in before.named.items() if pair[0] in names}, other=0
+                    named={pair: count for pair, count in before.named.items() if pair[0] in names}, other=0, folded=0
                 )
             case "read", _:
                 now = ledger.read()
@@ -95,6 +94,7 @@ def test_sums_are_exact_and_nothing_falls(steps: list[tuple[str, object]]) -> No
                 assert len(now.named) <= MOST
                 assert all(count <= now.named[pair] for pair, count in before.named.items())
                 assert now.other >= before.other
+                assert now.folded == len(tallies[-1].counts.keys() - now.named.keys())
                 before = now
 
 
@@ -103,18 +103,18 @@ def test_those_asked_for_most_are_named_first() -> None:
     ledger.follow(tally)
     for number, pair in enumerate(PAIRS):
         tally.counts[pair] = number
-    assert ledger.read() == Answers(named={PAIRS[7]: 7, PAIRS[6]: 6}, other=15)
+    assert ledger.read() == Answers(named={PAIRS[7]: 7, PAIRS[6]: 6}, other=15, folded=6)
     tally.counts[PAIRS[0]] = 100
-    assert ledger.read() == Answers(named={PAIRS[7]: 7, PAIRS[6]: 6}, other=115)
+    assert ledger.read() == Answers(named={PAIRS[7]: 7, PAIRS[6]: 6}, other=115, folded=6)
 
 
 def test_a_pair_that_comes_late_starts_where_the_sum_left_it() -> None:
     ledger, tally = Ledger(1), Counts(frozenset(NAMES))
     ledger.follow(tally)
     tally.counts.update({PAIRS[0]: 5, PAIRS[4]: 3})
-    assert ledger.read() == Answers(named={PAIRS[0]: 5}, other=3)
+    assert ledger.read() == Answers(named={PAIRS[0]: 5}, other=3, folded=1)
     rest = Counts(frozenset(NAMES[2:]))
     tally.final = True
     ledger.follow(rest)
     rest.counts[PAIRS[4]] = 2
-    assert ledger.read() == Answers(named={PAIRS[4]: 2}, other=8)
+    assert ledger.read() == Answers(named={PAIRS[4]: 2}, other=8, folded=0)

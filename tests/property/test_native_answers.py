@@ -117,8 +117,8 @@ def assert_counted_alike(twin: Native, at: View, choices: Counter[Choice]) -> No
     for choice, count in choices.items():
         answers[services[choice.service], pools[choice.pool] if choice.pool else None] += count
         demand[services[choice.service], choice.cls] += count
-    total, known, others, has_more = twin.statics.tallies.answers(list(answers), 10)
-    assert (total, known, others, has_more) == (choices.total(), list(answers.values()), [], False)
+    total, known, others, more = twin.statics.tallies.answers(list(answers), 10)
+    assert (total, known, others, more) == (choices.total(), list(answers.values()), [], 0)
     assert twin.statics.tallies.answers([], 1000)[2] == sorted(
         answers.items(), key=lambda item: (-item[1], item[0][0], len(pools) if item[0][1] is None else item[0][1])
     )

@@ -8,12 +8,12 @@ use crate::tally::Tallies;
 /// Instead of a pool: the answer came from none.
 pub const NO_POOL: u32 = u32::MAX;
 
-/// Which pool answered a class of a service's clients.
+/// What answered a class of a service's clients. `place`: of the counter of the service and the pool, or of no pool.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Choice {
     pub service: u32,
     pub class: u32,
-    pub pool: u32,
+    pub place: u32,
 }
 
 /// Those of one answer: one for each service that its aliases went through, so hardly ever more than one.

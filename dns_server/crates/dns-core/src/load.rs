@@ -113,17 +113,19 @@ impl Loader {
     fn finish(mut self, extra: &[u8]) -> Result<Static, Invalid> {
         use_up(&mut self.room.octets, extra.len())?;
         let extra = EngineStatic::decode(extra).map_err(|_| Invalid::Unreadable("static part"))?;
-        let steering = Steering::load(&extra, self.pools.len())?;
+        let mut steering = Steering::load(&extra, self.pools.len())?;
         let (shared, []) = extra.shared.as_chunks::<3>() else { return Err(FOREIGN) };
         let count = self.services.len();
         if [extra.salts.len(), extra.units.len(), shared.len()] != [count; 3] {
             return Err(FOREIGN);
         }
         let said = extra.salts.iter().zip(&extra.units).zip(shared);
-        for (service, ((&salt, &unit), &shared)) in self.services.iter_mut().zip(said) {
+        for (number, (service, ((&salt, &unit), &shared))) in self.services.iter_mut().zip(said).enumerate() {
             service.salt = salt;
             service.shared = shared;
             service.lanes = *steering.units.get(unit as usize).unwrap_or(&NO_LANES);
+            service.place = self.layout.first(number);
+            steering.rank(service.lanes, |pool| self.layout.rank(number, pool));
         }
         Ok(Static {
             zones: self.zones.finish()?,
@@ -214,6 +216,7 @@ impl Loader {
             answers: service.answers,
             maps,
             by_query: service.by_query,
+            place: 0,
             shared: [0; 3],
             lanes: NO_LANES,
         });

@@ -1,6 +1,6 @@
 //! From a question to the records of its answer: `gslb/core/answering/{answer,pick}.py`.
 
-use crate::choices::{Choice, Choices, NO_POOL};
+use crate::choices::{Choice, Choices};
 use crate::client::Client;
 use crate::decision::{Decision, Row, Vector};
 use crate::explanation::Explanation;
@@ -77,6 +77,9 @@ struct Made {
     bytes: [u8; MAX_NAME_BYTES],
     len: usize,
 }
+
+/// The rank of what comes from no pool.
+const OF_NO_POOL: u32 = 0;
 
 const FOUND: Summary = Summary { is_authoritative: true, ..Summary::of(Rcode::NoError) };
 
@@ -173,7 +176,10 @@ impl<'v> Ask<'v> {
         writer: &mut Writer<'_, '_, '_>,
     ) -> Step<'v> {
         let (class, scope) = self.source.locate(self.statics, service, family);
-        let choose = |pool| self.choices.add(Choice { service: number, class, pool });
+        let choose = |rank| {
+            let place = service.place.saturating_add(rank);
+            self.choices.add(Choice { service: number, class, place });
+        };
         let mut first: Option<&'v [u8]> = None;
         let mut emit = |record: &'v [u8], writer: &mut Writer<'_, '_, '_>| {
             first.get_or_insert(record);
@@ -184,15 +190,15 @@ impl<'v> Ask<'v> {
                 let (version, network) = self.source.network();
                 let prefix = if service.by_query { self.entropy } else { network };
                 let cohort = draw(prefix, version, service.salt);
-                let Some((pool, vector)) = self.drawn(row, lane, cohort.pool) else {
-                    choose(NO_POOL);
+                let Some((rank, vector)) = self.drawn(row, lane, cohort.pool) else {
+                    choose(OF_NO_POOL);
                     return self.failed(writer);
                 };
-                choose(pool);
+                choose(rank);
                 vector.each_record(cohort.member, service.answers as usize, |record| emit(record, writer));
             }
             Some(Row::Addresses(records)) => {
-                choose(NO_POOL);
+                choose(OF_NO_POOL);
                 let mut rest = records.as_slice();
                 for (record, _) in records_of(records) {
                     let (whole, behind) = rest.split_at_checked(record.len() + 2).unwrap_or_default();
@@ -200,9 +206,9 @@ impl<'v> Ask<'v> {
                     rest = behind;
                 }
             }
-            Some(Row::NoData) => choose(NO_POOL),
+            Some(Row::NoData) => choose(OF_NO_POOL),
             Some(Row::ServFail) | None => {
-                choose(NO_POOL);
+                choose(OF_NO_POOL);
                 return self.failed(writer);
             }
         }
@@ -213,10 +219,10 @@ impl<'v> Ask<'v> {
         }
     }
 
-    /// The pool that a cohort falls to, and its members.
+    /// The rank of the pool that a cohort falls to, and its members.
     #[inline]
     fn drawn(&self, row: &Row, lane: u32, cohort: usize) -> Option<(u32, &'v Vector)> {
-        let (seen, level) = match row {
+        let (bound, level) = match row {
             Row::Pools { level, slots, table } => {
                 let turn = table.as_ref().map_or(0, |table| table.first(cohort));
                 (self.statics.bound(lane, *slots.get(turn)?)?, *level)
@@ -224,7 +230,7 @@ impl<'v> Ask<'v> {
             Row::LastResort { level } => (self.statics.last_resort(lane)?, *level),
             Row::Addresses(_) | Row::NoData | Row::ServFail => return None,
         };
-        Some((self.statics.seen.get(seen as usize)?.pool, self.decision.vector(seen, level)?))
+        Some((bound.rank, self.decision.vector(bound.seen, level)?))
     }
 
     /// For CNAME and ANY the alias itself is the answer.

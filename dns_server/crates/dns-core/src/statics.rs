@@ -18,8 +18,8 @@ pub struct Static {
     pub(crate) pools: Vec<Pool>,
     pub(crate) seen: Vec<Seen>,
     pub(crate) lanes: Vec<Lane>,
-    /// By lane and slot: a pool as it is seen, or NONE.
-    pub(crate) slots: Vec<u32>,
+    /// By lane and slot.
+    pub(crate) slots: Vec<Bound>,
     pub(crate) shared: Vec<Vec<u8>>,
     pub(crate) trust: Trust,
     /// None: nobody is limited.
@@ -44,17 +44,17 @@ impl Static {
         set.get(class as usize / 8).is_some_and(|octet| octet >> (class % 8) & 1 == 1)
     }
 
-    /// The pool that a lane binds a slot to, as it is seen.
+    /// What a lane binds a slot to.
     #[inline]
-    pub(crate) fn bound(&self, lane: u32, slot: u32) -> Option<u32> {
+    pub(crate) fn bound(&self, lane: u32, slot: u32) -> Option<Bound> {
         let lane = self.lanes.get(lane as usize)?;
         let at = lane.first.checked_add(slot).filter(|&at| at < lane.end)?;
         self.slots.get(at as usize).copied()
     }
 
-    /// The pool that a lane resorts to, as it is seen.
+    /// What a lane resorts to.
     #[inline]
-    pub(crate) fn last_resort(&self, lane: u32) -> Option<u32> {
+    pub(crate) fn last_resort(&self, lane: u32) -> Option<Bound> {
         self.lanes.get(lane as usize).map(|lane| lane.last_resort)
     }
 }
@@ -70,8 +70,17 @@ pub struct Lane {
     /// Among the slots of all lanes.
     pub first: u32,
     pub end: u32,
-    /// A pool as it is seen, or NONE.
-    pub last_resort: u32,
+    pub last_resort: Bound,
+    /// Whether the ranks of its pools are known.
+    pub is_ranked: bool,
+}
+
+/// A pool in a lane. `seen`: the pool as it is seen, or NONE. `rank`: where its answers are counted, from the first
+/// counter of the service on; the same for all services of the lane, since they bind the same pools.
+#[derive(Clone, Copy)]
+pub struct Bound {
+    pub seen: u32,
+    pub rank: u32,
 }
 
 /// A steered owner name. `answers` 0 = all.
@@ -82,6 +91,8 @@ pub struct Service {
     pub answers: u32,
     pub maps: u32,
     pub by_query: bool,
+    /// The first of its counters: that of answers from no pool.
+    pub place: u32,
     /// By family: index + 1 of the set of shared classes.
     pub shared: [u32; 3],
     /// By family: the lane, or NONE where it is not served.

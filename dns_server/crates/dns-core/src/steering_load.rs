@@ -3,7 +3,7 @@
 use crate::error::Invalid;
 use crate::family::Family;
 use crate::messages::{EngineStatic, LaneData, SeenData};
-use crate::statics::{Lane, Seen};
+use crate::statics::{Bound, Lane, Seen};
 use crate::zones::NONE;
 
 /// Of a service that is answered in no family.
@@ -17,7 +17,7 @@ pub struct Steering {
     pub units: Vec<[u32; 3]>,
     pub seen: Vec<Seen>,
     pub lanes: Vec<Lane>,
-    pub slots: Vec<u32>,
+    pub slots: Vec<Bound>,
 }
 
 impl Steering {
@@ -51,16 +51,37 @@ impl Steering {
             self.slots.push(self.bound(seen)?);
         }
         let offset = |at| u32::try_from(at).map_err(|_| TOO_MANY);
-        let lane =
-            Lane { first: offset(first)?, end: offset(self.slots.len())?, last_resort: self.bound(data.last_resort)? };
+        let lane = Lane {
+            first: offset(first)?,
+            end: offset(self.slots.len())?,
+            last_resort: self.bound(data.last_resort)?,
+            is_ranked: false,
+        };
         self.lanes.push(lane);
         Ok(())
     }
 
-    fn bound(&self, seen: u32) -> Result<u32, Invalid> {
+    /// Note where the pools of a service's lanes are counted, unless another service has done so.
+    pub fn rank(&mut self, lanes: [u32; 3], rank: impl Fn(u32) -> u32) {
+        let seen = &self.seen;
+        let note = |bound: &mut Bound| {
+            if let Some(seen) = seen.get(bound.seen as usize) {
+                bound.rank = rank(seen.pool);
+            }
+        };
+        for lane in lanes {
+            let Some(lane) = self.lanes.get_mut(lane as usize).filter(|lane| !lane.is_ranked) else { continue };
+            lane.is_ranked = true;
+            note(&mut lane.last_resort);
+            let slots = self.slots.get_mut(lane.first as usize..lane.end as usize).unwrap_or_default();
+            slots.iter_mut().for_each(note);
+        }
+    }
+
+    fn bound(&self, seen: u32) -> Result<Bound, Invalid> {
         match seen.checked_sub(1) {
-            None => Ok(NONE),
-            Some(number) if (number as usize) < self.seen.len() => Ok(number),
+            None => Ok(Bound { seen: NONE, rank: 0 }),
+            Some(number) if (number as usize) < self.seen.len() => Ok(Bound { seen: number, rank: 0 }),
             Some(_) => Err(Invalid::Content("a lane names a pool that nobody sees")),
         }
     }

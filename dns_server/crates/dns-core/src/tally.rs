@@ -45,8 +45,8 @@ pub struct Answers {
     pub known: Vec<u64>,
     /// The largest of the others, without zeros.
     pub others: Vec<Count>,
-    /// Whether there are still others.
-    pub has_more: bool,
+    /// How many others are left.
+    pub more: usize,
 }
 
 impl Tallies {
@@ -72,7 +72,7 @@ impl Tallies {
     #[inline]
     pub(crate) fn count(&self, worker: usize, choice: Choice, queries: u32) {
         let Some(tally) = self.of(worker) else { return };
-        if let Some(counter) = tally.answers.get(self.layout.slot(choice.service, choice.pool)) {
+        if let Some(counter) = tally.answers.get((choice.place as usize).min(MAX_SLOTS - 1)) {
             counter.add(1);
         }
         if queries > 0 {
@@ -89,11 +89,11 @@ impl Tallies {
         let total = sums.iter().sum();
         let mut take = |&(service, pool)| sums.get_mut(self.layout.slot(service, pool)).map_or(0, std::mem::take);
         let known = known.iter().map(&mut take).collect();
+        let left = self.layout.named(&sums).count();
         let mut others: Vec<Count> = if most_others > 0 { self.layout.named(&sums).collect() } else { Vec::new() };
         others.sort_unstable_by_key(|&(service, pool, count)| (std::cmp::Reverse(count), service, pool));
-        let has_more = others.len() > most_others;
         others.truncate(most_others);
-        Answers { total, known, others, has_more }
+        Answers { total, known, others, more: left.saturating_sub(most_others) }
     }
 
     /// What all workers were asked for since the last call: the largest, and the rest added up.
@@ -149,11 +149,22 @@ impl Layout {
         self.pools.get(start as usize..end as usize).unwrap_or_default()
     }
 
-    #[inline]
+    /// The counter of a service's answers from no pool; those of its pools follow by their rank.
+    pub fn first(&self, service: usize) -> u32 {
+        self.services.get(service).map_or(u32::MAX, |slots| slots.first)
+    }
+
+    /// How far behind its service's first counter that of a pool is: 0 for none, otherwise from 1.
+    pub fn rank(&self, service: usize, pool: u32) -> u32 {
+        match self.services.get(service) {
+            Some(slots) if pool != NO_POOL => self.pools(slots).partition_point(|&held| held <= pool) as u32,
+            _ => 0,
+        }
+    }
+
     fn slot(&self, service: u32, pool: u32) -> usize {
-        let Some(slots) = self.services.get(service as usize) else { return usize::MAX };
-        let rank = if pool == NO_POOL { 0 } else { self.pools(slots).partition_point(|&held| held <= pool) };
-        (slots.first as usize + rank).min(MAX_SLOTS - 1)
+        let place = self.first(service as usize).saturating_add(self.rank(service as usize, pool));
+        (place as usize).min(MAX_SLOTS - 1)
     }
 
     /// What is not zero, of services that do not share their counter.
@@ -179,18 +190,22 @@ mod tests {
         Tallies::new(layout, 7)
     }
 
+    fn choice(tallies: &Tallies, service: u32, class: u32, pool: u32) -> Choice {
+        Choice { service, class, place: tallies.layout.slot(service, pool) as u32 }
+    }
+
     #[test]
     fn every_pair_has_a_counter_of_its_own() {
         let tallies = tallies([vec![9, 4, 9], vec![], vec![4, 9], vec![0]]);
         let pairs = [(0, NO_POOL), (0, 4), (0, 9), (1, NO_POOL), (2, NO_POOL), (2, 4), (2, 9), (3, NO_POOL), (3, 0)];
         for (times, &(service, pool)) in (1..).zip(&pairs) {
-            (0..times).for_each(|worker| tallies.count(worker % 3, Choice { service, class: 0, pool }, 1));
+            (0..times).for_each(|worker| tallies.count(worker % 3, choice(&tallies, service, 0, pool), 1));
         }
         let found = tallies.answers(&pairs, 10);
         assert_eq!((found.total, found.known), (45, (1..=9).collect()));
-        assert_eq!((found.others, found.has_more), (vec![], false));
+        assert_eq!((found.others, found.more), (vec![], 0));
         let found = tallies.answers(&pairs[..7], 1);
-        assert_eq!((found.others, found.has_more), (vec![(3, 0, 9)], true));
+        assert_eq!((found.others, found.more), (vec![(3, 0, 9)], 1));
         assert_eq!(tallies.layout.pools, [4, 9, 0]);
     }
 
@@ -200,7 +215,7 @@ mod tests {
         let tallies = tallies((0..6).map(|_| (0..each - 1).collect()));
         for service in 0..6 {
             for pool in [5, NO_POOL] {
-                tallies.count(0, Choice { service, class: 0, pool }, 1);
+                tallies.count(0, choice(&tallies, service, 0, pool), 1);
             }
         }
         let found = tallies.answers(&[], 100);
@@ -219,7 +234,7 @@ mod tests {
             for worker in 0..3 {
                 let (tallies, working) = (&tallies, &working);
                 scope.spawn(move || {
-                    let choice = |number| Choice { service: number % 500, class: number % 70, pool: 0 };
+                    let choice = |number| choice(tallies, number % 500, number % 70, 0);
                     (0..EACH).for_each(|number| tallies.count(worker, choice(number), 1));
                     working.fetch_sub(1, Ordering::Release);
                 });

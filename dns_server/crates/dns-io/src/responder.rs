@@ -20,7 +20,7 @@ const ENTROPY_STEP: u64 = 0x9E37_79B9_7F4A_7C15;
 
 /// Packets that come together while a worker has time to spare: all of them count in the demand.
 const FEW: usize = 8;
-/// Of busy times one query in so many counts in the demand, for all of them.
+/// Of larger batches one in so many counts in the demand, for all of them.
 const SAMPLED: u32 = 16;
 
 /// What one worker answers with.
@@ -30,7 +30,8 @@ pub struct Responder {
     entropy: u64,
     now: Now,
     answered: u64,
-    is_busy: bool,
+    /// How many queries each one of this batch stands for in the demand.
+    stands_for: u32,
     tcp_reply: Vec<u8>,
 }
 
@@ -45,7 +46,7 @@ impl Responder {
             entropy,
             now: Now::default(),
             answered: 0,
-            is_busy: false,
+            stands_for: 1,
             tcp_reply: Vec::new(),
         }
     }
@@ -60,7 +61,7 @@ impl Responder {
     pub fn begin(&mut self, now: Now, packets: usize) {
         self.now = now;
         self.answered = 0;
-        self.is_busy = packets > FEW;
+        self.stands_for = if packets > FEW { self.drawn() } else { 1 };
     }
 
     /// The answers since [`Self::begin`] have been sent; `since` tells how long ago that was.
@@ -84,21 +85,17 @@ impl Responder {
         self.tcp_reply.get(..length).unwrap_or_default()
     }
 
-    /// How many queries the present one stands for.
-    fn stands_for(&self) -> u32 {
-        // The high bits of a product move in no step with the packets, as those of the entropy itself would
+    /// How many queries each one of a large batch stands for.
+    fn drawn(&self) -> u32 {
+        // The high bits of a product move in no step with the batches, as those of the entropy itself would
         let drawn = (self.entropy ^ self.entropy >> 32).wrapping_mul(ENTROPY_STEP) >> 32;
-        match (self.is_busy, drawn % u64::from(SAMPLED)) {
-            (false, _) => 1,
-            (true, 0) => SAMPLED,
-            (true, _) => 0,
-        }
+        if drawn.is_multiple_of(u64::from(SAMPLED)) { SAMPLED } else { 0 }
     }
 
     fn respond(&mut self, query: &[u8], address: IpAddr, transport: Transport, view: &View, reply: &mut [u8]) -> usize {
         self.entropy = self.entropy.wrapping_add(ENTROPY_STEP);
         let (now_ms, unix_s) = (self.now.ms, self.now.unix_s);
-        let (entropy, queries) = (self.entropy, self.stands_for());
+        let (entropy, queries) = (self.entropy, self.stands_for);
         let client = Client { address, transport, entropy, queries, now_ms, unix_s };
         let mut out = ResponseBuf::new(reply);
         let (guard, stats) = (&mut self.guard, &self.counters.stats);
@@ -154,6 +151,25 @@ mod tests {
         let mut server = Server::new(Settings { workers: 1, entropy: 1, clock: Clock::new(0), limits });
         let bound = server.start(&[ANYWHERE], Vec::new()).unwrap();
         (server, bound[0])
+    }
+
+    #[test]
+    fn what_large_batches_stand_for_is_about_as_many_queries_as_there_are() {
+        let mut responder = Responder::new(Arc::new(WorkerCounters::new(0, Transport::Udp)), 7, 1);
+        let mut reply = [0; 100];
+        for packets in [FEW + 1, 32] {
+            let mut batches = 0;
+            for _ in 0..16_000 {
+                responder.begin(Now::default(), packets);
+                batches += responder.stands_for;
+                (0..packets).for_each(|_| {
+                    responder.over_udp(&query(1), ANYWHERE.ip(), &View::nothing(), &mut reply);
+                });
+            }
+            assert!(batches.abs_diff(16_000) < 2_000, "{batches} of {packets}");
+        }
+        responder.begin(Now::default(), FEW);
+        assert_eq!(responder.stands_for, 1);
     }
 
     fn query(id: u8) -> Vec<u8> {

@@ -189,10 +189,9 @@ impl Drop for Server {
     }
 }
 
-/// So that answering over UDP allocates nothing; over TCP every connection does.
+/// So that counting allocates nothing.
 fn lay_ready(view: &View, workers: &[Arc<WorkerCounters>]) {
-    let udp = workers.iter().filter(|counters| counters.transport == Transport::Udp);
-    udp.filter_map(|counters| counters.stats.worker).for_each(|worker| view.lay_ready(worker));
+    workers.iter().filter_map(|counters| counters.stats.worker).for_each(|worker| view.lay_ready(worker));
 }
 
 fn worker(name: &str, work: impl FnOnce() + Send + 'static) -> io::Result<JoinHandle<()>> {

@@ -61,14 +61,14 @@ impl Tallies {
         Arc::strong_count(&self.0) == 1
     }
 
-    /// Answers so far: (all, those of each of `pairs`, the largest others, whether there are still others).
-    fn answers(&self, py: Python<'_>, pairs: Vec<Pair>, others: usize) -> (u64, Vec<u64>, Vec<(Pair, u64)>, bool) {
+    /// Answers so far: (all, those of each of `pairs`, the largest others, how many more there are).
+    fn answers(&self, py: Python<'_>, pairs: Vec<Pair>, others: usize) -> (u64, Vec<u64>, Vec<(Pair, u64)>, usize) {
         let pairs: Vec<(u32, u32)> =
             pairs.into_iter().map(|(service, pool)| (service, pool.unwrap_or(NO_POOL))).collect();
         let found = py.detach(|| self.0.answers(&pairs, others));
         let pool = |pool| if pool == NO_POOL { None } else { Some(pool) };
         let others = found.others.into_iter().map(|(service, number, count)| ((service, pool(number)), count));
-        (found.total, found.known, others.collect(), found.has_more)
+        (found.total, found.known, others.collect(), found.more)
     }
 
     /// Demand since the last call: (service, class, queries), the largest `most`; and the rest added up.

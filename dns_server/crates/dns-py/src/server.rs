@@ -81,6 +81,15 @@ impl Server {
         Ok(bound.iter().map(SocketAddr::port).collect())
     }
 
+    /// Make the memory that workers will count this snapshot in, which publishing it would else have to wait for.
+    fn lay_ready(&self, py: Python<'_>, decision: &Decision) {
+        let view = decision.view();
+        py.detach(|| {
+            let workers: Vec<usize> = self.server().counters().filter_map(|counters| counters.stats.worker).collect();
+            workers.into_iter().for_each(|worker| view.lay_ready(worker));
+        });
+    }
+
     /// Answer with this from the next batch on.
     fn publish(&self, py: Python<'_>, decision: &Decision) {
         let view = decision.view();
