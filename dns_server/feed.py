@@ -8,6 +8,7 @@ from functools import partial
 
 import grpc
 
+from dns_server.demand import Demand
 from dns_server.engines.base import Engine
 from dns_server.hearing import Hearing
 from dns_server.replica import Replica
@@ -28,21 +29,25 @@ class Feed:
     """All streams of one dns server."""
 
     def __init__(self, identity: Identity, replica: Replica, saver: Saver, engine: Engine) -> None:
+        demand = Demand(engine.take_asked)
         self._shared = Shared(
             identity=identity,
             replica=replica,
             hearing=Hearing(),
             trial=asyncio.Lock(),
             engine=engine,
+            demand=demand,
             save_now=saver.put_now,
         )
         self._log = get_logger("dns")
+        self.demand = demand
         self.beat_s: dict[str, float] = {}
         """When each coordinator was last heard, by the monotonic clock."""
 
     async def run(self, coordinators: Iterable[SocketAddress]) -> None:
         """Until cancelled."""
         async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(keep_running("demand", self.demand.run))
             for address in coordinators:
                 tasks.create_task(keep_running(f"feed {address}", partial(self._follow, str(address))))
 

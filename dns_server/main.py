@@ -124,6 +124,7 @@ class _Parts:
             replica=self.replica,
             files=self.files,
             cookie_secrets=self.cookie_secrets,
+            demand=self.feed.demand,
             beat_s=self.feed.beat_s,
             now_s=monotonic_s,
         )

@@ -17,6 +17,7 @@ from prometheus_client.core import (
 from prometheus_client.registry import Collector
 
 from dns_server.cookie_secrets import CookieSecrets
+from dns_server.demand import Demand
 from dns_server.engines.answers import MOST_PAIRS, Answers
 from dns_server.engines.base import Counters, Engine
 from dns_server.engines.latency import Latency
@@ -33,6 +34,7 @@ class Sources:
     replica: Replica
     files: Files
     cookie_secrets: CookieSecrets
+    demand: Demand
     beat_s: Mapping[str, float]
     now_s: Callable[[], float]
 
@@ -46,7 +48,8 @@ class DnsCollector(Collector):
         yield InfoMetricFamily("gslb_dns_engine", "What answers the queries.", {"name": self._sources.engine.name})
         yield from _queries(counters)
         yield _latency(counters.latency)
-        yield _answers(self._sources.engine.answers())
+        yield from _answers(self._sources.engine.answers())
+        yield from _demand(self._sources.demand)
         yield from _connections(counters)
         yield from _feed(self._sources)
         yield from _decisions(self._sources.replica)
@@ -87,7 +90,7 @@ def _latency(latency: Mapping[str, Latency]) -> Metric:
     return family
 
 
-def _answers(answers: Answers) -> Metric:
+def _answers(answers: Answers) -> Iterator[Metric]:
     family = CounterMetricFamily(
         "gslb_dns_answers",
         f"Answers of services by pool (none where no pool answered); all but {MOST_PAIRS} pairs are service other.",
@@ -96,7 +99,24 @@ def _answers(answers: Answers) -> Metric:
     for (service, pool), count in answers.named.items():
         family.add_metric((str(service), pool or ""), count)
     family.add_metric(("other", ""), answers.other)
-    return family
+    yield family
+    yield GaugeMetricFamily(
+        "gslb_dns_answers_folded_pairs", "Pairs of service and pool that are in service other.", value=answers.folded
+    )
+
+
+def _demand(demand: Demand) -> Iterator[Metric]:
+    told = CounterMetricFamily(
+        "gslb_dns_demand_answers",
+        "Answers of services told to coordinators, by service and class or not.",
+        labels=("told",),
+    )
+    told.add_metric(("by service and class",), demand.named)
+    told.add_metric(("in sum",), demand.rest)
+    yield told
+    yield CounterMetricFamily(
+        "gslb_dns_demand_dropped", "Messages on demand that a coordinator took too slowly.", value=demand.dropped
+    )
 
 
 def _connections(counters: Counters) -> Iterator[Metric]:

@@ -13,6 +13,7 @@ from typing import TypeAlias
 
 import grpc
 
+from dns_server.demand import Demand
 from dns_server.engines.base import Engine
 from dns_server.fetch import Fetch
 from dns_server.files import Kind
@@ -64,6 +65,7 @@ class Shared:
     hearing: Hearing
     trial: asyncio.Lock
     engine: Engine
+    demand: Demand
     save_now: Callable[[Kind, Dump], Awaitable[None]]
 
 
@@ -93,12 +95,13 @@ class Stream:
             await call.write(pb.SubscribeRequest(hello=hello))
         async with asyncio.TaskGroup() as tasks:
             self._tasks = tasks
-            reporter = tasks.create_task(self._report_status())
+            reporters = [tasks.create_task(report()) for report in (self._report_status, self._report_demand)]
             try:
                 while await self._read_one():
                     pass
             finally:
-                reporter.cancel()
+                for reporter in reporters:
+                    reporter.cancel()
 
     async def _read_one(self) -> bool:
         async with asyncio.timeout(READ_TIMEOUT_S):
@@ -229,6 +232,11 @@ class Stream:
                 again = pb.ChunkRequest(digests=self._fetch.ask_again())
                 await self._write(pb.SubscribeRequest(chunks=again))
             await asyncio.sleep(STATUS_EVERY_S)
+
+    async def _report_demand(self) -> None:
+        with self._shared.demand.heard() as told:
+            while True:
+                await self._write(pb.SubscribeRequest(demand=await told.get()))
 
     async def _write(self, message: pb.SubscribeRequest) -> None:
         """One at a time, as gRPC wants it."""

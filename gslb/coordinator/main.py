@@ -20,6 +20,7 @@ from gslb.coordinator.configuration.retention import DEFAULT_LIMITS, Limits
 from gslb.coordinator.follower import Follower
 from gslb.coordinator.metrics import Metrics
 from gslb.coordinator.refusals import Refusals
+from gslb.coordinator.relay.demand import DemandCollector
 from gslb.coordinator.relay.discovery import DiscoveryService
 from gslb.coordinator.relay.health import HealthService
 from gslb.coordinator.relay.hub import Hub
@@ -82,6 +83,7 @@ async def run(
         inputs = Inputs(Blobs(folder / "inputs", sync=True), None if options.etcd is None else Shelf(store))
         compiled = Blobs(folder / "compiled", sync=False)
         hub = Hub(incarnation=store.incarnation, clock=monotonic_s, metrics=metrics)
+        registry.register(DemandCollector(hub.demands))
         configuration = Configuration(store, inputs, compiled, hub, wall_unix_s, options.limits)
         overrides = Overrides(store, hub, metrics, wall_unix_s)
         follower, decider = Follower(store, configuration, overrides, metrics), Decider(hub)

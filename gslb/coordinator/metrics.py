@@ -22,6 +22,8 @@ class Metrics:
         self.evidence_dropped = counter("evidence_dropped", "Evidence items that fit no target of the layout")
         self.chunks_unknown = counter("chunks_unknown", "Chunks that dns servers asked for and no manifest names")
         self.acks = counter("acks", "What dns servers said of snapshots and directives", "answer")
+        self.demand_answers = counter("demand_answers", "Answers of services that dns servers told of")
+        self.demand_refused = counter("demand_refused", "Messages on demand that make no sense here", "reason")
         self.refused = counter("refused", "Calls ended with an error", "method", "code")
         self.applies = counter("applies", "Applied configurations", "outcome")
         self.overrides = counter("overrides", "Overrides set, cleared and ended by time", "change")

@@ -53,6 +53,7 @@ class Ticker:
 
     async def _beat(self) -> None:
         self._hub.beat()
+        self._hub.demands.beat()
 
     async def _end_overrides(self) -> None:
         try:

@@ -11,5 +11,9 @@ class Order:
     config: int = 0
     directive: int = 0
 
+    def is_of_snapshot(self, other: Order) -> bool:
+        """Whether both have the same snapshot, whatever the directives."""
+        return (self.incarnation, self.config) == (other.incarnation, other.config)
+
     def __str__(self) -> str:
         return f"{self.incarnation}.{self.config}.{self.directive}"

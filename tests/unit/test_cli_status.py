@@ -17,6 +17,10 @@ from gslb.cli.main import main
 WHY = "[/] [red]fuse[/red] blown"
 
 
+def part(label: str, queries_per_s: float) -> pb.ClassStatus:
+    return pb.ClassStatus(labels=[label], queries_per_s=queries_per_s, level="healthy", instead="NODATA")
+
+
 def answer() -> pb.GetStatusResponse:
     override = facts_pb2.Override(
         scope=facts_pb2.Scope(kind=facts_pb2.SCOPE_KIND_SITE, name="eu"),
@@ -33,6 +37,16 @@ def answer() -> pb.GetStatusResponse:
         dns_servers=[pb.DnsServerStatus(name="dns1", connected=True, refused="1.2.3: [/]")],
         overrides=[override],
         alarms=["agent [/] is silent"],
+        services=[
+            pb.ServiceStatus(
+                name="www.gslb.test",
+                families=[
+                    pb.FamilyStatus(family=family, classes=[part("the north", 123.4), part("the south", 0.26)])
+                    for family in ("A", "AAAA")
+                ],
+            )
+        ],
+        queries_per_s=123.66,
     )
 
 
@@ -47,6 +61,17 @@ def shown(monkeypatch: pytest.MonkeyPatch) -> str:
 def test_text_of_others_is_shown_as_it_is(shown: str) -> None:
     for text in (WHY, "web: got [/b] for body", "refused: 1.2.3: [/]", "ALARM agent [/] is silent"):
         assert text in shown
+
+
+def test_queries_are_shown_by_clients_once_for_all_families(shown: str) -> None:
+    assert ", 124 queries/s" in shown.splitlines()[0]
+    rows = [re.split(r"\s{2,}", line.strip()) for line in shown.splitlines() if " the " in line]
+    assert rows == [
+        ["www.gslb.test", "A", "the north", "123", "NODATA", "healthy"],
+        ["www.gslb.test", "A", "the south", "0.3", "NODATA", "healthy"],
+        ["www.gslb.test", "AAAA", "the north", "NODATA", "healthy"],
+        ["www.gslb.test", "AAAA", "the south", "NODATA", "healthy"],
+    ]
 
 
 def test_what_stands_beside_a_verdict(shown: str) -> None:

@@ -633,10 +633,13 @@ class GetStatusResponse(_message.Message):
     ALARMS_FIELD_NUMBER: _builtins.int
     COORDINATOR_FIELD_NUMBER: _builtins.int
     VERSION_FIELD_NUMBER: _builtins.int
+    QUERIES_PER_S_FIELD_NUMBER: _builtins.int
     decision: _builtins.bytes
     """Of the coordinator's own decision."""
     coordinator: _builtins.str
     version: _builtins.str
+    queries_per_s: _builtins.float
+    """Answers of all services, from what dns servers say; a mean that halves what is 10 s old."""
     @_builtins.property
     def order(self) -> _facts_pb2.Order: ...
     @_builtins.property
@@ -664,10 +667,11 @@ class GetStatusResponse(_message.Message):
         alarms: _abc.Iterable[_builtins.str] | None = ...,
         coordinator: _builtins.str = ...,
         version: _builtins.str = ...,
+        queries_per_s: _builtins.float = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["order", b"order"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["alarms", b"alarms", "coordinator", b"coordinator", "decision", b"decision", "dns_servers", b"dns_servers", "order", b"order", "overrides", b"overrides", "pools", b"pools", "services", b"services", "sites", b"sites", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["alarms", b"alarms", "coordinator", b"coordinator", "decision", b"decision", "dns_servers", b"dns_servers", "order", b"order", "overrides", b"overrides", "pools", b"pools", "queries_per_s", b"queries_per_s", "services", b"services", "sites", b"sites", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -751,8 +755,11 @@ class ServiceStatus(_message.Message):
     NAME_FIELD_NUMBER: _builtins.int
     POLICY_FIELD_NUMBER: _builtins.int
     FAMILIES_FIELD_NUMBER: _builtins.int
+    QUERIES_PER_S_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     policy: _builtins.str
+    queries_per_s: _builtins.float
+    """Of all families; only what is told apart."""
     @_builtins.property
     def families(self) -> _containers.RepeatedCompositeFieldContainer[Global___FamilyStatus]: ...
     def __init__(
@@ -761,10 +768,11 @@ class ServiceStatus(_message.Message):
         name: _builtins.str = ...,
         policy: _builtins.str = ...,
         families: _abc.Iterable[Global___FamilyStatus] | None = ...,
+        queries_per_s: _builtins.float = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["families", b"families", "name", b"name", "policy", b"policy"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["families", b"families", "name", b"name", "policy", b"policy", "queries_per_s", b"queries_per_s"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -803,9 +811,12 @@ class ClassStatus(_message.Message):
     LEVEL_FIELD_NUMBER: _builtins.int
     POOLS_FIELD_NUMBER: _builtins.int
     INSTEAD_FIELD_NUMBER: _builtins.int
+    QUERIES_PER_S_FIELD_NUMBER: _builtins.int
     level: _builtins.str
     instead: _builtins.str
     """Instead of pools: "NODATA", "SERVFAIL", or the fallback addresses."""
+    queries_per_s: _builtins.float
+    """Of clients of these classes, for all families."""
     @_builtins.property
     def labels(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     @_builtins.property
@@ -817,10 +828,11 @@ class ClassStatus(_message.Message):
         level: _builtins.str = ...,
         pools: _abc.Iterable[Global___NamedShare] | None = ...,
         instead: _builtins.str = ...,
+        queries_per_s: _builtins.float = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["instead", b"instead", "labels", b"labels", "level", b"level", "pools", b"pools"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["instead", b"instead", "labels", b"labels", "level", b"level", "pools", b"pools", "queries_per_s", b"queries_per_s"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from gslb.api.v1 import facts_pb2 as gslb_dot_api_dot_v1_dot_facts__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bgslb/api/v1/discovery.proto\x12\x0bgslb.api.v1\x1a\x17gslb/api/v1/facts.proto\"\x8c\x02\n\x10SubscribeRequest\x12&\n\x05hello\x18\x01 \x01(\x0b\x32\x15.gslb.api.v1.DnsHelloH\x00\x12+\n\x06\x63hunks\x18\x02 \x01(\x0b\x32\x19.gslb.api.v1.ChunkRequestH\x00\x12\x1f\n\x03\x61\x63k\x18\x03 \x01(\x0b\x32\x10.gslb.api.v1.AckH\x00\x12!\n\x04nack\x18\x04 \x01(\x0b\x32\x11.gslb.api.v1.NackH\x00\x12(\n\x06status\x18\x05 \x01(\x0b\x32\x16.gslb.api.v1.DnsStatusH\x00\x12*\n\x05\x66\x61\x63ts\x18\x06 \x01(\x0b\x32\x19.gslb.api.v1.FactsRequestH\x00\x42\t\n\x07message\"\\\n\x08\x44nsHello\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\x0e\n\x06\x65ngine\x18\x03 \x01(\t\x12!\n\x05order\x18\x04 \x01(\x0b\x32\x12.gslb.api.v1.Order\"\x1f\n\x0c\x43hunkRequest\x12\x0f\n\x07\x64igests\x18\x01 \x03(\x0c\"(\n\x03\x41\x63k\x12!\n\x05order\x18\x01 \x01(\x0b\x32\x12.gslb.api.v1.Order\"9\n\x04Nack\x12!\n\x05order\x18\x01 \x01(\x0b\x32\x12.gslb.api.v1.Order\x12\x0e\n\x06reason\x18\x02 \x01(\t\"W\n\tDnsStatus\x12!\n\x05order\x18\x01 \x01(\x0b\x32\x12.gslb.api.v1.Order\x12\x10\n\x08\x64\x65\x63ision\x18\x02 \x01(\x0c\x12\x15\n\rqueries_total\x18\x03 \x01(\x04\"\x0e\n\x0c\x46\x61\x63tsRequest\"\xee\x01\n\x11SubscribeResponse\x12)\n\x08manifest\x18\x01 \x01(\x0b\x32\x15.gslb.api.v1.EnvelopeH\x00\x12(\n\x05\x63hunk\x18\x02 \x01(\x0b\x32\x17.gslb.api.v1.ChunkBytesH\x00\x12+\n\ndirectives\x18\x03 \x01(\x0b\x32\x15.gslb.api.v1.EnvelopeH\x00\x12)\n\x05\x66\x61\x63ts\x18\x04 \x01(\x0b\x32\x18.gslb.api.v1.FactsUpdateH\x00\x12!\n\x04\x62\x65\x61t\x18\x05 \x01(\x0b\x32\x11.gslb.api.v1.BeatH\x00\x42\t\n\x07message\"-\n\nChunkBytes\x12\x0e\n\x06\x64igest\x18\x01 \x01(\x0c\x12\x0f\n\x07\x63ontent\x18\x02 \x01(\x0c\"3\n\x0b\x46\x61\x63tsUpdate\x12$\n\x07reports\x18\x01 \x03(\x0b\x32\x13.gslb.api.v1.Report\"G\n\x04\x42\x65\x61t\x12!\n\x05order\x18\x01 \x01(\x0b\x32\x12.gslb.api.v1.Order\x12\r\n\x05\x66\x61\x63ts\x18\x02 \x01(\x0c\x12\r\n\x05heard\x18\x03 \x03(\t2[\n\tDiscovery\x12N\n\tSubscribe\x12\x1d.gslb.api.v1.SubscribeRequest\x1a\x1e.gslb.api.v1.SubscribeResponse(\x01\x30\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bgslb/api/v1/discovery.proto\x12\x0bgslb.api.v1\x1a\x17gslb/api/v1/facts.proto\"\xb3\x02\n\x10SubscribeRequest\x12&\n\x05hello\x18\x01 \x01(\x0b\x32\x15.gslb.api.v1.DnsHelloH\x00\x12+\n\x06\x63hunks\x18\x02 \x01(\x0b\x32\x19.gslb.api.v1.ChunkRequestH\x00\x12\x1f\n\x03\x61\x63k\x18\x03 \x01(\x0b\x32\x10.gslb.api.v1.AckH\x00\x12!\n\x04nack\x18\x04 \x01(\x0b\x32\x11.gslb.api.v1.NackH\x00\x12(\n\x06status\x18\x05 \x01(\x0b\x32\x16.gslb.api.v1.DnsStatusH\x00\x12*\n\x05\x66\x61\x63ts\x18\x06 \x01(\x0b\x32\x19.gslb.api.v1.FactsRequestH\x00\x12%\n\x06\x64\x65mand\x18\x07 \x01(\x0b\x32\x13.gslb.api.v1.DemandH\x00\x42\t\n\x07message\"\\\n\x08\x44nsHello\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\x0e\n\x06\x65ngine\x18\x03 \x01(\t\x12!\n\x05order\x18\x04 \x01(\x0b\x32\x12.gslb.api.v1.Order\"\x1f\n\x0c\x43hunkRequest\x12\x0f\n\x07\x64igests\x18\x01 \x03(\x0c\"(\n\x03\x41\x63k\x12!\n\x05order\x18\x01 \x01(\x0b\x32\x12.gslb.api.v1.Order\"9\n\x04Nack\x12!\n\x05order\x18\x01 \x01(\x0b\x32\x12.gslb.api.v1.Order\x12\x0e\n\x06reason\x18\x02 \x01(\t\"W\n\tDnsStatus\x12!\n\x05order\x18\x01 \x01(\x0b\x32\x12.gslb.api.v1.Order\x12\x10\n\x08\x64\x65\x63ision\x18\x02 \x01(\x0c\x12\x15\n\rqueries_total\x18\x03 \x01(\x04\"\x0e\n\x0c\x46\x61\x63tsRequest\"m\n\x06\x44\x65mand\x12!\n\x05order\x18\x01 \x01(\x0b\x32\x12.gslb.api.v1.Order\x12\x10\n\x08services\x18\x02 \x03(\r\x12\x0f\n\x07\x63lasses\x18\x03 \x03(\r\x12\x0f\n\x07\x61nswers\x18\x04 \x03(\x04\x12\x0c\n\x04rest\x18\x05 \x01(\x04\"\xee\x01\n\x11SubscribeResponse\x12)\n\x08manifest\x18\x01 \x01(\x0b\x32\x15.gslb.api.v1.EnvelopeH\x00\x12(\n\x05\x63hunk\x18\x02 \x01(\x0b\x32\x17.gslb.api.v1.ChunkBytesH\x00\x12+\n\ndirectives\x18\x03 \x01(\x0b\x32\x15.gslb.api.v1.EnvelopeH\x00\x12)\n\x05\x66\x61\x63ts\x18\x04 \x01(\x0b\x32\x18.gslb.api.v1.FactsUpdateH\x00\x12!\n\x04\x62\x65\x61t\x18\x05 \x01(\x0b\x32\x11.gslb.api.v1.BeatH\x00\x42\t\n\x07message\"-\n\nChunkBytes\x12\x0e\n\x06\x64igest\x18\x01 \x01(\x0c\x12\x0f\n\x07\x63ontent\x18\x02 \x01(\x0c\"3\n\x0b\x46\x61\x63tsUpdate\x12$\n\x07reports\x18\x01 \x03(\x0b\x32\x13.gslb.api.v1.Report\"G\n\x04\x42\x65\x61t\x12!\n\x05order\x18\x01 \x01(\x0b\x32\x12.gslb.api.v1.Order\x12\r\n\x05\x66\x61\x63ts\x18\x02 \x01(\x0c\x12\r\n\x05heard\x18\x03 \x03(\t2[\n\tDiscovery\x12N\n\tSubscribe\x12\x1d.gslb.api.v1.SubscribeRequest\x1a\x1e.gslb.api.v1.SubscribeResponse(\x01\x30\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -33,27 +33,29 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'gslb.api.v1.discovery_pb2',
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_SUBSCRIBEREQUEST']._serialized_start=70
-  _globals['_SUBSCRIBEREQUEST']._serialized_end=338
-  _globals['_DNSHELLO']._serialized_start=340
-  _globals['_DNSHELLO']._serialized_end=432
-  _globals['_CHUNKREQUEST']._serialized_start=434
-  _globals['_CHUNKREQUEST']._serialized_end=465
-  _globals['_ACK']._serialized_start=467
-  _globals['_ACK']._serialized_end=507
-  _globals['_NACK']._serialized_start=509
-  _globals['_NACK']._serialized_end=566
-  _globals['_DNSSTATUS']._serialized_start=568
-  _globals['_DNSSTATUS']._serialized_end=655
-  _globals['_FACTSREQUEST']._serialized_start=657
-  _globals['_FACTSREQUEST']._serialized_end=671
-  _globals['_SUBSCRIBERESPONSE']._serialized_start=674
-  _globals['_SUBSCRIBERESPONSE']._serialized_end=912
-  _globals['_CHUNKBYTES']._serialized_start=914
-  _globals['_CHUNKBYTES']._serialized_end=959
-  _globals['_FACTSUPDATE']._serialized_start=961
-  _globals['_FACTSUPDATE']._serialized_end=1012
-  _globals['_BEAT']._serialized_start=1014
-  _globals['_BEAT']._serialized_end=1085
-  _globals['_DISCOVERY']._serialized_start=1087
-  _globals['_DISCOVERY']._serialized_end=1178
+  _globals['_SUBSCRIBEREQUEST']._serialized_end=377
+  _globals['_DNSHELLO']._serialized_start=379
+  _globals['_DNSHELLO']._serialized_end=471
+  _globals['_CHUNKREQUEST']._serialized_start=473
+  _globals['_CHUNKREQUEST']._serialized_end=504
+  _globals['_ACK']._serialized_start=506
+  _globals['_ACK']._serialized_end=546
+  _globals['_NACK']._serialized_start=548
+  _globals['_NACK']._serialized_end=605
+  _globals['_DNSSTATUS']._serialized_start=607
+  _globals['_DNSSTATUS']._serialized_end=694
+  _globals['_FACTSREQUEST']._serialized_start=696
+  _globals['_FACTSREQUEST']._serialized_end=710
+  _globals['_DEMAND']._serialized_start=712
+  _globals['_DEMAND']._serialized_end=821
+  _globals['_SUBSCRIBERESPONSE']._serialized_start=824
+  _globals['_SUBSCRIBERESPONSE']._serialized_end=1062
+  _globals['_CHUNKBYTES']._serialized_start=1064
+  _globals['_CHUNKBYTES']._serialized_end=1109
+  _globals['_FACTSUPDATE']._serialized_start=1111
+  _globals['_FACTSUPDATE']._serialized_end=1162
+  _globals['_BEAT']._serialized_start=1164
+  _globals['_BEAT']._serialized_end=1235
+  _globals['_DISCOVERY']._serialized_start=1237
+  _globals['_DISCOVERY']._serialized_end=1328
 # @@protoc_insertion_point(module_scope)

@@ -29,6 +29,7 @@ class SubscribeRequest(_message.Message):
     NACK_FIELD_NUMBER: _builtins.int
     STATUS_FIELD_NUMBER: _builtins.int
     FACTS_FIELD_NUMBER: _builtins.int
+    DEMAND_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def hello(self) -> Global___DnsHello: ...
     @_builtins.property
@@ -41,6 +42,8 @@ class SubscribeRequest(_message.Message):
     def status(self) -> Global___DnsStatus: ...
     @_builtins.property
     def facts(self) -> Global___FactsRequest: ...
+    @_builtins.property
+    def demand(self) -> Global___Demand: ...
     def __init__(
         self,
         *,
@@ -50,12 +53,13 @@ class SubscribeRequest(_message.Message):
         nack: Global___Nack | None = ...,
         status: Global___DnsStatus | None = ...,
         facts: Global___FactsRequest | None = ...,
+        demand: Global___Demand | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["ack", b"ack", "chunks", b"chunks", "facts", b"facts", "hello", b"hello", "message", b"message", "nack", b"nack", "status", b"status"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["ack", b"ack", "chunks", b"chunks", "demand", b"demand", "facts", b"facts", "hello", b"hello", "message", b"message", "nack", b"nack", "status", b"status"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["ack", b"ack", "chunks", b"chunks", "facts", b"facts", "hello", b"hello", "message", b"message", "nack", b"nack", "status", b"status"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["ack", b"ack", "chunks", b"chunks", "demand", b"demand", "facts", b"facts", "hello", b"hello", "message", b"message", "nack", b"nack", "status", b"status"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_message: _TypeAlias = _typing.Literal["hello", "chunks", "ack", "nack", "status", "facts"]  # noqa: Y015
+    _WhichOneofReturnType_message: _TypeAlias = _typing.Literal["hello", "chunks", "ack", "nack", "status", "facts", "demand"]  # noqa: Y015
     _WhichOneofArgType_message: _TypeAlias = _typing.Literal["message", b"message"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_message) -> _WhichOneofReturnType_message | None: ...
 
@@ -206,6 +210,48 @@ class FactsRequest(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___FactsRequest: _TypeAlias = FactsRequest  # noqa: Y015
+
+@_typing.final
+class Demand(_message.Message):
+    """Once a second, also when there were none: answers of services since the last one. The numbers of services and classes
+    are those of the snapshot of this order.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ORDER_FIELD_NUMBER: _builtins.int
+    SERVICES_FIELD_NUMBER: _builtins.int
+    CLASSES_FIELD_NUMBER: _builtins.int
+    ANSWERS_FIELD_NUMBER: _builtins.int
+    REST_FIELD_NUMBER: _builtins.int
+    rest: _builtins.int
+    """Of all other pairs."""
+    @_builtins.property
+    def order(self) -> _facts_pb2.Order: ...
+    @_builtins.property
+    def services(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """At most 4,096 pairs of service and class, the largest first; `answers[i]` are of `services[i]` and `classes[i]`."""
+
+    @_builtins.property
+    def classes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]: ...
+    @_builtins.property
+    def answers(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]: ...
+    def __init__(
+        self,
+        *,
+        order: _facts_pb2.Order | None = ...,
+        services: _abc.Iterable[_builtins.int] | None = ...,
+        classes: _abc.Iterable[_builtins.int] | None = ...,
+        answers: _abc.Iterable[_builtins.int] | None = ...,
+        rest: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["order", b"order"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["answers", b"answers", "classes", b"classes", "order", b"order", "rest", b"rest", "services", b"services"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Demand: _TypeAlias = Demand  # noqa: Y015
 
 @_typing.final
 class SubscribeResponse(_message.Message):

@@ -35,7 +35,7 @@ def status(admin: SocketAddress, as_json: bool, services: tuple[str, ...]) -> No
     out = screen.console()
     out.print(
         f"coordinator {answer.coordinator} (Aya {answer.version}), order {_order(answer.order)}, "
-        f"decision {_digest(answer.decision)}"
+        f"decision {_digest(answer.decision)}, {_rate(answer.queries_per_s)} queries/s"
     )
     for alarm in answer.alarms:
         out.print(f"ALARM {alarm}", style="bold red")
@@ -47,17 +47,26 @@ def status(admin: SocketAddress, as_json: bool, services: tuple[str, ...]) -> No
 
 
 def _services(answer: admin_pb2.GetStatusResponse, wanted: set[str]) -> Table:
-    made = screen.table("service", "type", "clients", "served by", "level", title="Services")
+    made = screen.table("service", "type", "clients", "queries/s>", "served by", "level", title="Services")
     for service in answer.services:
         if wanted and service.name not in wanted:
             continue
-        for family in service.families:
+        for number, family in enumerate(service.families):
             for part in family.classes:
                 served = ", ".join(f"{pool.name} {screen.percent(pool.share)}" for pool in part.pools)
                 made.add_row(
-                    service.name, family.family, _clients(list(part.labels)), served or part.instead, part.level
+                    service.name,
+                    family.family,
+                    _clients(list(part.labels)),
+                    _rate(part.queries_per_s) if number == 0 else "",  # it is of all families
+                    served or part.instead,
+                    part.level,
                 )
     return made
+
+
+def _rate(per_s: float) -> str:
+    return f"{per_s:.0f}" if per_s >= 10 else f"{per_s:.1f}"
 
 
 def _clients(labels: list[str]) -> str:

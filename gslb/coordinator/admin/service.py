@@ -75,7 +75,8 @@ class AdminService:
         alarms = raise_alarms(self._hub, concluded, self._troubles(), self._clock())
         status = make_head(self._name, self._hub, concluded, alarms, self._clock())
         if concluded is not None:
-            await asyncio.to_thread(add_details, status, concluded, self._hub.agents, self._clock())
+            demand = self._hub.demands.now
+            await asyncio.to_thread(add_details, status, concluded, self._hub.agents, demand, self._clock())
         return status
 
     async def Explain(self, request: pb.ExplainRequest, _: object) -> pb.ExplainResponse:  # noqa: N802

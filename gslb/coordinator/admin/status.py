@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import assert_never
 
 from gslb import __version__
@@ -14,9 +14,11 @@ from gslb.coordinator.relay.agents import Agents
 from gslb.coordinator.relay.dns_servers import DnsServer
 from gslb.coordinator.relay.hub import Hub
 from gslb.core.decision import Addresses, Decision, LastResort, Level, NoData, Outcome, Pools, ServFail, shares_of
+from gslb.core.demand import Demand
 from gslb.core.facts import AgentId
 from gslb.core.model import Family, Service, layouts
-from gslb.core.snapshot import Snapshot
+from gslb.core.snapshot import ClassMap, Snapshot
+from gslb.core.steering.stages.base import Key
 from gslb.runtime.rpc import MAX_MESSAGE_BYTES
 
 MAX_LABELS = 20
@@ -37,12 +39,15 @@ def make_head(
         alarms=alarms,
         coordinator=name,
         version=__version__,
+        queries_per_s=hub.demands.now.total,
     )
 
 
-def add_details(status: pb.GetStatusResponse, concluded: Concluded, agents: Agents, now_s: float) -> None:
+def add_details(
+    status: pb.GetStatusResponse, concluded: Concluded, agents: Agents, demand: Demand, now_s: float
+) -> None:
     """Services and pools; blocking, for there can be thousands. What is too much is cut to what is not healthy."""
-    status.services.extend(_services(concluded.snapshot, concluded.decision))
+    status.services.extend(_services(concluded.snapshot, concluded.decision, demand))
     status.pools.extend(PoolStatuses(concluded, agents, now_s).all())
     if status.ByteSize() > MAX_STATUS_BYTES:
         _keep_unhealthy(status)
@@ -110,25 +115,34 @@ def _dns_server(server: DnsServer, now_s: float) -> pb.DnsServerStatus:
     )
 
 
-def _services(snapshot: Snapshot, decision: Decision) -> Iterator[pb.ServiceStatus]:
+def _services(snapshot: Snapshot, decision: Decision, demand: Demand) -> Iterator[pb.ServiceStatus]:
+    by_service = demand.by_service()
     for service in snapshot.model.services:
-        labels = snapshot.classes[service.policy].labels
+        rates = by_service.get(service.name, {})
+        classes = snapshot.classes[service.policy]
         families = [
-            pb.FamilyStatus(family=family, classes=_classes(labels, decision.rows[service.name, family], service))
+            pb.FamilyStatus(
+                family=family, classes=_classes(classes, decision.rows[service.name, family], service, rates)
+            )
             for family in Family
             if (service.name, family) in decision.rows
         ]
-        yield pb.ServiceStatus(name=str(service.name), policy=service.policy, families=families)
+        yield pb.ServiceStatus(
+            name=str(service.name), policy=service.policy, families=families, queries_per_s=sum(rates.values())
+        )
 
 
-def _classes(labels: Sequence[str], row: Sequence[Outcome], service: Service) -> Iterator[pb.ClassStatus]:
+def _classes(
+    classes: ClassMap, row: Sequence[Outcome], service: Service, rates: Mapping[tuple[Key, ...], float]
+) -> Iterator[pb.ClassStatus]:
     """Classes that get the same are one."""
-    alike: dict[Outcome, list[str]] = {}
-    for label, outcome in zip(labels, row, strict=True):
-        alike.setdefault(outcome, []).append(label)
+    alike: dict[Outcome, list[int]] = {}
+    for cls, outcome in enumerate(row):
+        alike.setdefault(outcome, []).append(cls)
     for outcome, those in alike.items():
         status = _outcome(outcome, service)
-        shown = list(dict.fromkeys(those))
+        status.queries_per_s = sum(rates.get(classes.keys[cls], 0.0) for cls in those) if rates else 0.0
+        shown = list(dict.fromkeys(classes.labels[cls] for cls in those))
         status.labels.extend(shown[:MAX_LABELS])
         if len(shown) > MAX_LABELS:
             status.labels.append(f"and {len(shown) - MAX_LABELS} more")

@@ -67,6 +67,8 @@ class DiscoveryService:
                     self._hub.dns_servers.status(
                         server, load_order(status.order), status.decision, status.queries_total
                     )
+                case "demand":
+                    self._hub.demands.take(message.demand)
                 case _:
                     raise invalid(
                         f"dns server '{server.name}' sent a message this version does not know: upgrade me first"

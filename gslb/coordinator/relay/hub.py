@@ -15,12 +15,14 @@ from gslb.api.v1.facts_pb2 import Envelope
 from gslb.codec.facts import dump_directives, dump_order
 from gslb.coordinator.metrics import Metrics
 from gslb.coordinator.relay.agents import Agents
+from gslb.coordinator.relay.demand import Demands
 from gslb.coordinator.relay.dns_servers import DnsServers
 from gslb.coordinator.relay.outbox import Outbox
 from gslb.coordinator.relay.publication import Publication
 from gslb.core.directives import NO_DIRECTIVES, Directives
 from gslb.core.facts import NO_FACTS, AgentId, Facts, Report, digest, merge
 from gslb.core.order import Order
+from gslb.core.snapshot import Snapshot
 
 
 class Hub:
@@ -37,6 +39,7 @@ class Hub:
         self._outboxes: set[Outbox] = set()
         self.agents = Agents(clock)
         self.dns_servers = DnsServers(clock)
+        self.demands = Demands(self.snapshot, metrics, clock)
 
     @property
     def order(self) -> Order:
@@ -125,6 +128,13 @@ class Hub:
         for publication in (self._publication, self._before):
             if publication is not None and wanted in publication.bundle.chunks:
                 return publication.bundle.chunks[wanted]
+        return None
+
+    def snapshot(self, order: Order) -> Snapshot | None:
+        """The present one or the one before, which a dns server may still serve; whatever the directives are."""
+        for publication in (self._publication, self._before):
+            if publication is not None and publication.snapshot.order.is_of_snapshot(order):
+                return publication.snapshot
         return None
 
     @contextmanager
