@@ -30,8 +30,10 @@ def compose(content: bytes, file: str, problems: Problems) -> Table | None:
     except _Stop:
         return None
     except yaml.reader.ReaderError as error:
-        at = _place_of(text.encode()[: error.position], file, error.position)
-        problems.error(at, f"the character U+{ord(text[error.position]):04X} may not stand in YAML: remove it")
+        octets = text.encode()  # which is what the reader counts in
+        character = ord(octets[error.position :].decode()[0])
+        at = _place_of(octets, file, error.position)
+        problems.error(at, f"the character U+{character:04X} may not stand in YAML: remove it")
         return None
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from gslb.config import BundleSource, ConfigErrors, DiskSource, Problem, load
@@ -73,6 +73,7 @@ def test_a_mutated_configuration_loads_or_says_why(files: dict[str, bytes]) -> N
 
 
 @given(st.binary(max_size=300))
+@example("À\0".encode())
 @settings(max_examples=200, deadline=None)
 def test_any_bytes_load_or_say_why(content: bytes) -> None:
     files = {MAIN: content}
