@@ -1,4 +1,4 @@
-"""Cached answers never shadow each other: scopes of different addresses do not overlap (RFC 7871 7.2.1)."""
+"""Cached answers of both engines never shadow each other: other addresses, other prefixes (RFC 7871 7.2.1)."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from gslb.core.facts import NO_FACTS
 from gslb.geo.database import read
 
 NEIGHBOURS = """
+dns: {rate_limit: off}
 ecs: {from: [203.0.113.0/24]}
 geo: {prefixes: [{cidr: 10.1.0.0/20}, {cidr: 192.168.4.0/23}]}
 zones: [{name: example.test, nameservers: [ns1.example.test, ns2.elsewhere.test], contact: ops@example.test,

@@ -10,11 +10,12 @@ import dns.edns
 import dns.message
 import dns.rdatatype
 import dns.rrset
+from support.nativeworld import Native, chunks_of
 
 from dns_server.engines.base import Engine
-from gslb.codec.snapshot import dump_snapshot, refs
 from gslb.config import BundleSource, load
 from gslb.core.answering.answer import Answered, Dropped, answer
+from gslb.core.answering.identity import NOBODY, Identity
 from gslb.core.answering.source import Client, Transport
 from gslb.core.answering.view import View, build_view
 from gslb.core.classes.maps import GeoTable, class_maps
@@ -186,12 +187,6 @@ def view() -> View:
     return make_view()
 
 
-def chunks_of(view: View) -> list[bytes]:
-    """The chunks of a view's snapshot, in the manifest's order."""
-    bundle = dump_snapshot(view.index.snapshot)
-    return [bundle.chunks[ref.digest] for ref in refs(bundle.manifest)]
-
-
 def serve(engine: Engine, view: View) -> None:
     """Let an engine answer with this from now on."""
     engine.prepare(view, chunks_of(view))
@@ -209,11 +204,47 @@ def query_for(name: str, rrtype: str, subnet: str | None = None, **options: obje
     return dns.message.make_query(name, rrtype, options=ecs or None, **options)
 
 
+_NATIVES: dict[int, tuple[View, Native]] = {}
+"""By the identity of the view, which stands beside it so that no other one gets the same."""
+_MAX_NATIVES = 8
+
+
+def native_of(view: View) -> Native:
+    """The native engine beside the reference."""
+    kept = _NATIVES.get(id(view))
+    if kept is None:
+        if len(_NATIVES) == _MAX_NATIVES:
+            _NATIVES.clear()
+        kept = _NATIVES[id(view)] = view, Native(view)
+    return kept[1]
+
+
 def ask_wire(
-    packet: bytes, *, at: View | None = None, client: str = RESOLVER, tcp: bool = False, entropy: int = 0
+    packet: bytes,
+    *,
+    at: View | None = None,
+    client: str = RESOLVER,
+    tcp: bool = False,
+    entropy: int = 0,
+    identity: Identity = NOBODY,
+    unix_s: int = 0,
 ) -> Answered | Dropped:
-    transport = Transport.TCP if tcp else Transport.UDP
-    return answer(packet, Client(ip_address(client), transport), at if at is not None else view(), entropy)
+    """What both engines say, which is the same."""
+    at = at if at is not None else view()
+    asker = Client(ip_address(client), Transport.TCP if tcp else Transport.UDP, unix_s=unix_s)
+    result = answer(packet, asker, at, entropy, identity=identity)
+    native = native_of(at)
+    answerer = native.with_identity(identity.nsid, identity.secrets) if identity is not NOBODY else native.answerer
+    said = answerer.answer(packet, asker.address, tcp, entropy, 0, unix_s)
+    assert said == (result.message if isinstance(result, Answered) else None), packet.hex()
+    return result
+
+
+def answered(packet: bytes, *, client: str = RESOLVER, tcp: bool = False) -> Answered:
+    """What both engines answer where something must be answered."""
+    result = ask_wire(packet, client=client, tcp=tcp)
+    assert isinstance(result, Answered), result
+    return result
 
 
 def ask(
@@ -227,7 +258,7 @@ def ask(
     entropy: int = 0,
     **options: object,
 ) -> dns.message.Message:
-    """The reply, as another implementation reads it."""
+    """The reply of both engines, as another implementation reads it."""
     query = query_for(name, rrtype, subnet, **options)
     result = ask_wire(query.to_wire(), at=at, client=client, tcp=tcp, entropy=entropy)
     assert isinstance(result, Answered), result

@@ -13,7 +13,8 @@ from collections.abc import Iterable, Iterator
 from hashlib import sha1
 from pathlib import Path
 
-from support.dnsworld import chunks_of, facts_of, make_snapshot, make_view, view, world
+from support.dnsworld import facts_of, make_snapshot, make_view, view, world
+from support.nativeworld import chunks_of
 from support.packets import SEEDS, random_packet
 
 from gslb.codec.engine import DecisionDumper, dump_costs, dump_static

@@ -5,10 +5,9 @@ from __future__ import annotations
 import struct
 from ipaddress import IPv4Address, IPv6Address
 
-from support.dnsworld import chunks_of
-
 from dns_server import _native
 from gslb.codec.engine import DecisionDumper, dump_costs, dump_static
+from gslb.codec.snapshot import dump_snapshot, refs
 from gslb.core.answering.answer import Answered, answer
 from gslb.core.answering.source import Client, Transport
 from gslb.core.answering.view import View
@@ -16,6 +15,12 @@ from gslb.core.decision import Decision
 from gslb.core.model import IPAddress
 
 SEED = 5
+
+
+def chunks_of(view: View) -> list[bytes]:
+    """The chunks of a view's snapshot, in the manifest's order."""
+    bundle = dump_snapshot(view.index.snapshot)
+    return [bundle.chunks[ref.digest] for ref in refs(bundle.manifest)]
 
 
 class Native:

@@ -1,4 +1,7 @@
-"""Rate limits in the reference engine: what counts together, what is let through, what slips, who is never limited."""
+"""Rate limits of both engines: what counts together, what is let through, what slips, who is never limited.
+
+No RFC says how; slip and the ceiling are what other servers do, so that true clients ask again over TCP (RFC 7766 5).
+"""
 
 from __future__ import annotations
 
@@ -7,30 +10,41 @@ from collections.abc import Iterator
 from dataclasses import replace
 from ipaddress import ip_address, ip_network
 
+import dns.edns
 import dns.flags
 import dns.message
 import dns.rcode
 import pytest
 from support.dnsworld import DETROIT, LONDON, RESOLVER, query_for, view, world
+from support.nativeworld import Native
 
+from dns_server import _native
 from gslb.core.answering.answer import Answered, Dropped, answer
 from gslb.core.answering.buckets import PER_ANSWER, WAYS, Buckets
+from gslb.core.answering.cookies import make
+from gslb.core.answering.identity import Identity
 from gslb.core.answering.limit import Action, Limit, Limited, Limiter
 from gslb.core.answering.source import Client, Transport
 from gslb.core.answering.view import build_view
 from gslb.core.model import DnsSettings, RateLimit
 from gslb.core.steering.cohorts import mix
 
+SEED = 11
+SECRET, CLIENT_COOKIE = b"0123456789abcdef", b"a client"
 ROOMY = RateLimit(answers=1000, nxdomain=1000, errors=1000, client=1000, slip=2, exempt=())
 
 
 class Asker:
-    """Asks one thread of a dns server; what became of each answer is counted in `seen`, None = went out as it was."""
+    """Asks one thread of a dns server, of each engine, which say the same.
 
-    def __init__(self, limit: RateLimit, threads: int = 1) -> None:
+    What became of each answer is counted in `seen`, None = went out as it was. `limit` None: nobody is limited.
+    """
+
+    def __init__(self, limit: RateLimit | None, threads: int = 1) -> None:
         limited = replace(world(), model=replace(world().model, dns=DnsSettings(rate_limit=limit)))
         self.view = build_view(limited).with_decision(view().decision)
-        self.limiter = Limiter(11, threads)
+        self.limiter = Limiter(SEED, threads)
+        self.native = _native.Answerer(Native(self.view).decision, SEED, threads, secrets=(SECRET,))
         self.seen: Counter[Limited | None] = Counter()
 
     def ask(
@@ -47,7 +61,9 @@ class Asker:
 
     def send(self, packet: bytes, *, client: str = RESOLVER, at_ms: int = 0, tcp: bool = False) -> Answered | Dropped:
         asker = Client(ip_address(client), Transport.TCP if tcp else Transport.UDP, at_ms)
-        result = answer(packet, asker, self.view, 0, self.limiter)
+        result = answer(packet, asker, self.view, 0, self.limiter, Identity(secrets=(SECRET,)))
+        said = self.native.answer(packet, asker.address, tcp, 0, at_ms, 0)
+        assert said == (result.message if isinstance(result, Answered) else None)
         self.seen[result.limited] += 1
         return result
 
@@ -199,6 +215,18 @@ def test_exempt_prefixes_and_tcp_are_never_limited() -> None:
     assert asker.seen.total() - asker.seen[None] >= 1
 
 
+def test_a_valid_cookie_exempts_and_no_other() -> None:
+    """RFC 7873 5.2.5: nobody forged the address of who shows it; any other client may be a victim."""
+    ours = make(CLIENT_COOKIE, Client(ip_address(RESOLVER), Transport.UDP), SECRET)
+    for server, limited in ((ours, 0), (b"", 58), (bytes(16), 58)):
+        query = query_for("host.example.test", "A")
+        query.use_edns(0, options=[dns.edns.GenericOption(10, CLIENT_COOKIE + server)])
+        asker = Asker(replace(ROOMY, answers=1))
+        for _ in range(60):
+            asker.send(query.to_wire())
+        assert asker.seen.total() - asker.seen[None] == limited
+
+
 def test_threads_share_a_limit_and_each_allows_at_least_one_answer() -> None:
     asker = Asker(replace(ROOMY, answers=10), threads=4)
     for _ in range(30):
@@ -211,8 +239,7 @@ def test_threads_share_a_limit_and_each_allows_at_least_one_answer() -> None:
 
 
 def test_without_limits_nobody_is_limited() -> None:
-    asker = Asker(ROOMY)
-    asker.view = view()
+    asker = Asker(None)
     for _ in range(100):
         asker.ask()
     assert asker.seen == {None: 100}

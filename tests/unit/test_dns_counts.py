@@ -9,7 +9,8 @@ from collections import Counter
 from collections.abc import AsyncIterator
 
 import pytest
-from support.dnsworld import CONFIG, DETROIT, LONDON, chunks_of, make_snapshot, make_view, query_for, serve, view
+from support.dnsworld import CONFIG, DETROIT, LONDON, make_snapshot, make_view, query_for, serve, view
+from support.nativeworld import chunks_of
 from support.waiting import until
 
 from dns_server.engines.base import Engine

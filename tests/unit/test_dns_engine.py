@@ -210,6 +210,7 @@ async def test_a_fault_of_ours_costs_one_answer(start: Start, monkeypatch: pytes
 
 
 async def test_pipelined_queries_are_answered_in_order_however_they_are_cut(start: Start) -> None:
+    """RFC 7766 6.2.1.1 (pipelining), 8 (reassembly)."""
     running = await start()
     reader, writer = await running.connect()
     stream = framed(*[struct.pack("!H", n) + QUERY[2:] for n in range(100)])
@@ -221,6 +222,7 @@ async def test_pipelined_queries_are_answered_in_order_however_they_are_cut(star
 
 
 async def test_a_half_closed_connection_gets_its_answers_and_then_the_end(start: Start) -> None:
+    """RFC 7766 6.2.4."""
     running = await start()
     reader, writer = await running.connect()
     writer.write(framed(*[QUERY] * 50) + b"\x00")
@@ -242,6 +244,7 @@ async def test_a_query_that_owes_no_reply_leaves_the_connection_open(start: Star
 
 
 async def test_an_idle_connection_is_ended_and_so_is_one_that_trickles(start: Start) -> None:
+    """RFC 7766 6.2.3."""
     running = await start(limits=TcpLimits(idle_s=0.3))
     (idle, _), (trickled, trickle) = await running.connect(), await running.connect()
     trickle.write(framed(QUERY)[:10])
@@ -252,6 +255,7 @@ async def test_an_idle_connection_is_ended_and_so_is_one_that_trickles(start: St
 
 
 async def test_no_address_gets_more_than_its_share_of_connections(start: Start) -> None:
+    """RFC 7766 6.2.2."""
     running = await start(limits=TcpLimits(per_address=3))
     held = [await running.connect() for _ in range(3)]
     await until(lambda: running.counters.connections == 3)
@@ -266,6 +270,7 @@ async def test_no_address_gets_more_than_its_share_of_connections(start: Start) 
 
 
 async def test_when_all_connections_are_taken_the_longest_idle_makes_room(start: Start) -> None:
+    """RFC 9210 4.4: new clients are not locked out."""
     running = await start(limits=TcpLimits(total=3))
     held = [await running.connect() for _ in range(3)]
     await until(lambda: running.counters.connections == 3)
@@ -297,6 +302,7 @@ async def test_a_client_that_does_not_read_is_cut_off_and_costs_bounded_memory(s
 
 
 async def test_a_busy_connection_does_not_keep_others_from_their_answers(start: Start) -> None:
+    """RFC 9210 4: TCP does not starve UDP, nor itself."""
     running = await start()
     reader, writer = await running.connect()
     writer.write(framed(*[BIG] * 2000))

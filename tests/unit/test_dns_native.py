@@ -8,7 +8,8 @@ from collections.abc import AsyncIterator
 
 import dns.message
 import pytest
-from support.dnsworld import CONFIG, LONDON, chunks_of, facts_of, make_snapshot, make_view, query_for, serve, view
+from support.dnsworld import CONFIG, LONDON, facts_of, make_snapshot, make_view, query_for, serve, view
+from support.nativeworld import chunks_of
 
 from dns_server import _native
 from dns_server.engines import choice

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from support.dnsworld import chunks_of, view
-from support.nativeworld import SEED, Native
+from support.dnsworld import view
+from support.nativeworld import SEED, Native, chunks_of
 
 from dns_server import _native
 from gslb.api.v1 import engine_pb2 as pb
@@ -88,6 +88,13 @@ def test_a_snapshot_of_too_large_numbers_is_refused() -> None:
     changed = snapshot_pb2.Chunk.FromString(dump(whole))
     changed.ranges[0].classes.append(1)
     refuse(changed, "not one class a start")
+    for octets in (1, 127, 1233, (1 << 32) - 1):
+        changed = snapshot_pb2.Chunk.FromString(dump(whole))
+        changed.dns.max_nocookie_response = octets
+        refuse(changed, "size of answers without a cookie is out of range")
+    for octets in (128, 1232):
+        changed.dns.max_nocookie_response = octets
+        _native.Static([dump(changed)], extra, SEED)
 
 
 def test_every_decision_of_ours_numbers_without_gaps() -> None:

@@ -1,4 +1,8 @@
-"""The strict query parser: header, question, records and options, each thing a stranger can get wrong."""
+"""The strict query parser: header, question, records and options, each thing a stranger can get wrong.
+
+Names by RFC 9267 and 1035 4.1.4: pointers backward and outside the header, labels of at most 63 octets and names of at
+most 255, counts and lengths checked before anything is made of them. Both engines are asked the same.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +10,9 @@ import struct
 
 import dns.message
 import pytest
+from support.dnsworld import answered, ask_wire
 
+from gslb.core.answering.answer import Dropped
 from gslb.core.answering.options import Subnet, parse_options
 from gslb.core.answering.wire import parse
 from gslb.core.errors import InvalidPacket
@@ -59,6 +65,7 @@ def test_no_reply_is_owed(sent: bytes) -> None:
     with pytest.raises(InvalidPacket) as caught:
         parse(sent)
     assert caught.value.rcode is None
+    assert ask_wire(sent) == Dropped(reason=caught.value.reason)
 
 
 FORMERR = {
@@ -109,13 +116,16 @@ def test_malformed_packets_are_formerr(sent: bytes, reason: str) -> None:
     with pytest.raises(InvalidPacket) as caught:
         parse(sent)
     assert (caught.value.reason, caught.value.rcode) == (reason, 1)
+    assert (answered(sent).refusal, answered(sent).rcode) == (reason, 1)
 
 
 @pytest.mark.parametrize("opcode", [1, 2, 3, 4, 5, 6, 15])
 def test_other_opcodes_are_notimp(opcode: int) -> None:
+    sent = packet(b"whatever this means", flags=opcode << 11, questions=7)
     with pytest.raises(InvalidPacket) as caught:
-        parse(packet(b"whatever this means", flags=opcode << 11, questions=7))
+        parse(sent)
     assert (caught.value.reason, caught.value.rcode) == ("opcode", 4)
+    assert (answered(sent).refusal, answered(sent).rcode) == ("opcode", 4)
 
 
 def test_a_name_of_255_octets_is_read() -> None:
@@ -176,3 +186,5 @@ def test_malformed_options_are_formerr(options: bytes) -> None:
     with pytest.raises(InvalidPacket) as caught:
         parse_options(options)
     assert caught.value.rcode == 1
+    opt = OPT[:-2] + struct.pack("!H", len(options)) + options
+    assert answered(packet(QUESTION + opt, additionals=1)).refusal == caught.value.reason
