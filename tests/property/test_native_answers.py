@@ -8,7 +8,8 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 from itertools import pairwise
 from pathlib import Path
 
-from support.dnsworld import RESOLVER, make_snapshot, make_view, query_for, view
+import pytest
+from support.dnsworld import CONFIG, RESOLVER, make_snapshot, make_view, query_for, view
 from support.nativeworld import Native, both, ecs_query, plain_query
 from support.packets import IDENTITY, NOW_S, SEEDS, random_packet
 
@@ -75,8 +76,10 @@ def test_every_scenario_is_answered_alike() -> None:
         assert said == expected, paragraph
 
 
-def test_random_packets_are_answered_and_counted_alike() -> None:
-    twin = Native(view())
+@pytest.mark.parametrize("nocookie_bytes", [None, 128, 300])
+def test_random_packets_are_answered_and_counted_alike(nocookie_bytes: int | None) -> None:
+    at = nocookie_view(nocookie_bytes)
+    twin = Native(at)
     native = twin.with_identity(IDENTITY.nsid, IDENTITY.secrets)
     choices: Counter[Choice] = Counter()
     draw = random.Random(3)
@@ -87,7 +90,7 @@ def test_random_packets_are_answered_and_counted_alike() -> None:
     for number in range(PACKETS):
         packet = SEEDS[number] if number < len(SEEDS) else random_packet(draw)
         transport = Transport.TCP if number % 5 == 0 else Transport.UDP
-        result = answer(packet, Client(CLIENT, transport, unix_s=NOW_S), view(), number, identity=IDENTITY)
+        result = answer(packet, Client(CLIENT, transport, unix_s=NOW_S), at, number, identity=IDENTITY)
         said = native.answer(packet, CLIENT, transport is Transport.TCP, number, 0, NOW_S)
         if isinstance(result, Dropped):
             dropped[result.reason] += 1
@@ -104,7 +107,17 @@ def test_random_packets_are_answered_and_counted_alike() -> None:
     assert dict(native.cookies()) == cookies
     assert len(malformed) > 9
     assert min(cookies["new"], cookies["valid"], cookies["invalid"]) > 50, cookies
-    assert_counted_alike(twin, view(), choices)
+    assert queries.keys() >= {("udp", "A", "NOTAUTH"), ("udp", "A", "BADVERS"), ("udp", "other", "BADCOOKIE")}
+    assert_counted_alike(twin, at, choices)
+
+
+def nocookie_view(octets: int | None) -> View:
+    """The world with `dns.max_nocookie_response`."""
+    if octets is None:
+        return view()
+    return make_view(
+        make_snapshot(CONFIG.replace("rate_limit: off", f"rate_limit: off, max_nocookie_response: {octets}"))
+    )
 
 
 def assert_counted_alike(twin: Native, at: View, choices: Counter[Choice]) -> None:

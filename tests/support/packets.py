@@ -54,24 +54,41 @@ def _with_options() -> list[bytes]:
     return packets
 
 
-SEEDS = [
-    query_for(name, rrtype, subnet, **options).to_wire()
-    for name, rrtype in (
-        ("www.example.test", "A"),
-        ("both.example.test", "A"),
-        ("big.example.test", "TXT"),
-        ("www.wide.example.test", "AAAA"),
-        ("a.dname.example.test", "A"),
-        ("x.wild.example.test", "TXT"),
-        ("towww.example.test", "AAAA"),
-        ("cdn.example.test", "MX"),
-        ("any.example.test", "ANY"),
-        ("example.test", "NS"),
-        ("nothing.child.example.test", "DS"),
-    )
-    for subnet in (None, "81.2.69.0/24", "2a02::/48")
-    for options in ({}, {"use_edns": 0, "payload": 4096, "want_dnssec": True})
-] + _with_options()
+def _signed() -> list[bytes]:
+    """With a TSIG record behind everything, its key a name of its own or below the question's."""
+    algorithm = b"\x0bhmac-sha256\x00"
+    signed = struct.pack("!QH", NOW_S << 16 | 300, 32) + bytes(32) + struct.pack("!3H", 7, 0, 0)
+    fixed = struct.pack("!HHIH", 250, 255, 0, len(algorithm + signed)) + algorithm + signed
+    packets = []
+    for options in ({}, {"use_edns": 0, "payload": 4096}):
+        query = query_for("www.example.test", "A", "81.2.69.0/24" if options else None, **options).to_wire()
+        more = struct.pack("!H", int.from_bytes(query[10:12]) + 1)
+        packets += [query[:10] + more + query[12:] + key + fixed for key in (b"\x03key\x00", b"\x01k\xc0\x0c")]
+    return packets
+
+
+SEEDS = (
+    [
+        query_for(name, rrtype, subnet, **options).to_wire()
+        for name, rrtype in (
+            ("www.example.test", "A"),
+            ("both.example.test", "A"),
+            ("big.example.test", "TXT"),
+            ("www.wide.example.test", "AAAA"),
+            ("a.dname.example.test", "A"),
+            ("x.wild.example.test", "TXT"),
+            ("towww.example.test", "AAAA"),
+            ("cdn.example.test", "MX"),
+            ("any.example.test", "ANY"),
+            ("example.test", "NS"),
+            ("nothing.child.example.test", "DS"),
+        )
+        for subnet in (None, "81.2.69.0/24", "2a02::/48")
+        for options in ({}, {"use_edns": 0, "payload": 4096, "want_dnssec": True})
+    ]
+    + _with_options()
+    + _signed()
+)
 
 
 def random_packet(draw: random.Random) -> bytes:

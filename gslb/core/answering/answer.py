@@ -33,6 +33,7 @@ from gslb.core.answering.pick import Failed, Picked, family_of, pick
 from gslb.core.answering.records import FAMILY_TYPES, MINIMAL_ANY, TRANSFERS, UNASKABLE, Rcode, RRClass, RRType
 from gslb.core.answering.restrain import restrain
 from gslb.core.answering.source import Client, Source, Transport, source_of
+from gslb.core.answering.tsig import refusal
 from gslb.core.answering.view import Node, Steered, View, ZoneIndex
 from gslb.core.answering.wire import Query, parse
 from gslb.core.errors import InvalidPacket
@@ -158,7 +159,11 @@ def _tell(options: Options, shown: Shown | None, identity: Identity) -> Told:
 def _reply_to_any(
     query: Query, client: Client, subnet: Subnet | None, shown: Shown | None, view: View | None, entropy: int
 ) -> Reply:
-    """A query without a question asks whether its cookie is good, or for a new one (RFC 7873 5.4)."""
+    """No key is known (RFC 8945 5.2.1). Without a question the client asks whether its cookie is good, or for a new
+    one (RFC 7873 5.4).
+    """
+    if query.tsig is not None:
+        return Reply(rcode=Rcode.NOTAUTH, tsig=refusal(query.tsig))
     if query.spelling:
         return reply_to(query, client, subnet, view, entropy)
     if shown is None:

@@ -57,7 +57,7 @@ NOTHING_TOLD = Told()
 class Reply:
     """What is answered, whatever the size. `glue` must not be missing (RFC 9471), `extra` may; both are Additional.
 
-    `choices`: of every service on the way, for counters.
+    `tsig`: a whole record, which stands last. `choices`: of every service on the way, for counters.
     """
 
     rcode: Rcode
@@ -69,11 +69,14 @@ class Reply:
     extra: Section = ()
     scope: int = 0
     explanation: Explanation | None = None
+    tsig: bytes = b""
     choices: tuple[Choice, ...] = ()
 
 
 def compose(query: Query, told: Told, reply: Reply, limit: int) -> tuple[bytes, Reply]:
     """The message, and the reply that was composed: `reply` itself or what was left of it within `limit` octets."""
+    if told.nsid and len(_compose(query, told, emptied(reply))) > limit:
+        told = replace(told, nsid=b"")
     for candidate in _candidates(reply):
         if _least_bytes(candidate) <= limit:
             message = _compose(query, told, candidate)
@@ -84,8 +87,10 @@ def compose(query: Query, told: Told, reply: Reply, limit: int) -> tuple[bytes, 
 
 
 def _candidates(reply: Reply) -> Iterator[Reply]:
-    """With less and less of what may be left out: first the explanation, then optional records."""
+    """With less and less of what may be left out: first the explanation or the TSIG record, then optional records."""
     yield reply
+    if reply.tsig:
+        yield replace(reply, tsig=b"")
     if reply.explanation is not None:
         yield replace(reply, explanation=None)
     if reply.extra:
@@ -122,6 +127,7 @@ def _compose(query: Query, told: Told, reply: Reply) -> bytes:
             _forget_far_names(buffer)
     if query.edns is not None:
         _opt(query.edns.dnssec_ok, told, reply).pack(buffer)
+    buffer.append(reply.tsig)
     return bytes(buffer.data)
 
 
@@ -138,7 +144,7 @@ def _header(query: Query, reply: Reply, additional: Section) -> DNSHeader:
         q=int(bool(query.spelling)),
         a=_count(reply.answer),
         auth=_count(reply.authority),
-        ar=_count(additional) + (query.edns is not None),
+        ar=_count(additional) + (query.edns is not None) + bool(reply.tsig),
     )
 
 

@@ -10,6 +10,7 @@ import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from hmac import compare_digest
 
 from gslb.core.answering.options import Cookie
 from gslb.core.answering.siphash import KEY_BYTES, siphash
@@ -76,6 +77,6 @@ def _age_s(cookie: Cookie, client: Client) -> int | None:
 
 
 def _sealed(cookie: Cookie, client: Client, secret: bytes) -> bool:
-    """Reserved octets may hold anything (RFC 9018 4.2)."""
+    """Reserved octets may hold anything (RFC 9018 4.2). The time it takes tells nothing of the hash."""
     made, seal = cookie.server[: _MADE.size], cookie.server[_MADE.size :]
-    return siphash(secret, cookie.client + made + client.address.packed) == seal
+    return compare_digest(siphash(secret, cookie.client + made + client.address.packed), seal)

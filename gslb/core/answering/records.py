@@ -89,7 +89,7 @@ class Opcode(IntEnum):
 
 
 class Rcode(IntEnum):
-    """Response codes (RFC 1035 4.1.1, 2136 2.2, 6891 9, 7873 8)."""
+    """Response codes (RFC 1035 4.1.1, 2136 2.2, 6891 9, 7873 8, 8945 3)."""
 
     NOERROR = 0
     FORMERR = 1
@@ -98,6 +98,7 @@ class Rcode(IntEnum):
     NOTIMP = 4
     REFUSED = 5
     YXDOMAIN = 6
+    NOTAUTH = 9
     BADVERS = 16
     BADCOOKIE = 23
 

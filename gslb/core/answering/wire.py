@@ -1,7 +1,7 @@
 """Strict parsing of queries from the wire: what a stranger sent is checked once, here, and nothing is trusted before.
 
-Work is linear in the packet's length: names are never followed through pointers, since the one name that matters, the
-question's, stands first and so can have none. Composing replies is `gslb.core.answering.compose`.
+Work is linear in the packet's length: the question's name stands first and so can have no pointer, and the only other
+name that matters is that of a key. Composing replies is `gslb.core.answering.compose`.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import NoReturn
 
 from gslb.core.answering.records import Opcode, Rcode, RRType
+from gslb.core.answering.tsig import Tsig, parse_tsig
 from gslb.core.errors import InvalidPacket
 from gslb.core.names import MAX_LABEL_BYTES, MAX_NAME_BYTES
 
@@ -19,6 +20,7 @@ QR, TC, RD = 0x8000, 0x0200, 0x0100
 OPCODE = 0x7800
 _DO = 0x8000
 _POINTER = 0xC0
+_FARTHEST = 0x3FFF
 _SMALLEST_RECORD = 11
 
 _HEADER = struct.Struct("!6H")
@@ -50,6 +52,7 @@ class Query:
     rrtype: int
     rrclass: int
     edns: Edns | None
+    tsig: Tsig | None = None
 
 
 def parse(packet: bytes) -> Query:
@@ -64,7 +67,7 @@ def parse(packet: bytes) -> Query:
     if questions > 1:
         _refuse("question count", Rcode.FORMERR)
     spelling, rrtype, rrclass, end = _question(packet) if questions else (b"", 0, 0, HEADER_BYTES)
-    edns = _find_edns(packet, end, answers + authorities, additionals)
+    edns, tsig = _find_pseudo_records(packet, end, answers + authorities, additionals)
     if not questions and edns is None:
         _refuse("question count", Rcode.FORMERR)
     return Query(
@@ -75,6 +78,7 @@ def parse(packet: bytes) -> Query:
         rrtype=rrtype,
         rrclass=rrclass,
         edns=edns,
+        tsig=tsig,
     )
 
 
@@ -102,12 +106,14 @@ def _question_name_end(packet: bytes) -> int:
             return at
 
 
-def _find_edns(packet: bytes, at: int, before: int, additionals: int) -> Edns | None:
-    """Walk all records, since only their lengths tell where the OPT record of the additional section is."""
-    if (before + additionals) * _SMALLEST_RECORD > len(packet) - at:
+def _find_pseudo_records(packet: bytes, at: int, before: int, additionals: int) -> tuple[Edns | None, Tsig | None]:
+    """Walk all records, since only their lengths tell where those are that belong to the message as a whole."""
+    records = before + additionals
+    if records * _SMALLEST_RECORD > len(packet) - at:
         _refuse("record count", Rcode.FORMERR)
-    found: Edns | None = None
-    for number in range(before + additionals):
+    edns: Edns | None = None
+    tsig: Tsig | None = None
+    for number in range(records):
         owner = at
         at = _skip_name(packet, at)
         if at + _RECORD.size > len(packet):
@@ -116,13 +122,18 @@ def _find_edns(packet: bytes, at: int, before: int, additionals: int) -> Edns | 
         at += _RECORD.size + length
         if at > len(packet):
             _refuse("record cut off", Rcode.FORMERR)
+        rdata = packet[at - length : at]
         if rrtype == RRType.OPT:
-            if number < before or found is not None or packet[owner] != 0:
+            if number < before or edns is not None or packet[owner] != 0:
                 _refuse("misplaced opt", Rcode.FORMERR)
-            found = Edns(rrclass, ttl >> 16 & 0xFF, bool(ttl & _DO), packet[at - length : at])
+            edns = Edns(rrclass, ttl >> 16 & 0xFF, bool(ttl & _DO), rdata)
+        elif rrtype == RRType.TSIG:
+            if number < before or number + 1 < records:  # the last one, so there are not two either (RFC 8945 5.2)
+                _refuse("misplaced tsig", Rcode.FORMERR)
+            tsig = parse_tsig(_whole_name(packet, owner), rrclass, ttl, rdata)
     if at != len(packet):
         _refuse("trailing octets", Rcode.FORMERR)
-    return found
+    return edns, tsig
 
 
 def _skip_name(packet: bytes, at: int) -> int:
@@ -143,6 +154,27 @@ def _skip_name(packet: bytes, at: int) -> int:
         at += 1 + length
         if length == 0:
             return at
+
+
+def _whole_name(packet: bytes, at: int) -> bytes:
+    """A record's owner name without pointers, each of which must lead farther back."""
+    name, start = b"", at
+    while True:
+        if at >= len(packet):
+            _refuse("record name", Rcode.FORMERR)
+        length = packet[at]
+        if length >= _POINTER:
+            pointer = int.from_bytes(packet[at : at + 2]) & _FARTHEST
+            if at + 2 > len(packet) or not HEADER_BYTES <= pointer < start:
+                _refuse("record name", Rcode.FORMERR)
+            at = start = pointer
+            continue
+        name += packet[at : at + 1 + length]
+        at += 1 + length
+        if length > MAX_LABEL_BYTES or len(name) > MAX_NAME_BYTES:
+            _refuse("record name", Rcode.FORMERR)
+        if length == 0:
+            return name
 
 
 def _refuse(reason: str, rcode: Rcode | None) -> NoReturn:

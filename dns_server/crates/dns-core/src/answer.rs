@@ -3,7 +3,7 @@
 use crate::buffer::{MAX_TCP_BYTES, MAX_UDP_BYTES, ResponseBuf};
 use crate::choices::Choices;
 use crate::client::{Client, Transport};
-use crate::cookies::{Outcome, Shown, check};
+use crate::cookies::Outcome;
 use crate::explanation::Explanation;
 use crate::guard::Guard;
 use crate::options::{Options, parse_options};
@@ -12,8 +12,9 @@ use crate::rate_limit::{Action, Asked};
 use crate::records::{IN, Rcode, is_transfer, is_unaskable};
 use crate::resolve::resolve;
 use crate::stats::{Reason, Stats};
+use crate::told::{Rare, Told};
 use crate::view::View;
-use crate::writer::{Summary, Told, Writer};
+use crate::writer::{Summary, Writer};
 
 const PLAIN_UDP_BYTES: usize = 512;
 
@@ -105,12 +106,15 @@ fn answer_parsed(
     out: &mut ResponseBuf<'_>,
     stats: &Stats,
 ) -> Verdict {
-    let Prelude { options, shown, early } = prelude(query, client, view, stats);
-    let told = Told {
-        subnet: options.subnet,
-        nsid: if options.wants_nsid { &view.identity.nsid } else { &[] },
-        cookie: shown.as_ref().map(|shown| &shown.reply),
-    };
+    let (options, malformed) = options_of(query, stats);
+    let mut rare = options.has_rare().then(|| Rare::new(&options, client, &view.identity, stats));
+    let outcome = rare.as_ref().and_then(Rare::outcome);
+    let subnet = options.subnet.map(|subnet| subnet.data);
+    let limit = size_limit(query, client, view, outcome);
+    if let Some(rare) = &mut rare {
+        rare.fit(query, subnet, limit);
+    }
+    let told = Told { subnet, rare: rare.as_ref() };
     let mut lower = [0; 256];
     let name = match lower.get_mut(..query.spelling.len()) {
         Some(name) => {
@@ -121,25 +125,17 @@ fn answer_parsed(
         None => query.spelling,
     };
     let choices = Choices::default();
-    let has_cookie = shown.is_some_and(|shown| shown.outcome == Outcome::Valid);
-    let mut limit = size_limit(query, client.transport);
-    if let Some((statics, _)) = &view.loaded
-        && client.transport == Transport::Udp
-        && !has_cookie
-    {
-        limit = limit.min(statics.max_nocookie_bytes); // it might be somebody's victim
-    }
     let mut writer = Writer::new(out, query, name, told, limit);
-    let summary = match early {
+    let summary = match malformed.or_else(|| settled(query, outcome, stats)) {
         Some(summary) => summary,
         None => match &view.loaded {
             Some(loaded) => resolve(query, name, client, options.subnet.as_ref(), loaded, &choices, &mut writer),
             None => Summary::explained(Rcode::ServFail, Explanation::NotReady),
         },
     };
-    let has_cookie = shown.is_some_and(|shown| shown.outcome == Outcome::Valid);
     let asked = (!query.question.is_empty()).then_some((query, name, options.subnet.as_ref()));
-    let restrained = if has_cookie { None } else { restrain(guard, client, view, &summary, asked, stats) };
+    let is_known = outcome == Some(Outcome::Valid);
+    let restrained = if is_known { None } else { restrain(guard, client, view, &summary, asked, stats) };
     match restrained {
         None => count_choices(&choices, client, view, stats),
         Some(Action::Slipped) => writer.cut(),
@@ -161,53 +157,42 @@ fn count_choices(choices: &Choices, client: &Client, view: &View, stats: &Stats)
     }
 }
 
-/// What is known of a query before its name is looked up.
-#[derive(Default)]
-struct Prelude<'p> {
-    options: Options<'p>,
-    /// What became of its cookie.
-    shown: Option<Shown>,
-    /// The answer, where no name is looked up at all.
-    early: Option<Summary>,
-}
-
+/// The options of a query, or what it is answered without regard to them.
 #[inline]
-fn prelude<'p>(query: &Query<'p>, client: &Client, view: &View, stats: &Stats) -> Prelude<'p> {
-    let mut prelude = Prelude::default();
-    if let Some(edns) = query.edns {
-        if edns.version > 0 {
-            return Prelude { early: Some(Summary::of(Rcode::BadVers)), ..prelude };
-        }
-        match parse_options(edns.options) {
-            Ok(options) => prelude.options = options,
-            Err(reason) => {
-                stats.count_malformed(reason);
-                return Prelude { early: Some(Summary::of(Rcode::FormErr)), ..prelude };
-            }
-        }
-        if let Some(cookie) = prelude.options.cookie {
-            prelude.shown = check(&cookie, client, &view.identity.secrets);
-        }
-        if let Some(shown) = &prelude.shown {
-            stats.count_cookie(shown.outcome);
+fn options_of<'p>(query: &Query<'p>, stats: &Stats) -> (Options<'p>, Option<Summary>) {
+    let Some(edns) = query.edns else { return Default::default() };
+    if edns.version > 0 {
+        return (Options::default(), Some(Summary::of(Rcode::BadVers)));
+    }
+    match parse_options(edns.options) {
+        Ok(options) => (options, None),
+        Err(reason) => {
+            stats.count_malformed(reason);
+            (Options::default(), Some(Summary::of(Rcode::FormErr)))
         }
     }
-    prelude.early = if query.question.is_empty() {
-        Some(without_question(prelude.shown.as_ref(), stats))
+}
+
+/// The answer, where no name is looked up at all. `outcome`: what became of the client's cookie.
+#[inline]
+fn settled(query: &Query<'_>, outcome: Option<Outcome>, stats: &Stats) -> Option<Summary> {
+    if query.signed.is_some() {
+        Some(Summary::of(Rcode::NotAuth)) // no key is known (RFC 8945 5.2.1)
+    } else if query.question.is_empty() {
+        Some(without_question(outcome, stats))
     } else if query.rrclass != IN || is_transfer(query.rrtype) {
         Some(Summary::explained(Rcode::Refused, Explanation::NotSupported))
     } else if is_unaskable(query.rrtype) {
         Some(Summary::explained(Rcode::NotImp, Explanation::NotSupported))
     } else {
         None
-    };
-    prelude
+    }
 }
 
 /// The client asks whether its cookie is good, or for a new one (RFC 7873 5.4).
 #[cold]
-fn without_question(shown: Option<&Shown>, stats: &Stats) -> Summary {
-    Summary::of(match shown.map(|shown| shown.outcome) {
+fn without_question(outcome: Option<Outcome>, stats: &Stats) -> Summary {
+    Summary::of(match outcome {
         Some(Outcome::Invalid) => Rcode::BadCookie,
         Some(_) => Rcode::NoError,
         None => {
@@ -217,11 +202,17 @@ fn without_question(shown: Option<&Shown>, stats: &Stats) -> Summary {
     })
 }
 
-/// Most octets of a response (RFC 6891 6.2.3, RFC 9715).
-fn size_limit(query: &Query<'_>, transport: Transport) -> usize {
-    match (transport, query.edns) {
-        (Transport::Tcp, _) => MAX_TCP_BYTES,
+/// Most octets of a response (RFC 6891 6.2.3, RFC 9715). A client that might be somebody else's victim gets little
+/// over UDP.
+#[inline]
+fn size_limit(query: &Query<'_>, client: &Client, view: &View, outcome: Option<Outcome>) -> usize {
+    let limit = match (client.transport, query.edns) {
+        (Transport::Tcp, _) => return MAX_TCP_BYTES,
         (Transport::Udp, Some(edns)) => usize::from(edns.size).clamp(PLAIN_UDP_BYTES, MAX_UDP_BYTES),
         (Transport::Udp, None) => PLAIN_UDP_BYTES,
+    };
+    match &view.loaded {
+        Some((statics, _)) if outcome != Some(Outcome::Valid) => limit.min(statics.max_nocookie_bytes),
+        _ => limit,
     }
 }

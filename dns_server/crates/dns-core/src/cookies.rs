@@ -15,7 +15,7 @@ const VERSION: u8 = 1;
 const LONGEST_HASHED_BYTES: usize = 8 + 8 + 16;
 
 /// Octets of the option in a reply: the client's cookie and ours.
-pub const REPLY_BYTES: usize = 24;
+const REPLY_BYTES: usize = 24;
 
 /// What became of a COOKIE option.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

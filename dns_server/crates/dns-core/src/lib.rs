@@ -37,6 +37,8 @@ mod stats;
 mod steering_load;
 mod tables;
 mod tally;
+mod told;
+mod tsig;
 mod view;
 mod writer;
 mod zone_load;

@@ -18,6 +18,25 @@ pub struct Options<'p> {
     pub wants_nsid: bool,
 }
 
+impl<'p> Options<'p> {
+    /// Whether there is one of those that few queries have.
+    #[inline]
+    pub fn has_rare(&self) -> bool {
+        self.cookie.is_some() || self.wants_nsid
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn take_rare(&mut self, code: u16, data: &'p [u8]) -> Result<(), Reason> {
+        match code {
+            COOKIE if self.cookie.is_none() => self.cookie = Some(parse_cookie(data).ok_or(Reason::Cookie)?),
+            COOKIE => {}
+            _ => self.wants_nsid = true,
+        }
+        Ok(())
+    }
+}
+
 /// ECS option (RFC 7871 6). `data`: family, source, scope and the address's octets as sent.
 #[derive(Clone, Copy)]
 pub struct Subnet<'p> {
@@ -47,8 +66,7 @@ pub fn parse_options(mut raw: &[u8]) -> Result<Options<'_>, Reason> {
         match u16::from_be_bytes([c0, c1]) {
             CLIENT_SUBNET if found.subnet.is_some() => return Err(Reason::TwoEcsOptions),
             CLIENT_SUBNET => found.subnet = Some(parse_subnet(data).ok_or(Reason::Ecs)?),
-            COOKIE if found.cookie.is_none() => found.cookie = Some(parse_cookie(data).ok_or(Reason::Cookie)?),
-            NSID => found.wants_nsid = true,
+            code @ (COOKIE | NSID) => found.take_rare(code, data)?,
             _ => {}
         }
         raw = rest;

@@ -1,15 +1,16 @@
 //! Strict parsing of queries from the wire: what a stranger sent is checked once, here, and nothing is trusted before.
 //!
-//! Work is linear in the packet's length: the question's name stands first and so can have no pointer, and no other
-//! name is followed.
+//! Work is linear in the packet's length: the question's name stands first and so can have no pointer, and the only
+//! other name that matters is that of a key.
 
 use crate::names::{MAX_LABEL_BYTES, MAX_NAME_BYTES};
-use crate::records::OPT;
+use crate::records::{OPT, TSIG};
 use crate::stats::Reason;
+use crate::tsig::Signed;
 
 pub const HEADER_BYTES: usize = 12;
 const SMALLEST_RECORD_BYTES: usize = 11;
-const POINTER: u8 = 0xC0;
+pub const POINTER: u8 = 0xC0;
 
 /// Why a packet gets no answer: nothing is sent, or a header with an rcode alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +33,7 @@ pub struct Query<'p> {
     pub rrtype: u16,
     pub rrclass: u16,
     pub edns: Option<Edns<'p>>,
+    pub signed: Option<Signed<'p>>,
 }
 
 /// The OPT record of a query (RFC 6891 6.1). `options` are raw, since those of an unknown version mean nothing.
@@ -61,7 +63,8 @@ pub fn parse(packet: &[u8]) -> Result<Query<'_>, Refusal> {
     }
     let before = usize::from(u16::from_be_bytes([a0, a1])) + usize::from(u16::from_be_bytes([n0, n1]));
     let additionals = usize::from(u16::from_be_bytes([r0, r1]));
-    let mut query = Query { flags, id: [id0, id1], question: &[], spelling: &[], rrtype: 0, rrclass: 0, edns: None };
+    let mut query =
+        Query { flags, id: [id0, id1], question: &[], spelling: &[], rrtype: 0, rrclass: 0, edns: None, signed: None };
     match [q0, q1] {
         [0, 1] => {
             let end = question_name_end(packet).map_err(Refusal::FormErr)?;
@@ -75,7 +78,7 @@ pub fn parse(packet: &[u8]) -> Result<Query<'_>, Refusal> {
         _ => return Err(Refusal::FormErr(Reason::QuestionCount)),
     }
     let end = HEADER_BYTES + query.question.len();
-    query.edns = find_edns(packet, end, before, additionals).map_err(Refusal::FormErr)?;
+    find_pseudo_records(packet, end, before, additionals, &mut query).map_err(Refusal::FormErr)?;
     if query.question.is_empty() && query.edns.is_none() {
         return Err(Refusal::FormErr(Reason::QuestionCount));
     }
@@ -101,33 +104,46 @@ pub fn question_name_end(packet: &[u8]) -> Result<usize, Reason> {
     }
 }
 
-/// Walk all records, since only their lengths tell where the OPT record of the additional section is.
+/// Walk all records, since only their lengths tell where those are that belong to the message as a whole.
 #[inline]
-fn find_edns(packet: &[u8], from: usize, before: usize, additionals: usize) -> Result<Option<Edns<'_>>, Reason> {
-    if (before + additionals) * SMALLEST_RECORD_BYTES > packet.len().saturating_sub(from) {
+fn find_pseudo_records<'p>(
+    packet: &'p [u8],
+    from: usize,
+    before: usize,
+    additionals: usize,
+    query: &mut Query<'p>,
+) -> Result<(), Reason> {
+    let records = before + additionals;
+    if records * SMALLEST_RECORD_BYTES > packet.len().saturating_sub(from) {
         return Err(Reason::RecordCount);
     }
     let mut at = from;
-    let mut found = None;
-    for number in 0..before + additionals {
+    for number in 0..records {
         let owner = at;
-        at = skip_name(packet, at)?;
+        let fixed = skip_name(packet, at)?;
         let Some(&[t0, t1, c0, c1, _, version, f0, _, l0, l1]) =
-            packet.get(at..).and_then(|rest| rest.first_chunk::<10>())
+            packet.get(fixed..).and_then(|rest| rest.first_chunk::<10>())
         else {
             return Err(Reason::RecordCutOff);
         };
-        let data = at + 10;
+        let data = fixed + 10;
         at = data + usize::from(u16::from_be_bytes([l0, l1]));
         let options = packet.get(data..at).ok_or(Reason::RecordCutOff)?;
-        if u16::from_be_bytes([t0, t1]) == OPT {
-            if number < before || found.is_some() || packet.get(owner) != Some(&0) {
-                return Err(Reason::MisplacedOpt);
+        match u16::from_be_bytes([t0, t1]) {
+            OPT => {
+                if number < before || query.edns.is_some() || packet.get(owner) != Some(&0) {
+                    return Err(Reason::MisplacedOpt);
+                }
+                let size = u16::from_be_bytes([c0, c1]);
+                query.edns = Some(Edns { size, version, dnssec_ok: f0 & 0x80 != 0, options });
             }
-            found = Some(Edns { size: u16::from_be_bytes([c0, c1]), version, dnssec_ok: f0 & 0x80 != 0, options });
+            // The last one, so there are not two either (RFC 8945 5.2)
+            TSIG if number < before || number + 1 < records => return Err(Reason::MisplacedTsig),
+            TSIG => query.signed = Some(Signed::read(packet, owner, fixed)?),
+            _ => {}
         }
     }
-    if at == packet.len() { Ok(found) } else { Err(Reason::TrailingOctets) }
+    if at == packet.len() { Ok(()) } else { Err(Reason::TrailingOctets) }
 }
 
 /// The end of a record's owner name, whose pointer, if it has one, must lead backward and outside the header.

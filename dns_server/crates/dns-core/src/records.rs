@@ -9,14 +9,17 @@ pub const AAAA: u16 = 28;
 pub const DNAME: u16 = 39;
 pub const OPT: u16 = 41;
 pub const DS: u16 = 43;
+pub const TSIG: u16 = 250;
 pub const IXFR: u16 = 251;
 pub const AXFR: u16 = 252;
 pub const ANY: u16 = 255;
 
 /// The class of everything that is answered.
 pub const IN: u16 = 1;
+/// The class of what belongs to a message as a whole.
+pub const CLASS_ANY: u16 = 255;
 
-/// Response codes (RFC 1035 4.1.1, 2136 2.2, 6891 9, 7873 8).
+/// Response codes (RFC 1035 4.1.1, 2136 2.2, 6891 9, 7873 8, 8945 3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rcode {
     NoError = 0,
@@ -26,6 +29,7 @@ pub enum Rcode {
     NotImp = 4,
     Refused = 5,
     YxDomain = 6,
+    NotAuth = 9,
     BadVers = 16,
     BadCookie = 23,
 }
@@ -42,7 +46,7 @@ pub fn is_transfer(rrtype: u16) -> bool {
 
 /// Types below the message layer or long obsolete, which no zone can hold: OPT, TKEY, TSIG, MAILB, MAILA.
 pub fn is_unaskable(rrtype: u16) -> bool {
-    matches!(rrtype, OPT | 249 | 250 | 253 | 254)
+    matches!(rrtype, OPT | 249 | TSIG | 253 | 254)
 }
 
 /// RDATA of the HINFO that stands for an answer to ANY (RFC 8482 4.2).

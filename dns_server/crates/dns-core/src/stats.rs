@@ -48,7 +48,7 @@ const TYPES: [(u16, &str); 22] = [
     (257, "CAA"),
 ];
 const OTHER: usize = TYPES.len();
-const RCODES: [(u16, &str); 9] = [
+const RCODES: [(u16, &str); 10] = [
     (0, "NOERROR"),
     (1, "FORMERR"),
     (2, "SERVFAIL"),
@@ -56,6 +56,7 @@ const RCODES: [(u16, &str); 9] = [
     (4, "NOTIMP"),
     (5, "REFUSED"),
     (6, "YXDOMAIN"),
+    (9, "NOTAUTH"),
     (16, "BADVERS"),
     (23, "BADCOOKIE"),
 ];
@@ -85,6 +86,10 @@ pub enum Reason {
     RecordName,
     /// A second OPT, or one outside the additional section or with an owner.
     MisplacedOpt,
+    /// A TSIG that is not the last record.
+    MisplacedTsig,
+    /// A malformed TSIG.
+    Tsig,
     /// Octets behind the last record.
     TrailingOctets,
     /// The OPT record ends inside an option.
@@ -99,7 +104,7 @@ pub enum Reason {
     RateLimit,
 }
 
-const REASONS: [(Reason, &str); 16] = [
+const REASONS: [(Reason, &str); 18] = [
     (Reason::Short, "short"),
     (Reason::Response, "response"),
     (Reason::Opcode, "opcode"),
@@ -110,6 +115,8 @@ const REASONS: [(Reason, &str); 16] = [
     (Reason::RecordCutOff, "record cut off"),
     (Reason::RecordName, "record name"),
     (Reason::MisplacedOpt, "misplaced opt"),
+    (Reason::MisplacedTsig, "misplaced tsig"),
+    (Reason::Tsig, "tsig"),
     (Reason::TrailingOctets, "trailing octets"),
     (Reason::OptionCutOff, "option cut off"),
     (Reason::TwoEcsOptions, "two ecs options"),

@@ -3,17 +3,17 @@
 //! Owner names become pointers where the same octets were written before, as in the reference; RDATA is never touched.
 
 use crate::buffer::{MAX_UDP_BYTES, ResponseBuf};
-use crate::cookies::REPLY_BYTES;
 use crate::explanation::Explanation;
 use crate::names::parent;
-use crate::options::{self, Subnet};
+use crate::options;
 use crate::query::{HEADER_BYTES, Query};
 use crate::records::{OPT, QUESTION_POINTER, Rcode, records_of};
+use crate::told::{Rare, Told};
 
 const FARTHEST_POINTER: usize = 0x3FFF;
 const OPT_BYTES: usize = 11;
 /// Code and length of an option.
-const OPTION_BYTES: usize = 4;
+pub const OPTION_BYTES: usize = 4;
 const MAX_KNOWN: usize = 128;
 
 /// Sections of a message, as the header counts them.
@@ -45,21 +45,15 @@ impl Summary {
     }
 }
 
-/// What the OPT record says besides, where there is one. `nsid`: empty = left out.
-#[derive(Clone, Copy, Default)]
-pub struct Told<'w, 'p> {
-    pub subnet: Option<Subnet<'p>>,
-    pub nsid: &'w [u8],
-    pub cookie: Option<&'w [u8; REPLY_BYTES]>,
+/// Octets of a response without records, where nothing is explained.
+#[inline]
+pub fn empty_bytes(query: &Query<'_>, told: &Told<'_>) -> usize {
+    HEADER_BYTES + query.question.len() + trailer_bytes(query, told.option_bytes())
 }
 
-impl Told<'_, '_> {
-    #[inline]
-    fn option_bytes(&self) -> usize {
-        let subnet = self.subnet.map_or(0, |subnet| OPTION_BYTES + subnet.data.len());
-        let nsid = if self.nsid.is_empty() { 0 } else { OPTION_BYTES + self.nsid.len() };
-        subnet + nsid + self.cookie.map_or(0, |cookie| OPTION_BYTES + cookie.len())
-    }
+#[inline]
+fn trailer_bytes(query: &Query<'_>, option_bytes: usize) -> usize {
+    if query.edns.is_some() { OPT_BYTES + option_bytes } else { 0 }
 }
 
 /// A response in the making. Once something did not fit, nothing more is written and the response ends truncated.
@@ -68,7 +62,7 @@ pub struct Writer<'w, 'b, 'p> {
     query: &'w Query<'p>,
     /// The question's name in lower case.
     name: &'w [u8],
-    told: Told<'w, 'p>,
+    told: Told<'w>,
     /// Octets of what is told.
     option_bytes: usize,
     /// Octets for all but the OPT record.
@@ -95,12 +89,11 @@ impl<'w, 'b, 'p> Writer<'w, 'b, 'p> {
         out: &'w mut ResponseBuf<'b>,
         query: &'w Query<'p>,
         name: &'w [u8],
-        told: Told<'w, 'p>,
+        told: Told<'w>,
         limit: usize,
     ) -> Self {
         let option_bytes = told.option_bytes();
-        let trailer = if query.edns.is_some() { OPT_BYTES + option_bytes } else { 0 };
-        let limit = limit.min(out.bytes.len()).saturating_sub(trailer);
+        let limit = limit.min(out.bytes.len()).saturating_sub(trailer_bytes(query, option_bytes));
         let mut made = Self {
             out,
             query,
@@ -280,19 +273,22 @@ impl<'w, 'b, 'p> Writer<'w, 'b, 'p> {
         }
     }
 
-    /// Header and OPT record; true where the response is truncated.
+    /// Header, OPT and TSIG record; true where the response is truncated.
     #[inline]
     pub fn finish(mut self, summary: Summary) -> bool {
-        let is_truncated = self.overflowed;
+        let is_truncated = self.overflowed || self.out.len > self.limit;
         if is_truncated {
             self.clear();
         }
+        let room = self.limit.saturating_sub(self.out.len);
+        self.limit = self.out.bytes.len();
         if let Some(edns) = self.query.edns {
-            let room = self.limit.saturating_sub(self.out.len);
             let why = summary.explanation.option();
             let why = if is_truncated || OPTION_BYTES + why.len() > room { &[] } else { why };
-            self.limit = self.out.bytes.len();
             self.opt(edns.dnssec_ok, why, summary);
+        }
+        if summary.rcode == Rcode::NotAuth && !is_truncated {
+            self.refuse_key(room);
         }
         let rcode = summary.rcode as u16;
         let [an, ns, ar] = self.counts.map(u16::to_be_bytes);
@@ -321,21 +317,41 @@ impl<'w, 'b, 'p> Writer<'w, 'b, 'p> {
         self.put(&[0, type0, type1, size0, size1, extended, 0, flags, 0, length0, length1]);
         if let Some(subnet) = self.told.subnet {
             let start = self.out.len + OPTION_BYTES;
-            self.option(options::CLIENT_SUBNET, subnet.data);
+            self.option(options::CLIENT_SUBNET, subnet);
             if let Some(scope) = self.out.bytes.get_mut(start + 3) {
                 *scope = summary.scope;
             }
         }
-        if !self.told.nsid.is_empty() {
-            self.option(options::NSID, self.told.nsid);
-        }
-        if let Some(cookie) = self.told.cookie {
-            self.option(options::COOKIE, cookie);
+        if let Some(rare) = self.told.rare {
+            self.rare_options(rare);
         }
         if !why.is_empty() {
             self.option(options::EXTENDED_ERROR, why);
         }
         self.count(Section::Additional, 1);
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn rare_options(&mut self, rare: &Rare<'_>) {
+        if !rare.nsid.is_empty() {
+            self.option(options::NSID, rare.nsid);
+        }
+        if let Some(shown) = &rare.shown {
+            self.option(options::COOKIE, &shown.reply);
+        }
+    }
+
+    /// The TSIG record, which stands last, if there is room for it (RFC 8945 5.2.1).
+    #[cold]
+    #[inline(never)]
+    fn refuse_key(&mut self, room: usize) {
+        let Some(signed) = &self.query.signed else { return };
+        let record = signed.refusal();
+        if record.bytes().len() <= room {
+            self.put(record.bytes());
+            self.count(Section::Additional, 1);
+        }
     }
 
     #[inline]
