@@ -14,6 +14,7 @@ SECTIONS: dict[str, tuple[str, ...]] = {
     "Configure": ("check", "apply", "get", "history", "diff", "rollback", "schema"),
     "Look": ("status", "explain"),
     "Operate": ("drain", "undrain", "force-up", "force-down", "clear"),
+    "Keep": ("backup", "restore"),
     "Shell": ("completion",),
 }
 

@@ -13,8 +13,8 @@ from prometheus_client import CollectorRegistry
 from gslb.coordinator.admin.decider import Decider
 from gslb.coordinator.admin.overrides import Overrides
 from gslb.coordinator.admin.service import AdminService
+from gslb.coordinator.backup.taking import Backups
 from gslb.coordinator.configuration.initial import apply_file
-from gslb.coordinator.configuration.inputs import Inputs
 from gslb.coordinator.configuration.keeper import Configuration
 from gslb.coordinator.configuration.retention import DEFAULT_LIMITS, Limits
 from gslb.coordinator.follower import Follower
@@ -25,18 +25,15 @@ from gslb.coordinator.relay.discovery import DiscoveryService
 from gslb.coordinator.relay.health import HealthService
 from gslb.coordinator.relay.hub import Hub
 from gslb.coordinator.server import Services, serve
+from gslb.coordinator.storage import open_storage
 from gslb.coordinator.ticker import Ticker
 from gslb.core.errors import StoreUnavailable
 from gslb.runtime import http
 from gslb.runtime.addresses import SocketAddress
 from gslb.runtime.clock import monotonic_s, wall_unix_s
 from gslb.runtime.logs import get_logger
-from gslb.store.base import Store
 from gslb.store.blobs import Blobs
-from gslb.store.embedded import EmbeddedStore
 from gslb.store.etcd.options import EtcdOptions
-from gslb.store.etcd.store import EtcdStore
-from gslb.store.shelf import Shelf
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,9 +75,8 @@ async def run(
     metrics, log = Metrics(registry), get_logger("coordinator")
     folder = options.data / "coordinator"
     async with AsyncExitStack() as stack:
-        store = await _open(options, folder)
-        stack.push_async_callback(store.close)
-        inputs = Inputs(Blobs(folder / "inputs", sync=True), None if options.etcd is None else Shelf(store))
+        storage = await stack.enter_async_context(open_storage(folder, options.etcd, new_incarnation=wall_unix_s()))
+        store, inputs = storage.store, storage.inputs
         compiled = Blobs(folder / "compiled", sync=False)
         hub = Hub(incarnation=store.incarnation, clock=monotonic_s, metrics=metrics)
         registry.register(DemandCollector(hub.demands))
@@ -97,6 +93,7 @@ async def run(
                 decider,
                 configuration,
                 overrides,
+                Backups(store, inputs, wall_unix_s),
                 metrics,
                 troubles=follower.troubles,
                 clock=monotonic_s,
@@ -116,12 +113,6 @@ async def run(
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(Ticker(hub, decider, follower.troubles, overrides, metrics, monotonic_s).run())
             tasks.create_task(follower.run())
-
-
-async def _open(options: Options, folder: Path) -> Store:
-    if options.etcd is not None:
-        return await EtcdStore.open(options.etcd, new_incarnation=wall_unix_s())
-    return await EmbeddedStore.open(folder / "store.db", new_incarnation=wall_unix_s())
 
 
 async def _restore(configuration: Configuration, overrides: Overrides) -> None:

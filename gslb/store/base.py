@@ -52,6 +52,17 @@ class Event:
     revision: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scan:
+    """What lay in a store at `revision`, sorted by key and read one by one, whatever is written meanwhile.
+
+    Compacted ends it when it took so long that something is no longer kept.
+    """
+
+    revision: int
+    entries: AsyncGenerator[Entry, None]
+
+
 class Compacted(GslbError):
     """The events asked for are no longer kept: list again, then watch after the listing's revision."""
 
@@ -88,6 +99,10 @@ class Store(Protocol):
         """All keys that begin with `prefix`."""
         ...
 
+    async def scan(self, skip: Collection[str] = ()) -> Scan:
+        """Everything as it stands now, but for keys that begin with one of `skip`; nobody holds all of it at once."""
+        ...
+
     async def commit(
         self, *, compares: Mapping[str, int], puts: Mapping[str, bytes], deletes: Collection[str] = ()
     ) -> int:
@@ -112,6 +127,10 @@ class Store(Protocol):
 
         A candidate that waits goes on while a store of several machines is unavailable, until it is closed.
         """
+        ...
+
+    async def raise_incarnation(self, to: int) -> None:
+        """For a restored backup, while nobody else uses the store. Conflict unless it is higher than before."""
         ...
 
     async def close(self) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Iterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager, suppress
 from functools import partial
@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from gslb.core.errors import Conflict, StoreUnavailable
-from gslb.store.base import ABSENT, ELECTIONS, Compacted, Entry, Event, Listing, check_commit
+from gslb.store.base import ABSENT, ELECTIONS, Compacted, Entry, Event, Listing, Scan, check_commit
 from gslb.store.leadership import Leadership
 
 KEEP_REVISIONS = 256
@@ -41,6 +41,8 @@ _LIST = """
 SELECT key, value, revision FROM versions
 WHERE key >= ? AND substr(key, 1, ?) = ? AND latest = 1 AND value IS NOT NULL ORDER BY key
 """
+_KEYS = "SELECT key, revision FROM versions WHERE latest = 1 AND value IS NOT NULL ORDER BY key"
+_VERSION = "SELECT value FROM versions WHERE revision = ? AND key = ?"
 _EVENTS = """
 SELECT key, value, revision FROM versions
 WHERE revision > ? AND revision <= ? AND substr(key, 1, ?) = ? ORDER BY revision, key
@@ -87,6 +89,23 @@ class EmbeddedStore:
 
         return await self._run(read)
 
+    async def scan(self, skip: Collection[str] = ()) -> Scan:
+        def look() -> tuple[int, list[tuple[str, int]]]:
+            with self._transaction():
+                rows: list[tuple[str, int]] = self._sql.execute(_KEYS).fetchall()
+                return self._meta("revision"), rows
+
+        revision, keys = await self._run(look)
+        wanted = [(key, written) for key, written in keys if not key.startswith(tuple(skip))]
+        return Scan(revision=revision, entries=self._versions(wanted))
+
+    async def _versions(self, wanted: Sequence[tuple[str, int]]) -> AsyncGenerator[Entry, None]:
+        for key, revision in wanted:
+            value = await self._run(partial(self._version, key, revision))
+            if value is None:
+                raise Compacted(f"'{key}' was overwritten {KEEP_REVISIONS} revisions ago: begin again")
+            yield Entry(key=key, value=value, revision=revision)
+
     async def commit(
         self, *, compares: Mapping[str, int], puts: Mapping[str, bytes], deletes: Collection[str] = ()
     ) -> int:
@@ -125,6 +144,12 @@ class EmbeddedStore:
                 leadership.end()
                 with suppress(Conflict, StoreUnavailable):
                     await self.commit(compares=leadership.fence, puts={}, deletes=[key])
+
+    async def raise_incarnation(self, to: int) -> None:
+        if to <= self._incarnation:
+            raise Conflict(f"the store's incarnation is {self._incarnation} already: {to} is not higher")
+        await self._run(lambda: self._set_meta("incarnation", to))
+        self._incarnation = to
 
     async def close(self) -> None:
         if self._closed:
@@ -195,6 +220,11 @@ class EmbeddedStore:
     def _entry(self, key: str) -> Entry | None:
         row = self._sql.execute(_GET, (key,)).fetchone()
         return Entry(key=key, value=row[0], revision=row[1]) if row else None
+
+    def _version(self, key: str, revision: int) -> bytes | None:
+        """What a commit wrote, as long as that is kept."""
+        row = self._sql.execute(_VERSION, (revision, key)).fetchone()
+        return row[0] if row else None
 
     def _commit(
         self, compares: Mapping[str, int], puts: Mapping[str, bytes], deletes: Collection[str]

@@ -20,8 +20,9 @@ PIECE_BYTES = 1_000_000
 MAX_PIECES = MAX_COMMIT_KEYS - 1
 """So that one commit removes a blob."""
 MAX_BLOB_BYTES = MAX_PIECES * PIECE_BYTES
-_MANIFESTS = "blobs/manifests/"
-_PIECES = "blobs/pieces/"
+BLOBS = "blobs/"
+_MANIFESTS = f"{BLOBS}manifests/"
+_PIECES = f"{BLOBS}pieces/"
 _PART = b"part"
 
 

@@ -22,6 +22,7 @@ from gslb.store.base import (
     MAX_COMMIT_KEYS,
     CommitTooLarge,
     Compacted,
+    Entry,
     Event,
     Listing,
     Store,
@@ -129,6 +130,62 @@ async def test_revisions_rise_with_every_change_and_only_then(store: Store) -> N
     assert await store.commit(compares={"a": second}, puts={}) == second
     assert await store.commit(compares={}, puts={}, deletes=["absent"]) == second
     assert (await store.list("")).revision == second
+
+
+async def scanned(store: Store, *skip: str) -> tuple[int, list[Entry]]:
+    scan = await store.scan(skip)
+    async with aclosing(scan.entries) as entries:
+        return scan.revision, [entry async for entry in entries]
+
+
+async def test_a_scan_gives_all_that_a_list_gives(store: Store) -> None:
+    assert (await scanned(store))[1] == []
+    for number in range(40):
+        await store.commit(compares={}, puts={f"a/{number:02}": str(number).encode(), f"b/{number:02}": b""})
+    await store.commit(compares={}, puts={"a/00": b"new"}, deletes=["a/01"])
+    listing = await store.list("")
+    assert await scanned(store) == (listing.revision, list(listing.entries))
+    assert [entry.key for entry in (await scanned(store, "b/", "a/0"))[1]] == [f"a/{n}" for n in range(10, 40)]
+
+
+async def test_a_scan_shows_one_revision_whatever_is_written_meanwhile(store: Store) -> None:
+    before = await store.commit(compares={}, puts=dict.fromkeys("abc", b"old"))
+    scan = await store.scan()
+    seen = []
+    async with aclosing(scan.entries) as entries:
+        async for entry in entries:
+            seen.append((entry.key, entry.value))
+            await store.commit(compares={}, puts=dict.fromkeys("bcd", b"new"))
+            await store.commit(compares={}, puts={}, deletes=["c"])
+    assert scan.revision == before
+    assert seen == [("a", b"old"), ("b", b"old"), ("c", b"old")]
+
+
+async def test_a_scan_that_takes_too_long_says_so(kind: Kind, store: Store) -> None:
+    await store.commit(compares={}, puts=dict.fromkeys("abc", b"old"))
+    scan = await store.scan()
+    async with aclosing(scan.entries) as entries:
+        assert (await anext(entries)).key == "a"
+        revision = await store.commit(compares={}, puts=dict.fromkeys("bc", b"new"))
+        await kind.compact(store, revision)
+        with pytest.raises(Compacted):
+            await anext(entries)
+
+
+async def test_the_incarnation_only_rises(reopen: Open) -> None:
+    store = await reopen()
+    before = store.incarnation
+    await store.commit(compares={}, puts={"a": b"1"})
+    await store.raise_incarnation(before + 5)
+    assert store.incarnation == before + 5
+    for lower in (before, before + 5):
+        with pytest.raises(Conflict, match="not higher"):
+            await store.raise_incarnation(lower)
+    await store.close()
+    store = await reopen()
+    assert store.incarnation == before + 5
+    assert values(await store.list("")) == {"a": b"1"}
+    await store.close()
 
 
 async def test_list_is_sorted_and_confined_to_the_prefix(store: Store) -> None:

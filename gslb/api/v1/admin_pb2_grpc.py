@@ -60,6 +60,11 @@ class AdminStub(object):
                 request_serializer=gslb_dot_api_dot_v1_dot_admin__pb2.RollbackRequest.SerializeToString,
                 response_deserializer=gslb_dot_api_dot_v1_dot_admin__pb2.RollbackResponse.FromString,
                 _registered_method=True)
+        self.Backup = channel.unary_stream(
+                '/gslb.api.v1.Admin/Backup',
+                request_serializer=gslb_dot_api_dot_v1_dot_admin__pb2.BackupRequest.SerializeToString,
+                response_deserializer=gslb_dot_api_dot_v1_dot_admin__pb2.BackupResponse.FromString,
+                _registered_method=True)
         self.GetStatus = channel.unary_unary(
                 '/gslb.api.v1.Admin/GetStatus',
                 request_serializer=gslb_dot_api_dot_v1_dot_admin__pb2.GetStatusRequest.SerializeToString,
@@ -122,6 +127,13 @@ class AdminServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Backup(self, request, context):
+        """A backup file of all that the store holds, in pieces.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetStatus(self, request, context):
         """Missing associated documentation comment in .proto file."""
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -174,6 +186,11 @@ def add_AdminServicer_to_server(servicer, server):
                     servicer.Rollback,
                     request_deserializer=gslb_dot_api_dot_v1_dot_admin__pb2.RollbackRequest.FromString,
                     response_serializer=gslb_dot_api_dot_v1_dot_admin__pb2.RollbackResponse.SerializeToString,
+            ),
+            'Backup': grpc.unary_stream_rpc_method_handler(
+                    servicer.Backup,
+                    request_deserializer=gslb_dot_api_dot_v1_dot_admin__pb2.BackupRequest.FromString,
+                    response_serializer=gslb_dot_api_dot_v1_dot_admin__pb2.BackupResponse.SerializeToString,
             ),
             'GetStatus': grpc.unary_unary_rpc_method_handler(
                     servicer.GetStatus,
@@ -332,6 +349,33 @@ class Admin(object):
             '/gslb.api.v1.Admin/Rollback',
             gslb_dot_api_dot_v1_dot_admin__pb2.RollbackRequest.SerializeToString,
             gslb_dot_api_dot_v1_dot_admin__pb2.RollbackResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Backup(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/gslb.api.v1.Admin/Backup',
+            gslb_dot_api_dot_v1_dot_admin__pb2.BackupRequest.SerializeToString,
+            gslb_dot_api_dot_v1_dot_admin__pb2.BackupResponse.FromString,
             options,
             channel_credentials,
             insecure,

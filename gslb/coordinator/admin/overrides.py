@@ -92,7 +92,7 @@ class Overrides:
 
     async def _read(self, *, stale: bool = False) -> tuple[Directives, int]:
         entry = await self._store.get(KEY, stale=stale)
-        return (NO_DIRECTIVES, ABSENT) if entry is None else (_load(entry.value), entry.revision)
+        return (NO_DIRECTIVES, ABSENT) if entry is None else (load(entry.value), entry.revision)
 
 
 def with_override(present: tuple[Override, ...], override: Override) -> tuple[Override, ...]:
@@ -109,7 +109,8 @@ def _dump(directives: Directives) -> bytes:
     return dump_directives(directives).SerializeToString(deterministic=True)
 
 
-def _load(value: bytes) -> Directives:
+def load(value: bytes) -> Directives:
+    """As the store holds them. Raises StoreUnavailable."""
     try:
         return load_directives(pb.Directives.FromString(value))
     except (DecodeError, InvalidSnapshot) as error:

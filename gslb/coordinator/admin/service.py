@@ -11,12 +11,14 @@ from gslb.api.v1 import admin_pb2 as pb
 from gslb.codec.facts import dump_order, load_action, load_scope
 from gslb.coordinator.admin.alarms import raise_alarms
 from gslb.coordinator.admin.apply import ApplyCall, Stream
+from gslb.coordinator.admin.backup import BackupCall, BackupStream
 from gslb.coordinator.admin.decider import Concluded, Decider
 from gslb.coordinator.admin.explaining import load_question, make_explanation
 from gslb.coordinator.admin.history import NO_CONFIGURATION, HistoryCalls, dump_record
 from gslb.coordinator.admin.overrides import Overrides
 from gslb.coordinator.admin.scopes import check_scope, consequences
 from gslb.coordinator.admin.status import add_details, make_head
+from gslb.coordinator.backup.taking import Backups
 from gslb.coordinator.configuration.keeper import Configuration
 from gslb.coordinator.metrics import Metrics
 from gslb.coordinator.refusals import RpcRefused, invalid
@@ -37,6 +39,7 @@ class AdminService:
         decider: Decider,
         configuration: Configuration,
         overrides: Overrides,
+        backups: Backups,
         metrics: Metrics,
         *,
         troubles: Callable[[], Sequence[str]],
@@ -49,6 +52,7 @@ class AdminService:
         self._history = HistoryCalls(configuration)
         self._overrides = overrides
         self._apply = ApplyCall(configuration, metrics)
+        self._backup = BackupCall(backups)
         self._troubles = troubles
         self._clock = clock
         self._wall_clock = wall_clock
@@ -69,6 +73,9 @@ class AdminService:
         if not request.revision:
             raise invalid("a rollback names the revision to go back to: `gslb history` lists them")
         return await self._apply.rollback(await self._history.kept(request.revision), request)
+
+    async def Backup(self, _: pb.BackupRequest, stream: BackupStream) -> None:  # noqa: N802
+        await self._backup(stream)
 
     async def GetStatus(self, _: pb.GetStatusRequest, __: object) -> pb.GetStatusResponse:  # noqa: N802
         concluded = await self._decider.conclude()

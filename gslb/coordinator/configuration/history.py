@@ -32,7 +32,7 @@ MAX_TEXT_BYTES = 1_000_000
 
 CURRENT = "config/current"
 KEPT = "config/kept"
-_RECORDS = "config/revisions/"
+RECORDS = "config/revisions/"
 Digest: TypeAlias = Annotated[bytes, Field(min_length=32, max_length=32)]
 _JSON = ConfigDict(ser_json_bytes="hex", val_json_bytes="hex", extra="forbid")
 
@@ -103,14 +103,14 @@ class History:
         entry = await self._store.get(CURRENT, stale=stale)
         if entry is None:
             return Current(record=None, pointer=ABSENT)
-        revision = _load_pointer(entry.value)
+        revision = load_pointer(entry.value)
         record = await self.get(revision, stale=stale)
         if record is None:
             raise StoreUnavailable(f"the store names configuration {revision} and does not hold it: restore it")
         return Current(record=record, pointer=entry.revision)
 
     async def get(self, revision: int, *, stale: bool = False) -> Record | None:
-        entry = await self._store.get(_key(revision), stale=stale)
+        entry = await self._store.get(record_key(revision), stale=stale)
         return None if entry is None else load_record(entry.value)
 
     async def page(self, limit: int, before: int) -> Page:
@@ -128,13 +128,13 @@ class History:
         kept = (*await self._kept(), describe(record.revision, value, inputs_of(record), inputs_of(after.record)))
         count = over(kept, self._limits)
         await self._store.commit(
-            compares={CURRENT: after.pointer, _key(record.revision): ABSENT, **relied_on},
+            compares={CURRENT: after.pointer, record_key(record.revision): ABSENT, **relied_on},
             puts={
                 CURRENT: str(record.revision).encode(),
                 KEPT: dump_kept(kept[count:]),
-                _key(record.revision): value,
+                record_key(record.revision): value,
             },
-            deletes=[_key(one.revision) for one in kept[:count]],
+            deletes=[record_key(one.revision) for one in kept[:count]],
         )
         return inputs_of(record) != inputs_of(after.record) or leaves_inputs(kept, count)
 
@@ -149,7 +149,7 @@ class History:
         if entry is not None:
             return load_kept(entry.value)
         kept, before = [], None  # nothing was applied yet, or by a version that wrote no list
-        for found in (await self._store.list(_RECORDS)).entries:
+        for found in (await self._store.list(RECORDS)).entries:
             record = load_record(found.value)
             kept.append(describe(record.revision, found.value, inputs_of(record), inputs_of(before)))
             before = record
@@ -162,7 +162,8 @@ def inputs_of(record: Record | None) -> Mapping[bytes, int]:
     return {file.sha256: file.size_bytes for file in files if file.text is None}
 
 
-def _load_pointer(value: bytes) -> int:
+def load_pointer(value: bytes) -> int:
+    """Raises StoreUnavailable, as all that reads what others may have written."""
     try:
         return int(value)
     except ValueError:
@@ -201,5 +202,5 @@ def _text(content: bytes) -> str | None:
         return None
 
 
-def _key(revision: int) -> str:
-    return f"{_RECORDS}{revision:012d}"
+def record_key(revision: int) -> str:
+    return f"{RECORDS}{revision:012d}"

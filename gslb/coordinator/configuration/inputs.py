@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection, Mapping
+from pathlib import Path
 
 from gslb.coordinator.configuration.history import Record, inputs_of
 from gslb.store.blobs import Blobs
@@ -33,10 +34,24 @@ class Inputs:
 
         Raises MissingBlob, StoreUnavailable.
         """
+        for digest in inputs_of(record):
+            await self._bring(digest, stale=stale)
+
+    async def path(self, digest: bytes) -> Path:
+        """A file here that holds the content. Raises MissingBlob, StoreUnavailable."""
+        await self._bring(digest, stale=False)
+        return await asyncio.to_thread(self.local.path, digest)
+
+    async def take(self, digest: bytes, content: bytes) -> None:
+        """Keep a content where those of all coordinators are. Raises CommitTooLarge, Conflict, StoreUnavailable."""
         if self._shelf is not None:
-            for digest in inputs_of(record):
-                if not self.local.has(digest):
-                    await asyncio.to_thread(self.local.put, await self._shelf.read(digest, stale=stale))
+            await self._shelf.put(digest, content)
+        else:
+            await asyncio.to_thread(self.local.put, content)
+
+    async def _bring(self, digest: bytes, *, stale: bool) -> None:
+        if self._shelf is not None and not self.local.has(digest):
+            await asyncio.to_thread(self.local.put, await self._shelf.read(digest, stale=stale))
 
     async def keep_only(self, named: Collection[bytes], offered: Collection[bytes]) -> None:
         """Delete all but those: what is only offered is needed here and nowhere else."""

@@ -6,12 +6,12 @@ majority unless the caller takes a stale answer.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Collection, Mapping
+from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing
 
 from gslb.core.errors import Conflict, StoreUnavailable
 from gslb.etcdpb.v3 import etcd_pb2 as pb
-from gslb.store.base import ABSENT, Compacted, Entry, Event, Listing, check_commit
+from gslb.store.base import ABSENT, Compacted, Entry, Event, Listing, Scan, check_commit
 from gslb.store.etcd.client import Client
 from gslb.store.etcd.election import campaign
 from gslb.store.etcd.keys import Keys, range_end
@@ -22,6 +22,7 @@ from gslb.store.leadership import Leadership
 
 _PAGE = 16
 """Keys in one answer; sixteen of the largest fit into a message."""
+_PAGE_OF_KEYS = 1_000
 _LIST_ATTEMPTS = 3
 
 
@@ -64,6 +65,16 @@ class EtcdStore:
                 continue  # between two pages
         raise StoreUnavailable("etcd is compacted faster than it can be listed: compact it less often")
 
+    async def scan(self, skip: Collection[str] = ()) -> Scan:
+        revision = 0
+        keys: list[bytes] = []
+        not_wanted = tuple(map(self._keys.dump, skip))
+        async with aclosing(self._pages(self._keys.dump(""), _PAGE_OF_KEYS, keys_only=True)) as pages:
+            async for page in pages:
+                revision = revision or page.header.revision
+                keys += [found.key for found in page.kvs if not found.key.startswith(not_wanted)]
+        return Scan(revision=revision, entries=self._as_of(revision, keys))
+
     async def commit(
         self, *, compares: Mapping[str, int], puts: Mapping[str, bytes], deletes: Collection[str] = ()
     ) -> int:
@@ -97,6 +108,18 @@ class EtcdStore:
 
     def campaign(self, election: str, candidate: str) -> AbstractAsyncContextManager[Leadership]:
         return campaign(self, self._client, election, candidate)
+
+    async def raise_incarnation(self, to: int) -> None:
+        key = self._keys.incarnation
+        found = await self._read(key, stale=False)
+        present = _incarnation(found.value) if found is not None else self._incarnation
+        if to <= present:
+            raise Conflict(f"the store's incarnation is {present} already: {to} is not higher")
+        before = found.mod_revision if found is not None else ABSENT
+        request = pb.TxnRequest(compare=[_is_at(key, before)], success=[_put(key, str(to).encode(), 0)])
+        if not (await self._client.call(TXN, request)).succeeded:
+            raise Conflict("the store's incarnation is being changed by somebody else: look what is going on")
+        self._incarnation = to
 
     async def close(self) -> None:
         await self._client.close()
@@ -133,16 +156,34 @@ class EtcdStore:
         return response.kvs[0] if response.kvs else None
 
     async def _list(self, start: bytes, stale: bool) -> Listing:
-        """Page by page, all as of the first page's revision."""
         entries: list[Entry] = []
-        request = pb.RangeRequest(key=start, range_end=range_end(start), limit=_PAGE, serializable=stale)
+        revision = 0
+        async with aclosing(self._pages(start, _PAGE, stale=stale)) as pages:
+            async for page in pages:
+                revision = revision or page.header.revision
+                entries += map(self._entry, page.kvs)
+        return Listing(entries=tuple(entries), revision=revision)
+
+    async def _pages(
+        self, start: bytes, size: int, *, stale: bool = False, keys_only: bool = False
+    ) -> AsyncGenerator[pb.RangeResponse, None]:
+        """What begins with `start`, page by page, all as of the first page's revision."""
+        request = pb.RangeRequest(
+            key=start, range_end=range_end(start), limit=size, serializable=stale, keys_only=keys_only
+        )
         while True:
             response = await self._client.call(RANGE, request, stale=stale)
             request.revision = request.revision or response.header.revision
-            entries += map(self._entry, response.kvs)
+            yield response
             if not response.more:
-                return Listing(entries=tuple(entries), revision=request.revision)
+                return
             request.key = response.kvs[-1].key + b"\0"
+
+    async def _as_of(self, revision: int, keys: Sequence[bytes]) -> AsyncGenerator[Entry, None]:
+        for key in keys:
+            response = await self._client.call(RANGE, pb.RangeRequest(key=key, revision=revision))
+            for found in response.kvs:
+                yield self._entry(found)
 
     def _entry(self, found: pb.KeyValue) -> Entry:
         return Entry(key=self._keys.load(found.key), value=found.value, revision=found.mod_revision)
