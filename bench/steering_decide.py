@@ -18,6 +18,7 @@ from typing import TypeVar
 
 from gslb.core.directives import NO_DIRECTIVES
 from gslb.core.facts import NO_FACTS, AgentId, Cause, Facts, Report, State, Verdict, merge
+from gslb.core.layouts import layouts
 from gslb.core.model import (
     AllDown,
     AllDownKind,
@@ -33,7 +34,6 @@ from gslb.core.model import (
     Service,
     Site,
     TcpProbe,
-    layouts,
 )
 from gslb.core.names import Name
 from gslb.core.order import Order

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
 
 from gslb.core.facts import Cause
@@ -13,6 +14,7 @@ from site_agent import schedule
 from site_agent.assignment import Assignment
 from site_agent.probe.tls import TlsContexts
 from site_agent.report import Seen
+from site_agent.selfcheck import Outlook
 from site_agent.target import Means, Orders, TargetProber
 
 
@@ -71,10 +73,15 @@ class Prober:
         wanted = self._index if targets is None else sorted(self._index.keys() & set(targets))
         return [self._seen(target) for target in wanted]
 
-    def timeouts_since_ms(self) -> list[int]:
-        """Since when each target that times out does so."""
-        healths = (prober.health for prober in self._probers.values())
-        return [health.cause_since_ms for health in healths if health.cause is Cause.TIMEOUT]
+    def outlooks(self) -> list[Outlook]:
+        """By site: how many targets have a verdict, and since when those that time out do so."""
+        counts, since_ms = Counter[str](), defaultdict[str, list[int]](list)
+        for target, prober in self._probers.items():
+            if prober.has_view:
+                counts[target.home] += 1
+                if prober.health.cause is Cause.TIMEOUT:
+                    since_ms[target.home].append(prober.health.cause_since_ms)
+        return [Outlook(targets=count, timeouts_since_ms=tuple(since_ms[site])) for site, count in counts.items()]
 
     def _orders(self, target: Target, assignment: Assignment) -> Orders:
         monitor, known = assignment.monitors[target.monitor], self._probers.get(target)

@@ -88,9 +88,7 @@ class Publisher:
     def _publish(self, prober: Prober, layout: bytes) -> None:
         self._sequence += 1
         lag_ms, states = self._lag.worst_ms, prober.states
-        sick = self._check.is_sick(
-            now_ms=monotonic_ms(), lag_ms=lag_ms, timeouts_since_ms=prober.timeouts_since_ms(), targets=len(states)
-        )
+        sick = self._check.is_sick(now_ms=monotonic_ms(), lag_ms=lag_ms, outlooks=prober.outlooks())
         self._latest = Report(
             agent=self._agent,
             boot=self._boot,

@@ -75,9 +75,14 @@ class TargetProber:
         return self.orders.monitor
 
     @property
+    def has_view(self) -> bool:
+        """Whether a failure would mean anything: who looks from another site can lose only what it has seen up."""
+        return self._has_been_up or not self.target.home
+
+    @property
     def state(self) -> State:
-        """What the report says. Who looks from another site has lost only what it has seen up before."""
-        if self.target.outside and not self._has_been_up and self.health.verdict is Verdict.DOWN:
+        """What the report says."""
+        if not self.has_view and self.health.verdict is Verdict.DOWN:
             return State(Verdict.UNKNOWN, self.health.cause)
         return self.health.state
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from gslb.api.v1 import health_pb2 as pb
 from gslb.core.errors import InvalidSnapshot
-from gslb.core.model import HttpProbe, Monitor, Target, TcpProbe
+from gslb.core.model import LEAST_QUORUM, HttpProbe, Monitor, Outside, Target, TcpProbe, When
 
 
 def dump_target(target: Target) -> pb.Target:
-    return pb.Target(endpoint=target.endpoint, monitor=target.monitor, address=target.address, outside=target.outside)
+    return pb.Target(endpoint=target.endpoint, monitor=target.monitor, address=target.address, home=target.home)
 
 
 def load_target(message: pb.Target) -> Target:
-    return Target(endpoint=message.endpoint, monitor=message.monitor, address=message.address, outside=message.outside)
+    return Target(endpoint=message.endpoint, monitor=message.monitor, address=message.address, home=message.home)
 
 
 def dump_monitor(monitor: Monitor) -> pb.Monitor:
@@ -26,7 +26,7 @@ def dump_monitor(monitor: Monitor) -> pb.Monitor:
         ok=monitor.ok,
         hold_ms=monitor.hold_ms,
         crash=monitor.crash,
-        outside=monitor.outside,
+        outside=_dump_outside(monitor.outside),
     )
     match monitor.probe:
         case HttpProbe() as http:
@@ -47,8 +47,30 @@ def load_monitor(message: pb.Monitor) -> Monitor:
         ok=message.ok,
         hold_ms=message.hold_ms,
         crash=message.crash,
-        outside=message.outside,
+        outside=_load_outside(message.outside) if message.HasField("outside") else None,
         probe=_load_probe(message),
+    )
+
+
+def _dump_outside(outside: Outside | None) -> pb.Outside | None:
+    if outside is None:
+        return None
+    return pb.Outside(
+        observers=outside.observers,
+        sites=outside.sites,
+        quorum=outside.quorum or 0,
+        always=outside.when is When.ALWAYS,
+    )
+
+
+def _load_outside(message: pb.Outside) -> Outside:
+    if message.quorum and message.quorum < LEAST_QUORUM:
+        raise InvalidSnapshot(f"a quorum of {message.quorum} would let one site decide alone")
+    return Outside(
+        observers=tuple(message.observers),
+        sites=message.sites,
+        quorum=message.quorum or None,
+        when=When.ALWAYS if message.always else When.SILENT,
     )
 
 

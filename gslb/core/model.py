@@ -76,6 +76,37 @@ class TcpProbe:
     sni: str | None
 
 
+LEAST_QUORUM = 2
+"""No single site takes out another site's members."""
+MAX_QUORUM = 16
+MAX_OBSERVERS = 64
+
+
+class When(StrEnum):
+    """When outside views count: only while a site's own agents are silent, or beside them."""
+
+    SILENT = "silent"
+    ALWAYS = "always"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outside:
+    """How other sites look at a monitor's members, at their public addresses.
+
+    `observers`: sites that may, () = all. `sites`: how many of them probe each member. `quorum`: how many of those must
+    have lost it, and none may still see it, for it to count as lost; None = more than half of them.
+    """
+
+    observers: tuple[str, ...]
+    sites: int
+    quorum: int | None
+    when: When
+
+    def needed(self, others: int) -> int:
+        """Sites that must agree where `others` of them may look."""
+        return self.quorum if self.quorum is not None else max(LEAST_QUORUM, min(self.sites, others) // 2 + 1)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Monitor:
     """How members are probed and when a verdict changes (design: gdnsd's rules).
@@ -83,8 +114,7 @@ class Monitor:
     `fall` failures make DOWN, they need not be consecutive; `ok` successes in a row forget them. `rise` successes in a
     row after DOWN make RECOVERING, which becomes UP after `hold_ms` without a failure (doubling with flaps).
     `crash`: keep the last probe's connection open and treat its loss as a reason to confirm at once.
-    `outside`: agents of all other sites probe the members' public addresses too; what they agree to have lost counts
-    once a site's own agents are silent.
+    `outside`: how other sites probe the members too; None = they do not.
     """
 
     name: str
@@ -96,7 +126,7 @@ class Monitor:
     ok: int
     hold_ms: int
     crash: bool
-    outside: bool = False
+    outside: Outside | None = None
     probe: HttpProbe | TcpProbe
 
 
@@ -335,13 +365,14 @@ class Model:
 class Target:
     """One thing to probe: verdicts are per (endpoint, monitor), and per address where there are two.
 
-    `outside`: the endpoint stands at another site, so the agent reports DOWN only after it has seen it up.
+    `home`: the other site at which the endpoint stands, "" = the agent's own. Of what stands elsewhere an agent reports
+    DOWN only after it has seen it up.
     """
 
     endpoint: str
     monitor: str
     address: str
-    outside: bool = False
+    home: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -354,40 +385,5 @@ class Layout:
     @property
     def digest(self) -> bytes:
         """8 octets that name this content."""
-        lines = [self.site, *(f"{t.endpoint}\t{t.monitor}\t{t.address}\t{t.outside:d}" for t in self.targets)]
+        lines = [self.site, *(f"{t.endpoint}\t{t.monitor}\t{t.address}\t{t.home}" for t in self.targets)]
         return blake2b("\n".join(lines).encode(), digest_size=8).digest()
-
-
-def layouts(model: Model) -> tuple[Layout, ...]:
-    """One layout per site, in the order of `model.sites`; a site with nothing to probe has an empty one."""
-    monitors = {monitor.name: monitor for monitor in model.monitors}
-    endpoints = {endpoint.name: endpoint for endpoint in model.endpoints}
-    targets: dict[str, set[Target]] = {site.name: set() for site in model.sites}
-    for pool, used in _monitors_of_pools(model):
-        for member in pool.members if pool.site is not None else ():
-            for site, found in targets.items():
-                outside = site != pool.site
-                asked = {name for name in used if not outside or monitors[name].outside}
-                found.update(_targets(endpoints[member.endpoint], asked, outside))
-    return tuple(Layout(site=site, targets=tuple(sorted(found))) for site, found in targets.items())
-
-
-def _monitors_of_pools(model: Model) -> list[tuple[Pool, set[str]]]:
-    """Every pool with its own monitor and those of the services that bind it or resort to it."""
-    used = {pool.name: {pool.monitor} if pool.monitor is not None else set() for pool in model.pools}
-    for service in model.services:
-        names = service.pools()
-        if service.monitor is not None:
-            for name in names:
-                used[name].add(service.monitor)
-    return [(pool, used[pool.name]) for pool in model.pools]
-
-
-def _targets(endpoint: Endpoint, monitors: set[str], outside: bool) -> set[Target]:
-    """Inside, an endpoint is probed where it asks to be (`probe`); outside, at what clients are answered."""
-    addresses = {endpoint.outside_address(f) if outside else endpoint.probe_address(f) for f in endpoint.families()}
-    return {
-        Target(endpoint=endpoint.name, monitor=monitor, address=address, outside=outside)
-        for monitor in monitors
-        for address in addresses
-    }

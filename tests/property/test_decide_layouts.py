@@ -16,9 +16,18 @@ def test_every_member_that_is_judged_is_probed_by_the_agents_of_its_site(snapsho
     monitors = {monitor.name: monitor for monitor in snapshot.model.monitors}
     for key, seen in outline(snapshot).pools.items():
         for seat in seen.seats:
-            if seat.inside is None or seat.outside is None:
+            if seat.inside is None:
                 assert not key.monitor
                 continue
             assert seat.inside in layouts[seen.site].targets
-            elsewhere = [layout for site, layout in layouts.items() if site != seen.site]
-            assert all((seat.outside in layout.targets) == monitors[key.monitor].outside for layout in elsewhere)
+            outside = monitors[key.monitor].outside
+            assert (seat.outside is None) == (outside is None)
+            if outside is None or seat.outside is None:
+                continue
+            able = {
+                site for site in layouts if site != seen.site and (not outside.observers or site in outside.observers)
+            }
+            watching = {site for site, layout in layouts.items() if seat.outside.target in layout.targets}
+            assert watching <= able
+            assert len(watching) == min(len(able), outside.sites)
+            assert 2 <= seat.outside.quorum <= max(2, outside.quorum or outside.sites)

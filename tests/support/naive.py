@@ -12,7 +12,7 @@ from fractions import Fraction
 from gslb.core.decision import WHOLE, Addresses, LastResort, Level, NoData, Outcome, Pools, ServFail, Shares
 from gslb.core.directives import Action, Directives, Override, Scope, ScopeKind
 from gslb.core.facts import AgentId, Cause, Facts, State, Verdict
-from gslb.core.model import AllDownKind, Endpoint, Family, Member, Pool, Service, Target
+from gslb.core.model import AllDownKind, Endpoint, Family, Member, Outside, Pool, Service, Target, When
 from gslb.core.snapshot import Snapshot
 from gslb.core.steering.stages.base import Stage
 from gslb.core.steering.stages.geo import Entry, Geo
@@ -121,20 +121,26 @@ class Naive:
         endpoint = self.endpoint(member)
         inside = Target(endpoint=endpoint.name, monitor=monitor, address=endpoint.probe_address(family))
         outside = Target(
-            endpoint=endpoint.name, monitor=monitor, address=endpoint.outside_address(family), outside=True
+            endpoint=endpoint.name, monitor=monitor, address=endpoint.outside_address(family), home=pool.site
         )
         heard = [state for site, live, state in self.states(inside) if site == pool.site and live]
         kept = [state for site, live, state in self.states(inside) if site == pool.site and not live]
         agents = [agent for agent, report in self.facts.reports.items() if report.site == pool.site]
-        if agents and self.silent.issuperset(agents) and self.is_lost(outside):
+        rules = next(found.outside for found in self.snapshot.model.monitors if found.name == monitor)
+        counts = rules is not None and (rules.when is When.ALWAYS or (agents and self.silent.issuperset(agents)))
+        if rules is not None and counts and self.is_lost(outside, rules):
             return Verdict.DOWN
         return together(heard or kept)
 
-    def is_lost(self, outside: Target) -> bool:
-        """Whether agents of two sites or more see a target from outside, and all that have a verdict say DOWN."""
-        views = [(site, state.verdict) for site, live, state in self.states(outside) if live]
+    def is_lost(self, outside: Target, rules: Outside) -> bool:
+        """Whether enough sites have a verdict about a target that stands elsewhere, and all of them say DOWN."""
+        others = [site.name for site in self.snapshot.model.sites if site.name != outside.home]
+        if rules.observers:
+            others = [site for site in others if site in rules.observers]
+        quorum = rules.quorum or max(2, min(rules.sites, len(others)) // 2 + 1)
+        views = [(site, state.verdict) for site, live, state in self.states(outside) if live and site != outside.home]
         views = [(site, verdict) for site, verdict in views if verdict is not Verdict.UNKNOWN]
-        return len({site for site, _ in views}) >= 2 and {verdict for _, verdict in views} == {Verdict.DOWN}
+        return len({site for site, _ in views}) >= quorum and {verdict for _, verdict in views} == {Verdict.DOWN}
 
     def states(self, target: Target) -> Iterator[tuple[str, bool, State]]:
         """(site, whether the agent is heard, what it says) of all who know the target."""

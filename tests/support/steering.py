@@ -1,9 +1,10 @@
 """Stories about steering: a configuration as users write it, clients by what is known of them, and what happens.
 
-A story is text: `configuration` (YAML, but for the zone and the monitors `web` and `watched`) and `clients`, then
-sections that begin with events, one between commas; what they change stays changed:
+A story is text: `configuration` (YAML, but for the zone and the monitors `web`, `watched` and `doubted`) and
+`clients`, then sections that begin with events, one between commas; what they change stays changed:
 `all up`, `MEMBER up|down|recovering|unknown [CAUSE]`, `ACTION site|pool|member NAME`, `clear`, `silent SITE`,
-`heard SITE`, `sick SITE`, `well SITE`, `nothing`. No agent has reported before `all up`.
+`heard SITE`, `sick SITE`, `well SITE`, `nothing`. No agent has reported before `all up`. What one site alone cannot
+reach: `SITE loses MEMBER|all`, of what stands elsewhere, until `SITE sees MEMBER|all`.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from gslb.core.compile import compile_snapshot
 from gslb.core.decision import WHOLE, Shares
 from gslb.core.directives import NO_DIRECTIVES, Action, Directives, Override, Scope, ScopeKind
 from gslb.core.facts import NO_FACTS, AgentId, Cause, Report, State, Verdict, merge
+from gslb.core.model import Target
 from gslb.core.names import Name
 from gslb.core.order import Order
 from gslb.core.place import NOWHERE, Place
@@ -30,7 +32,9 @@ zones:
     nameservers: [ns1.gslb.test]
     contact: hostmaster@gslb.test
     records: [{name: ns1, type: A, data: 192.0.2.53}]
-monitors: [{name: web, type: http}, {name: watched, type: tcp, port: 80, outside: true}]
+monitors:
+  [{name: web, type: http}, {name: watched, type: tcp, port: 80, outside: true},
+  {name: doubted, type: tcp, port: 80, outside: {when: always}}]
 """
 WWW = Name.from_text("www.gslb.test")
 CAUSES = {Verdict.UP: Cause.OK, Verdict.RECOVERING: Cause.OK, Verdict.DOWN: Cause.REFUSED, Verdict.UNKNOWN: Cause.NONE}
@@ -55,6 +59,8 @@ class Story:
         self.service = next(service for service in model.services if service.name == WWW)
         self.states: dict[str, State] = {}
         self.sick: set[str] = set()
+        self.lost: set[tuple[str, str]] = set()
+        """(site, member elsewhere that it cannot reach)"""
         self.silent: frozenset[AgentId] = frozenset()
         self.reporting = False
         self.facts = NO_FACTS
@@ -87,6 +93,10 @@ class Story:
                 self.sick.add(site)
             case ["well", site]:
                 self.sick.remove(site)
+            case [site, "loses", member]:
+                self.lost |= {(site, name) for name in self.elsewhere(site, member)}
+            case [site, "sees", member]:
+                self.lost -= {(site, name) for name in self.elsewhere(site, member)}
             case [action, "site" | "pool" | "member" as kind, name]:
                 self.override(Scope(ScopeKind(kind), name), Action(action))
             case [member, verdict, *cause]:
@@ -104,7 +114,7 @@ class Story:
         for layout in self.snapshot.layouts if self.reporting else ():
             agent = AgentId(f"{layout.site}/a")
             before = self.facts.reports.get(agent)
-            states = (self.state(target.endpoint) for target in layout.targets)
+            states = (self.state(layout.site, target) for target in layout.targets)
             report = Report(
                 agent=agent,
                 boot=1,
@@ -115,8 +125,16 @@ class Story:
             )
             self.facts = merge(self.facts, report)
 
-    def state(self, endpoint: str) -> State:
-        return self.states.get(endpoint.rpartition("/")[2], State(Verdict.UP, Cause.OK))
+    def state(self, site: str, target: Target) -> State:
+        member = target.endpoint.rpartition("/")[2]
+        if target.home and (site, member) in self.lost:
+            return State(Verdict.DOWN, Cause.TIMEOUT)
+        return self.states.get(member, State(Verdict.UP, Cause.OK))
+
+    def elsewhere(self, site: str, member: str) -> set[str]:
+        """The members that `member` means to agents of `site` who look outside."""
+        pools = (pool for pool in self.snapshot.model.pools if pool.site != site)
+        return {found.name for pool in pools for found in pool.members if member in ("all", found.name)}
 
     def classed(self, client: str) -> int:
         """The class of one of the clients."""

@@ -31,6 +31,7 @@ from gslb.core.model import (
     MinHealthy,
     Model,
     Monitor,
+    Outside,
     OwnPrefix,
     Pool,
     RateLimit,
@@ -40,6 +41,7 @@ from gslb.core.model import (
     Soa,
     Target,
     TcpProbe,
+    When,
     Zone,
 )
 from gslb.core.names import Name
@@ -119,8 +121,18 @@ def _monitor(name: str) -> st.SearchStrategy[Monitor]:
         ok=st.just(3),
         hold_ms=st.just(10_000),
         crash=st.booleans(),
-        outside=st.booleans(),
+        outside=st.none() | outsides(),
         probe=st.sampled_from(PROBES),
+    )
+
+
+def outsides(observers: Sequence[str] = SITES) -> st.SearchStrategy[Outside]:
+    return st.builds(
+        Outside,
+        observers=subsets(observers),
+        sites=st.integers(2, 4),
+        quorum=st.none() | st.integers(2, 3),
+        when=st.sampled_from(When),
     )
 
 
@@ -313,7 +325,7 @@ def earlier_layouts() -> st.SearchStrategy[tuple[Layout, ...]]:
         endpoint=st.sampled_from(["e0", "gone"]),
         monitor=st.sampled_from(MONITORS),
         address=st.just("192.0.2.1"),
-        outside=st.booleans(),
+        home=st.sampled_from(["", *SITES]),
     )
     targets = st.lists(target, max_size=3, unique=True).map(lambda found: tuple(sorted(found)))
     return st.lists(st.builds(Layout, site=st.sampled_from(SITES), targets=targets), max_size=4).map(tuple)

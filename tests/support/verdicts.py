@@ -5,6 +5,7 @@ from __future__ import annotations
 from ipaddress import ip_address
 
 from gslb.core.facts import AgentId, Cause, Report, State, Verdict
+from gslb.core.layouts import layouts
 from gslb.core.model import (
     EcsTrust,
     Endpoint,
@@ -14,15 +15,18 @@ from gslb.core.model import (
     MinHealthy,
     Model,
     Monitor,
+    Outside,
     Pool,
     Site,
     Target,
     TcpProbe,
-    layouts,
+    When,
 )
 from gslb.core.order import Order
 from gslb.core.snapshot import Snapshot
+from gslb.core.steering.outside import Watch
 
+SILENT = Outside(observers=(), sites=3, quorum=2, when=When.SILENT)
 WEB = Monitor(
     name="web",
     port=443,
@@ -33,7 +37,7 @@ WEB = Monitor(
     ok=3,
     hold_ms=10_000,
     crash=True,
-    outside=True,
+    outside=SILENT,
     probe=TcpProbe(tls=False, verify=False, sni=None),
 )
 ENDPOINTS = tuple(
@@ -64,7 +68,11 @@ SNAPSHOT = Snapshot(order=Order(), model=MODEL, serials={}, classes={}, layouts=
 TARGETS = {
     endpoint.name: (
         Target(endpoint=endpoint.name, monitor="web", address=endpoint.probe_address(Family.A)),
-        Target(endpoint=endpoint.name, monitor="web", address=endpoint.outside_address(Family.A), outside=True),
+        Watch(
+            target=Target(endpoint=endpoint.name, monitor="web", address=endpoint.outside_address(Family.A), home="eu"),
+            quorum=2,
+            always=False,
+        ),
     )
     for endpoint in ENDPOINTS
 }

@@ -13,11 +13,12 @@ from hypothesis import strategies as st
 from support import health
 from support.naive import Naive
 from support.policies import SLOTS, policies
-from support.strategies import MONITORS, SITES, all_downs
+from support.strategies import MONITORS, SITES, all_downs, outsides
 
 from gslb.core.decision import Decision
 from gslb.core.directives import Directives
 from gslb.core.facts import AgentId, Facts
+from gslb.core.layouts import layouts
 from gslb.core.model import (
     EcsTrust,
     Endpoint,
@@ -26,12 +27,12 @@ from gslb.core.model import (
     MinHealthy,
     Model,
     Monitor,
+    Outside,
     Policy,
     Pool,
     Service,
     Site,
     TcpProbe,
-    layouts,
 )
 from gslb.core.names import Name
 from gslb.core.order import Order
@@ -75,7 +76,7 @@ def snapshots(draw: st.DrawFn) -> Snapshot:
     model = Model(
         zones=(),
         sites=tuple(Site(name=name, location=None, tags=(), probe_allow=()) for name in SITES),
-        monitors=tuple(_monitor(name, draw(st.booleans())) for name in MONITORS),
+        monitors=tuple(_monitor(name, draw(st.none() | outsides())) for name in MONITORS),
         endpoints=tuple(found),
         pools=tuple(draw(pools(name, found)) for name in names),
         policies=chains,
@@ -172,7 +173,7 @@ def _endpoint(number: int, hosts: bool) -> Endpoint:
     )
 
 
-def _monitor(name: str, outside: bool) -> Monitor:
+def _monitor(name: str, outside: Outside | None) -> Monitor:
     return Monitor(
         name=name,
         port=443,

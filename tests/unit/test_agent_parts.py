@@ -23,7 +23,7 @@ from site_agent import schedule
 from site_agent.assignment import load_assignment
 from site_agent.boot import next_boot
 from site_agent.report import ITEMS_PER_MESSAGE, Seen, describe, evidence
-from site_agent.selfcheck import SICK_FOR_MS, SICK_LAG_MS, SelfCheck, is_timing_out_together
+from site_agent.selfcheck import SICK_FOR_MS, SICK_LAG_MS, Outlook, SelfCheck, is_timing_out_together
 from site_agent.turnstile import Turnstile
 
 # Schedule
@@ -93,28 +93,57 @@ def test_a_folder_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
 # Self-check
 
 
+def outlook(targets: int, *since_ms: int) -> Outlook:
+    return Outlook(targets=targets, timeouts_since_ms=since_ms)
+
+
 @pytest.mark.parametrize(
-    ("since_ms", "targets", "together"),
+    ("seen", "together"),
     [
-        ([], 0, False),
-        ([0, 1], 2, False),  # fewer than three say nothing
-        ([0, 1, 2], 3, True),
-        ([0, 1, 2], 5, True),
-        ([0, 1, 2], 6, False),  # half is not most
-        ([0, 5_000, 10_000], 4, True),
-        ([0, 5_000, 10_001], 4, False),  # one by one
-        ([900_000, 0, 900_001, 900_002], 5, True),
+        (outlook(0), False),
+        (outlook(2, 0, 1), False),  # fewer than three say nothing
+        (outlook(3, 0, 1, 2), True),
+        (outlook(5, 0, 1, 2), True),
+        (outlook(6, 0, 1, 2), False),  # half is not most
+        (outlook(4, 0, 5_000, 10_000), True),
+        (outlook(4, 0, 5_000, 10_001), False),  # one by one
+        (outlook(5, 900_000, 0, 900_001, 900_002), True),
     ],
 )
-def test_most_targets_timing_out_together(since_ms: list[int], targets: int, together: bool) -> None:
-    assert is_timing_out_together(since_ms, targets) is together
+def test_most_targets_of_the_own_site_timing_out_together(seen: Outlook, together: bool) -> None:
+    assert is_timing_out_together([seen]) is together
+
+
+WELL, DARK = outlook(4), outlook(4, 0, 100, 200)
+
+
+@pytest.mark.parametrize(
+    ("seen", "together"),
+    [
+        ([], False),
+        ([WELL, DARK], False),  # one of two sites is lost: that is news, not an illness
+        ([WELL, WELL, DARK], False),
+        ([DARK, DARK], True),
+        ([WELL, DARK, DARK], True),
+        ([WELL, WELL, DARK, DARK], False),
+        ([WELL, outlook(1, 0), outlook(1, 10), outlook(1, 20)], True),
+        ([WELL, outlook(1, 0), outlook(1, 10)], False),  # fewer than three targets
+        ([DARK, outlook(4, 9_800, 9_900, 10_000)], True),
+        ([DARK, outlook(4, 10_300, 10_400, 10_500)], False),  # not together
+        ([outlook(4, 0, 100), outlook(4, 0, 100)], False),  # half of each
+        ([WELL, outlook(100, *range(90))], False),  # however large the lost site is
+    ],
+)
+def test_most_targets_of_most_sites_timing_out_together(seen: list[Outlook], together: bool) -> None:
+    assert is_timing_out_together(seen) is together
+    assert is_timing_out_together(seen[::-1]) is together
 
 
 def test_sickness_outlasts_its_symptoms() -> None:
     check = SelfCheck()
 
     def sick(now_ms: int, lag_ms: int = 0, timeouts: tuple[int, ...] = ()) -> bool:
-        return check.is_sick(now_ms=now_ms, lag_ms=lag_ms, timeouts_since_ms=timeouts, targets=4)
+        return check.is_sick(now_ms=now_ms, lag_ms=lag_ms, outlooks=[outlook(4, *timeouts)])
 
     assert not sick(0, SICK_LAG_MS - 1)
     assert sick(1000, SICK_LAG_MS)

@@ -200,7 +200,7 @@ async def test_from_outside_only_what_was_seen_up_is_reported_down() -> None:
     async with scripted(FINE) as gone:
         pass
     async with process() as server, working() as work:
-        never, lost = replace(target(monitor="gone"), outside=True), replace(target(), outside=True)
+        never, lost = replace(target(monitor="gone"), home="eu"), replace(target(), home="eu")
         rules = monitor(HTTP, port=server.port, interval_ms=SLOW_MS)
         work.prober.assign(assignment((never, replace(rules, name="gone", port=gone.port)), (lost, rules)))
         await work.until(never, Verdict.DOWN)

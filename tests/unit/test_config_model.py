@@ -16,10 +16,12 @@ from gslb.core.model import (
     HttpProbe,
     MinHealthy,
     Monitor,
+    Outside,
     Policy,
     RateLimit,
     Service,
     TcpProbe,
+    When,
 )
 from gslb.core.names import Name
 from gslb.core.steering.stages.geo import Geo, GeoRule, Match
@@ -84,7 +86,7 @@ def test_an_http_monitor_has_the_documented_defaults() -> None:
         ok=3,
         hold_ms=10_000,
         crash=True,
-        outside=False,
+        outside=None,
         probe=HttpProbe(
             tls=False,
             verify=True,
@@ -99,6 +101,13 @@ def test_an_http_monitor_has_the_documented_defaults() -> None:
     )
 
 
+def test_views_from_outside_take_every_key() -> None:
+    found = monitor("type: tcp, port: 5, outside: {from: all, sites: 5, quorum: majority, when: always}")
+    assert found.outside == Outside(observers=(), sites=5, quorum=None, when=When.ALWAYS)
+    assert [found.outside.needed(others) for others in (1, 2, 3, 4, 9)] == [2, 2, 2, 3, 3]
+    assert monitor("type: tcp, port: 5, outside: false").outside is None
+
+
 def test_an_http_monitor_takes_every_key() -> None:
     found = monitor(
         "type: http, port: 8443, tls: yes, verify: off, host: h.example, sni: s.example, method: HEAD, path: /x, "
@@ -106,7 +115,8 @@ def test_an_http_monitor_takes_every_key() -> None:
         "ok: 4, crash: off, outside: true, failback: {after: 1s}"
     )
     assert (found.port, found.interval_ms, found.timeout_ms) == (8443, 60_000, 500)
-    assert (found.fall, found.rise, found.ok, found.hold_ms, found.crash, found.outside) == (1, 2, 4, 1000, False, True)
+    assert (found.fall, found.rise, found.ok, found.hold_ms, found.crash) == (1, 2, 4, 1000, False)
+    assert found.outside == Outside(observers=(), sites=3, quorum=2, when=When.SILENT)
     assert found.probe == HttpProbe(
         tls=True,
         verify=False,

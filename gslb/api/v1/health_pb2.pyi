@@ -209,24 +209,24 @@ class Target(_message.Message):
     ENDPOINT_FIELD_NUMBER: _builtins.int
     MONITOR_FIELD_NUMBER: _builtins.int
     ADDRESS_FIELD_NUMBER: _builtins.int
-    OUTSIDE_FIELD_NUMBER: _builtins.int
+    HOME_FIELD_NUMBER: _builtins.int
     endpoint: _builtins.str
     monitor: _builtins.str
     address: _builtins.str
     """Address or host name."""
-    outside: _builtins.bool
-    """The endpoint stands at another site: DOWN is reported only after it has been seen up."""
+    home: _builtins.str
+    """The other site at which the endpoint stands: DOWN is reported only after it has been seen up. Empty = the agent's own."""
     def __init__(
         self,
         *,
         endpoint: _builtins.str = ...,
         monitor: _builtins.str = ...,
         address: _builtins.str = ...,
-        outside: _builtins.bool = ...,
+        home: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "endpoint", b"endpoint", "monitor", b"monitor", "outside", b"outside"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "endpoint", b"endpoint", "home", b"home", "monitor", b"monitor"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -257,8 +257,10 @@ class Monitor(_message.Message):
     ok: _builtins.int
     hold_ms: _builtins.int
     crash: _builtins.bool
-    outside: _builtins.bool
-    """Agents of other sites probe it too."""
+    @_builtins.property
+    def outside(self) -> Global___Outside:
+        """How other sites probe the members too; absent = they do not."""
+
     @_builtins.property
     def http(self) -> Global___HttpProbe: ...
     @_builtins.property
@@ -275,11 +277,11 @@ class Monitor(_message.Message):
         ok: _builtins.int = ...,
         hold_ms: _builtins.int = ...,
         crash: _builtins.bool = ...,
-        outside: _builtins.bool = ...,
+        outside: Global___Outside | None = ...,
         http: Global___HttpProbe | None = ...,
         tcp: Global___TcpProbe | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["http", b"http", "probe", b"probe", "tcp", b"tcp"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["http", b"http", "outside", b"outside", "probe", b"probe", "tcp", b"tcp"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
     _ClearFieldArgType: _TypeAlias = _typing.Literal["crash", b"crash", "fall", b"fall", "hold_ms", b"hold_ms", "http", b"http", "interval_ms", b"interval_ms", "name", b"name", "ok", b"ok", "outside", b"outside", "port", b"port", "probe", b"probe", "rise", b"rise", "tcp", b"tcp", "timeout_ms", b"timeout_ms"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
@@ -288,6 +290,40 @@ class Monitor(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType_probe) -> _WhichOneofReturnType_probe | None: ...
 
 Global___Monitor: _TypeAlias = Monitor  # noqa: Y015
+
+@_typing.final
+class Outside(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    OBSERVERS_FIELD_NUMBER: _builtins.int
+    SITES_FIELD_NUMBER: _builtins.int
+    QUORUM_FIELD_NUMBER: _builtins.int
+    ALWAYS_FIELD_NUMBER: _builtins.int
+    sites: _builtins.int
+    """How many of them probe each member."""
+    quorum: _builtins.int
+    """How many must have lost a member, and none still see it; 0 = more than half."""
+    always: _builtins.bool
+    """They count beside the site's own agents, not only while those are silent."""
+    @_builtins.property
+    def observers(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Sites that may look; none = all."""
+
+    def __init__(
+        self,
+        *,
+        observers: _abc.Iterable[_builtins.str] | None = ...,
+        sites: _builtins.int = ...,
+        quorum: _builtins.int = ...,
+        always: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["always", b"always", "observers", b"observers", "quorum", b"quorum", "sites", b"sites"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Outside: _TypeAlias = Outside  # noqa: Y015
 
 @_typing.final
 class HttpProbe(_message.Message):

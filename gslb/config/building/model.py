@@ -22,7 +22,7 @@ from gslb.core.model import Family, Model, Monitor, Service
 def build_model(config: Config, files: Files, problems: Problems) -> Model:
     """The Model that `config` means. What is wrong goes to `problems`; with errors there, the Model is not usable."""
     sites = build_sites(config, problems)
-    monitors = build_monitors(config, problems)
+    monitors = build_monitors(config, sites, problems)
     _check_defaults(config, monitors)
     servers = build_servers(config, sites, monitors, problems)
     zones = build_zones(config, files, problems)

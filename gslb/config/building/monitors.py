@@ -6,18 +6,21 @@ from gslb.config.building.registry import Registry
 from gslb.config.nodes import Node, Table, locate, place
 from gslb.config.parse import Config, Located
 from gslb.config.problems import Problems
-from gslb.config.schema.monitors import Failback, Monitor
-from gslb.core.model import HttpProbe, TcpProbe
+from gslb.config.schema.monitors import Failback, Monitor, OutsideViews
+from gslb.core.model import HttpProbe, Outside, Site, TcpProbe, When
 from gslb.core.model import Monitor as Built
 
 _HTTP_ONLY = ("host", "method", "path", "expect", "connection")
+EVERYBODY = "all"
+"""In `outside.from`: every other site."""
 _TLS_ONLY = ("sni", "verify")
 
 
-def build_monitors(config: Config, problems: Problems) -> Registry[Built]:
+def build_monitors(config: Config, sites: Registry[Site], problems: Problems) -> Registry[Built]:
     found: Registry[Built] = Registry("monitor", problems, config.broken_names("monitors"))
     for item in config.monitors:
         _check(item, problems)
+        _check_outside(item, sites, problems)
         found.add(item.value.name, _build(item.value, config.defaults.value.failback), place(item.node, "name"))
     return found
 
@@ -34,8 +37,17 @@ def _build(monitor: Monitor, failback: Failback) -> Built:
         ok=monitor.ok,
         hold_ms=(monitor.failback or failback).after,
         crash=http if monitor.crash is None else monitor.crash,
-        outside=monitor.outside,
+        outside=_outside(monitor.outside) if monitor.outside is not None else None,
         probe=_http(monitor) if http else TcpProbe(tls=monitor.tls, verify=monitor.verify, sni=monitor.sni),
+    )
+
+
+def _outside(block: OutsideViews) -> Outside:
+    return Outside(
+        observers=() if EVERYBODY in block.from_ else tuple(sorted(block.from_)),
+        sites=block.sites,
+        quorum=block.quorum,
+        when=When(block.when),
     )
 
 
@@ -64,6 +76,24 @@ def _check(item: Located[Monitor], problems: Problems) -> None:
         _refuse(node, _HTTP_ONLY, "is for `type: http`: remove it", problems)
     if not monitor.tls:
         _refuse(node, _TLS_ONLY, "means nothing without TLS: add `tls: true`, or remove it", problems)
+
+
+def _check_outside(item: Located[Monitor], sites: Registry[Site], problems: Problems) -> None:
+    """What can be said without the pools; `warnings` says where too few sites are left to look."""
+    outside, node = item.value.outside, item.node
+    if outside is None:
+        return
+    for number, name in enumerate(outside.from_):
+        if name != EVERYBODY:
+            sites.find(name, place(node, "outside", "from", number))
+    if EVERYBODY in outside.from_ and len(outside.from_) > 1:
+        problems.error(place(node, "outside", "from"), f"`{EVERYBODY}` says it all: write it alone, or name sites")
+    if outside.quorum is not None and outside.quorum > outside.sites:
+        problems.error(
+            place(node, "outside", "quorum"),
+            f"{outside.sites} sites probe each member, so {outside.quorum} can never agree: lower `quorum`, or raise "
+            "`sites`",
+        )
 
 
 def _refuse(node: Node, keys: tuple[str, ...], why: str, problems: Problems) -> None:

@@ -8,6 +8,7 @@ from gslb.config.nodes import Node, locate, place
 from gslb.config.parse import Config
 from gslb.config.problems import Problems
 from gslb.config.schema.steering import Stage as StageBlock
+from gslb.core.layouts import monitors_of_pools, observers
 from gslb.core.model import Model, Policy, Service
 from gslb.core.steering.stages.geo import Geo
 from gslb.core.steering.stages.nearest import Nearest
@@ -21,6 +22,7 @@ def warn(config: Config, model: Model, problems: Problems) -> None:
     _warn_weights(config, model, problems)
     _warn_certificates(config, model, problems)
     _warn_unprobed(config, model, problems)
+    _warn_observers(config, model, problems)
 
 
 def _warn_unused(config: Config, model: Model, problems: Problems) -> None:
@@ -122,6 +124,26 @@ def _warn_unprobed(config: Config, model: Model, problems: Problems) -> None:
                 f"none of the pools has a `site`, so nothing is probed with `{service.monitor}`: remove it, "
                 "or say where the pools stand",
             )
+
+
+def _warn_observers(config: Config, model: Model, problems: Problems) -> None:
+    """Views from outside that can never agree, for want of sites that may look."""
+    sites = tuple(site.name for site in model.sites)
+    monitors = {monitor.name: monitor for monitor in model.monitors}
+    homes = {(name, pool.site) for pool, used in monitors_of_pools(model) for name in used if pool.site is not None}
+    for item in config.monitors:
+        name, outside = item.value.name, monitors[item.value.name].outside
+        if outside is None:
+            continue
+        for home in sorted(site for used, site in homes if used == name):
+            others = len(observers(outside, home, sites))
+            needed = outside.needed(others)
+            if others < needed:
+                problems.warn(
+                    place(item.node, "outside"),
+                    f"sites that may look at site `{home}` from outside: {others}, too few for a quorum of {needed}, "
+                    "so what they see never counts there: add sites, witnesses for instance",
+                )
 
 
 def _probes_addresses(monitor: str, model: Model) -> bool:

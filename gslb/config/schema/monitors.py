@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, ClassVar
+from typing import Annotated
 
-from gslb.config.schema.base import LATER, ONE_OR_MANY, Block, Shorthand, key, words
+from gslb.config.schema.base import LATER, ONE_OR_MANY, Block, Shorthand, Text, key, words
 from gslb.config.schema.types import Flag, Header, ItemName, Method, PlainText, Port, Status, UrlPath, duration, whole
+from gslb.core.model import LEAST_QUORUM, MAX_OBSERVERS, MAX_QUORUM
 
 
 class Expect(Block):
@@ -33,10 +34,48 @@ def _no_down_after(value: object) -> object:
     return value
 
 
+def _quorum(text: str) -> int | None:
+    if text == "majority":
+        return None
+    if not text.isascii() or not text.isdigit() or not LEAST_QUORUM <= int(text[:3]) <= MAX_QUORUM:
+        raise ValueError(
+            f"'{text[:100]}' is no quorum: write {LEAST_QUORUM} to {MAX_QUORUM}, so that no site decides alone about "
+            "another, or majority"
+        )
+    return int(text)
+
+
+class OutsideViews(Block):
+    """Which other sites look at the members, and when what they see counts."""
+
+    from_: Annotated[tuple[ItemName, ...], ONE_OR_MANY] = key(
+        "Sites that may look, witnesses too; `all`: every other site.", ["all"], alias="from"
+    )
+    sites: Annotated[int, whole(LEAST_QUORUM, MAX_OBSERVERS)] = key("How many of them probe each member.", "3")
+    quorum: Annotated[
+        int | None,
+        Text(f"a number from {LEAST_QUORUM} to {MAX_QUORUM}, or `majority`", _quorum, {"type": ["integer", "string"]}),
+    ] = key(
+        "How many must have lost a member for it to be down, while none of them still sees it; `majority`: more than "
+        "half of those that probe it.",
+        "2",
+    )
+    when: Annotated[str, words("silent", "always")] = key(
+        "`silent`: their views count once all agents of the member's own site are silent. `always`: beside them too.",
+        "silent",
+    )
+
+
+def _from_flag(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    if value not in ("true", "false"):
+        raise ValueError(f"'{value[:100]}' is not known here: write true, false, or {{quorum: ..., when: ...}}")
+    return {} if value == "true" else None
+
+
 class Monitor(Block):
     """How members are probed and when their verdict changes."""
-
-    later: ClassVar[frozenset[str]] = frozenset({"quorum"})
 
     name: ItemName = key("Name, unique among monitors.")
     type: Annotated[str, words("http", "tcp")] = key("What a probe does: an HTTP request, or only a connection.")
@@ -61,10 +100,12 @@ class Monitor(Block):
         "`http`: on; `tcp`: off unless set.",
         None,
     )
-    outside: Flag = key(
-        "Let agents of all other sites probe the members' public addresses too. What at least two of them have lost, "
-        "and none still sees, is down once the site's own agents are silent.",
-        "false",
+    outside: Annotated[
+        OutsideViews | None, Shorthand(_from_flag, lambda _: [{"type": "boolean", "title": "`true` or `false`"}])
+    ] = key(
+        "Let agents of other sites probe the members' public addresses too, and take out what they agree to have lost; "
+        "`true`: with all defaults.",
+        None,
     )
     failback: Failback | None = key("How a member comes back: `defaults.failback` if absent.", None)
     unknown: Annotated[str, words("keep"), Shorthand(_no_down_after, lambda _: [])] = key(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import chain
 
 from gslb.api.v1 import admin_pb2 as pb
 from gslb.codec.facts import dump_override
@@ -59,7 +60,7 @@ class PoolStatuses:
         )
         if state.override is not None:
             status.override.CopyFrom(dump_override(state.override))
-        evidence = self._evidence(seen.site, seat.inside, state)
+        evidence = self._evidence(seen.site, seat, state)
         if evidence is not None:
             aged_ms = int((self._now_s - evidence.received_s) * 1000)
             status.detail, status.latency_us, status.flaps = evidence.detail, evidence.latency_us, evidence.flaps
@@ -67,15 +68,20 @@ class PoolStatuses:
             status.probe_age_ms = evidence.probe_age_ms + aged_ms
         return status
 
-    def _evidence(self, site: str, target: Target | None, state: MemberState) -> Evidence | None:
-        """From the first agent of the member's site that says what was concluded."""
-        if target is None or state.cause is None:
+    def _evidence(self, site: str, seat: Seat, state: MemberState) -> Evidence | None:
+        """From the first agent that says what was concluded: of the member's site, else of one that looks at it."""
+        if seat.inside is None or state.cause is None:
             return None
-        for report in self._reports.get(site, ()):
+        own = ((report, seat.inside) for report in self._reports.get(site, ()))
+        others = ((report, seat.outside.target) for report in self._elsewhere(site)) if seat.outside is not None else ()
+        for report, target in chain(own, others):
             at = self._positions.get(report.layout, {}).get(target)
             if at is not None and at < len(report.states) and report.states[at] == state.cause.octet:
                 return self._agents.evidence(report.agent, report.layout, at)
         return None
+
+    def _elsewhere(self, home: str) -> Iterator[Report]:
+        return (report for site, reports in sorted(self._reports.items()) if site != home for report in reports)
 
 
 def _positions(layouts: tuple[Layout, ...]) -> Mapping[bytes, Mapping[Target, int]]:

@@ -16,7 +16,8 @@ from gslb.coordinator.relay.hub import Hub
 from gslb.core.decision import Addresses, Decision, LastResort, Level, NoData, Outcome, Pools, ServFail, shares_of
 from gslb.core.demand import Demand
 from gslb.core.facts import AgentId
-from gslb.core.model import Family, Service, layouts
+from gslb.core.layouts import layouts
+from gslb.core.model import Family, Service
 from gslb.core.snapshot import ClassMap, Snapshot
 from gslb.core.steering.stages.base import Key
 from gslb.runtime.rpc import MAX_MESSAGE_BYTES

@@ -11,10 +11,12 @@ from hashlib import blake2b
 from typing import TypeVar
 
 from gslb.core.decision import PoolKey
-from gslb.core.model import AllDown, AllDownKind, Family, Member, Pool, Service, Target
+from gslb.core.layouts import observers
+from gslb.core.model import AllDown, AllDownKind, Endpoint, Family, Member, Pool, Service, Target, When
 from gslb.core.names import Name
 from gslb.core.snapshot import ClassMap, Snapshot
 from gslb.core.steering.memo import by_identity
+from gslb.core.steering.outside import Watch
 from gslb.core.steering.stages.base import Key, Reach, Stage
 
 Group = TypeVar("Group", bound=Hashable)
@@ -23,11 +25,14 @@ Item = TypeVar("Item")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seat:
-    """A pool's member in one family, and how agents at its site (`inside`) and elsewhere know it; None: no monitor."""
+    """A pool's member in one family, and how agents know it.
+
+    `inside`: at its own site, None: no monitor. `outside`: at other sites, None: the monitor does not ask them.
+    """
 
     member: Member
     inside: Target | None
-    outside: Target | None
+    outside: Watch | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,6 +120,8 @@ class _Build:
         self.snapshot = snapshot
         self.pools = {pool.name: pool for pool in model.pools}
         self.endpoints = {endpoint.name: endpoint for endpoint in model.endpoints}
+        self.monitors = {monitor.name: monitor for monitor in model.monitors}
+        self.sites = tuple(site.name for site in model.sites)
         self.policies = {policy.name: policy for policy in model.policies}
         self.like: dict[str, str] = {}
         """Policy -> the first that steers the same way: a chain written in a service is a policy of its own."""
@@ -188,12 +195,23 @@ class _Build:
             if not key.monitor:
                 yield Seat(member=member, inside=None, outside=None)
                 continue
-            inside, outside = endpoint.probe_address(key.family), endpoint.outside_address(key.family)
+            inside = endpoint.probe_address(key.family)
             yield Seat(
                 member=member,
                 inside=Target(endpoint=endpoint.name, monitor=key.monitor, address=inside),
-                outside=Target(endpoint=endpoint.name, monitor=key.monitor, address=outside, outside=True),
+                outside=self.watch(endpoint, key, pool.site or ""),
             )
+
+    def watch(self, endpoint: Endpoint, key: PoolKey, home: str) -> Watch | None:
+        outside = self.monitors[key.monitor].outside
+        if outside is None:
+            return None
+        address = endpoint.outside_address(key.family)
+        return Watch(
+            target=Target(endpoint=endpoint.name, monitor=key.monitor, address=address, home=home),
+            quorum=outside.needed(len(observers(outside, home, self.sites))),
+            always=outside.when is When.ALWAYS,
+        )
 
     def has_weight(self, key: PoolKey) -> bool:
         return any(seat.member.weight for seat in self.seen[key].seats)

@@ -60,7 +60,7 @@ class _Member:
 
 
 def _judgement(pool: SeenPool, seat: Seat, judge: Judge) -> Judgement:
-    if seat.inside is None or seat.outside is None:
+    if seat.inside is None:
         return NOT_PROBED
     return judge.judge(pool.site, seat.inside, seat.outside)
 

@@ -1,7 +1,7 @@
 """What the agents' reports together say about a target.
 
-A site's own agents decide about its members. Once they are all silent their last verdicts are kept, unless the agents
-of other sites, where a monitor asks for their view, agree that the member is lost.
+A site's own agents decide about its members; once they are all silent their last verdicts are kept. The agents of other
+sites, where a monitor asks for their view, can take out what they agree to have lost (`outside`).
 """
 
 from __future__ import annotations
@@ -13,9 +13,7 @@ from gslb.core.facts import AgentId, Cause, Facts, Report, State, Verdict
 from gslb.core.model import Layout, Target
 from gslb.core.snapshot import Snapshot
 from gslb.core.steering.memo import by_identity
-
-SITES_TO_LOSE = 2
-"""How many other sites must agree: no single one takes out another site's members."""
+from gslb.core.steering.outside import Watch, loss
 
 _STATES = tuple(State.from_octet(octet) for octet in range(256))
 
@@ -64,6 +62,7 @@ class Judge:
 
     def __init__(self, snapshot: Snapshot, facts: Facts, silent: frozenset[AgentId]) -> None:
         positions = _positions(snapshot)
+        self._watching = _watching(snapshot)
         sites = {report.site for report in facts.reports.values()}
         self._silenced = sites - {report.site for agent, report in facts.reports.items() if agent not in silent}
         self._by_site: dict[str, list[Voice]] = {}
@@ -72,27 +71,27 @@ class Judge:
             if found is not None:
                 self._by_site.setdefault(report.site, []).append(Voice(report, found, agent not in silent))
 
-    def judge(self, site: str, inside: Target, outside: Target) -> Judgement:
+    def judge(self, site: str, inside: Target, outside: Watch | None) -> Judgement:
         """The verdict about a member at `site`, that its own agents know as `inside`, others as `outside`."""
-        own = self._by_site.get(site, [])
-        heard = [state for voice in own if voice.heard and (state := voice.state(inside)) is not None]
-        if heard:
-            return combine(heard)
-        lost = self._loss_seen_from_outside(outside) if site in self._silenced else None
-        if lost is not None:
-            return Judgement(Verdict.DOWN, lost)
-        return combine(state for voice in own if (state := voice.state(inside)) is not None)
+        own = self._own(site, inside)
+        if outside is None or own.verdict is Verdict.DOWN or not (outside.always or site in self._silenced):
+            return own
+        lost = loss(self._views(site, outside.target), outside.quorum)
+        return own if lost is None else Judgement(Verdict.DOWN, lost)
 
-    def _loss_seen_from_outside(self, outside: Target) -> State | None:
-        """Evidence, where at least two other sites have a verdict and all their agents say DOWN."""
-        views = [
-            (site, state)
-            for site, voices in self._by_site.items()
-            for voice in voices
-            if voice.heard and (state := voice.state(outside)) is not None and state.verdict is not Verdict.UNKNOWN
+    def _own(self, site: str, inside: Target) -> Judgement:
+        """What the site's agents that are heard say, else what they said last."""
+        said = [
+            (voice.heard, state) for voice in self._by_site.get(site, ()) if (state := voice.state(inside)) is not None
         ]
-        agreed = all(state.verdict is Verdict.DOWN for _, state in views)
-        return views[0][1] if agreed and len({site for site, _ in views}) >= SITES_TO_LOSE else None
+        return combine([state for heard, state in said if heard] or [state for _, state in said])
+
+    def _views(self, home: str, target: Target) -> Iterator[tuple[str, State]]:
+        """What agents of other sites that are heard say, with their sites."""
+        for site in self._watching.get(target, ()):
+            for voice in self._by_site.get(site, ()) if site != home else ():
+                if voice.heard and (state := voice.state(target)) is not None:
+                    yield site, state
 
 
 def combine(states: Iterable[State]) -> Judgement:
@@ -153,6 +152,17 @@ def _read(positions: Mapping[bytes, tuple[str, Positions]], report: Report | Non
 @by_identity
 def _positions(snapshot: Snapshot) -> Mapping[bytes, tuple[str, Positions]]:
     return {layout.digest: (layout.site, _index(layout)) for layout in snapshot.layouts}
+
+
+@by_identity
+def _watching(snapshot: Snapshot) -> Mapping[Target, frozenset[str]]:
+    """The sites that look at a target from outside, by any layout that reports may still follow."""
+    found: dict[Target, set[str]] = {}
+    for layout in snapshot.layouts:
+        for target in layout.targets:
+            if target.home:
+                found.setdefault(target, set()).add(layout.site)
+    return {target: frozenset(sites) for target, sites in found.items()}
 
 
 def _index(layout: Layout) -> Positions:
