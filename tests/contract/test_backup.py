@@ -15,6 +15,7 @@ from gslb.api.v1 import facts_pb2
 from gslb.codec.facts import load_order
 from gslb.coordinator.backup.checking import check
 from gslb.coordinator.backup.restoring import NotRestored, Place, restore
+from gslb.coordinator.storage import open_storage
 from gslb.core.order import Order
 from gslb.store.etcd.options import EtcdOptions
 
@@ -120,3 +121,27 @@ async def test_what_is_there_is_replaced_only_by_leave(
         assert after > before
         listed = await running.admin.ListConfigs(pb.ListConfigsRequest(), timeout=DEADLINE_S)
         assert [config.revision for config in listed.configs] == [1]
+
+
+async def test_a_store_that_somebody_leads_is_left_alone(make: Callable[[str, str], Place], tmp_path: Path) -> None:
+    there, backup = make("etcd", "there"), tmp_path / "backup"
+    async with started(make("embedded", "here")) as running:
+        await running.applied(files(CONFIG))
+        await save(running, backup)
+    used = open_storage(there.folder, there.etcd, new_incarnation=3)
+    async with used as storage, storage.store.campaign("leader", "somebody"):
+        with pytest.raises(NotRestored, match="stop all of them first"):
+            await restore(backup, there, now_unix_s=5, may_replace=never)
+    assert (await restore(backup, there, now_unix_s=5, may_replace=never)).summary.configurations == 1
+
+
+async def test_what_a_killed_leader_left_in_an_embedded_store_holds_up_nothing(
+    make: Callable[[str, str], Place], tmp_path: Path
+) -> None:
+    there, backup = make("embedded", "there"), tmp_path / "backup"
+    async with started(make("embedded", "here")) as running:
+        await running.applied(files(CONFIG))
+        await save(running, backup)
+    async with open_storage(there.folder, None, new_incarnation=3) as killed:
+        await killed.store.commit(compares={}, puts={"election/leader": b"somebody"})
+    assert (await restore(backup, there, now_unix_s=5, may_replace=never)).summary.configurations == 1

@@ -14,12 +14,12 @@ from pathlib import Path
 
 from gslb.codec.backup import Input, Item, Key, read
 from gslb.coordinator.backup.checking import Summary, check
+from gslb.coordinator.backup.taking import LEFT_OUT
 from gslb.coordinator.configuration.history import CURRENT
 from gslb.coordinator.storage import Storage, open_storage
 from gslb.core.errors import GslbError
 from gslb.store.base import ELECTIONS, MAX_COMMIT_BYTES, MAX_COMMIT_KEYS, Store
 from gslb.store.etcd.options import EtcdOptions
-from gslb.store.shelf import BLOBS
 
 
 class NotRestored(GslbError):
@@ -53,8 +53,11 @@ async def restore(
     summary = await asyncio.to_thread(check, path)
     async with open_storage(place.folder, place.etcd, new_incarnation=now_unix_s) as storage:
         store = storage.store
-        if (await store.list(ELECTIONS)).entries:
-            raise NotRestored("a coordinator uses this store: stop all of them first; nothing was changed")
+        if place.etcd is not None and (await store.list(ELECTIONS)).entries:  # the embedded one admits only one user
+            raise NotRestored(
+                "a coordinator uses this store: stop all of them first, and wait half a minute for those that were"
+                " killed; nothing was changed"
+            )
         present = await _keys(store)
         if present and not may_replace(summary, len(present)):
             raise NotRestored("the store is not empty: --replace puts the backup in its place; nothing was changed")
@@ -66,8 +69,8 @@ async def restore(
 
 
 async def _keys(store: Store) -> Sequence[str]:
-    """But for large inputs: what nobody names is removed when a coordinator starts."""
-    scan = await store.scan((BLOBS,))
+    """Of what backups hold. Large inputs that nobody names are removed when a coordinator starts."""
+    scan = await store.scan(LEFT_OUT)
     async with aclosing(scan.entries) as entries:
         return [entry.key async for entry in entries]
 
