@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import stat
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -10,6 +9,7 @@ from typing import Any, TypeVar
 import click
 
 from gslb.runtime.addresses import SocketAddress
+from gslb.runtime.secrets import ExposedSecret, read_secret
 from gslb.store.etcd.options import EtcdOptions, Login, Tls, parse_url
 
 EMBEDDED = "embedded"
@@ -94,8 +94,10 @@ def _login(user: str | None, password_file: Path | None) -> Login | None:
 
 
 def _secret(path: Path) -> bytes:
-    _refuse_if(bool(path.stat().st_mode & stat.S_IRWXO), f"others may read {path}: chmod o-rwx it")
-    return path.read_bytes()
+    try:
+        return read_secret(path)
+    except ExposedSecret as error:
+        raise click.UsageError(str(error)) from None
 
 
 def _refuse_if(wrong: bool, text: str) -> None:
