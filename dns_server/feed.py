@@ -21,14 +21,25 @@ from gslb.runtime.backoff import Backoff
 from gslb.runtime.cancellation import CancelledElsewhere, alone
 from gslb.runtime.logs import get_logger
 from gslb.runtime.supervise import keep_running
+from gslb.runtime.tls import LOOPBACK_ONLY, Security, UnusableCertificate
 
 LONGEST_PAUSE_S = 5.0
+_ENDS = (grpc.aio.AioRpcError, asyncio.InvalidStateError, TimeoutError, CancelledElsewhere, UnusableCertificate)
+"""How a stream ends without a fault of this code."""
 
 
 class Feed:
     """All streams of one dns server."""
 
-    def __init__(self, identity: Identity, replica: Replica, saver: Saver, engine: Engine) -> None:
+    def __init__(
+        self,
+        identity: Identity,
+        replica: Replica,
+        saver: Saver,
+        engine: Engine,
+        security: Security = LOOPBACK_ONLY,
+    ) -> None:
+        self._security = security
         demand = Demand(engine.take_asked)
         self._shared = Shared(
             identity=identity,
@@ -57,9 +68,9 @@ class Feed:
         while True:
             stream = Stream(coordinator, self._shared, self.beat_s)
             try:
-                async with rpc.channel(coordinator) as channel:
+                async with rpc.channel(coordinator, self._security) as channel:
                     await alone(stream.run(DiscoveryStub(channel).Subscribe()))
-            except* (grpc.aio.AioRpcError, asyncio.InvalidStateError, TimeoutError, CancelledElsewhere) as errors:
+            except* _ENDS as errors:
                 if stream.heard or not told:
                     self._log.warning("coordinator lost", coordinator=coordinator, error=_in_a_line(errors))
                     told = True

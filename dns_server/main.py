@@ -28,12 +28,15 @@ from dns_server.saver import Saver
 from dns_server.stream import Identity
 from dns_server.trial import try_out
 from gslb.core.answering import identity
+from gslb.core.identity import names
 from gslb.core.order import Order
 from gslb.runtime import http
 from gslb.runtime.addresses import SocketAddress
-from gslb.runtime.clock import monotonic_s
+from gslb.runtime.clock import monotonic_s, wall_unix_s
+from gslb.runtime.expiry import Expiry
 from gslb.runtime.logs import get_logger
 from gslb.runtime.supervise import keep_running
+from gslb.runtime.tls import LOOPBACK_ONLY, Security, UnusableCertificate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +59,7 @@ class Options:
     hands_over: bool = False
     nsid: str | None = None
     cookie_secrets: Path | None = None
+    security: Security = LOOPBACK_ONLY
 
     @property
     def folder(self) -> Path:
@@ -80,8 +84,10 @@ async def run(
     with a snapshot or without.
 
     `registry`: where to show the metrics besides `options.metrics`. Raises OSError when an address cannot be had,
-    FolderInUse, CannotTakeOver and BadSecrets.
+    FolderInUse, CannotTakeOver, BadSecrets, PlaintextRefused and WrongCertificate. A certificate that cannot be used
+    costs the coordinators' news, never an answer.
     """
+    _check(options)
     cookie_secrets = await asyncio.to_thread(CookieSecrets, options.cookie_secrets)
     shown = registry if registry is not None else CollectorRegistry()
     async with AsyncExitStack() as stack:
@@ -98,11 +104,20 @@ async def run(
         parts.saver.forget()
         handed_over = await stack.enter_async_context(_handing_over(options, parts, folder))
         metrics = await stack.enter_async_context(_observable(options.metrics, shown, parts.replica))
-        await stack.enter_async_context(_running(parts, options.coordinators))
+        expiry = Expiry(options.security, shown, wall_unix_s)
+        await stack.enter_async_context(_running(parts, options.coordinators, expiry))
         get_logger("dns").info("answering", listen=[str(address) for address in listen], order=str(parts.order()))
         if on_ready is not None:
             on_ready(Bound(listen=listen, metrics=metrics))
         await handed_over.wait()
+
+
+def _check(options: Options) -> None:
+    options.security.check(options.coordinators)
+    try:
+        options.security.check_name(names.Kind.DNS, options.name)
+    except UnusableCertificate as error:
+        get_logger("dns").error("starting without a certificate", reason=str(error))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,7 +163,7 @@ def _make_parts(options: Options, cookie_secrets: CookieSecrets) -> _Parts:
     engine = make_engine(options.engine, entropy=secrets.randbits(64))
     replica = Replica(engine.publish, saver.put)
     about = Identity(name=options.name, engine=engine.name, queries_total=lambda: engine.counters.queries_total)
-    feed = Feed(about, replica, saver, engine)
+    feed = Feed(about, replica, saver, engine, options.security)
     nsid = options.name if options.nsid is None else options.nsid
     return _Parts(
         files=files,
@@ -213,12 +228,13 @@ async def _handing_over(options: Options, parts: _Parts, folder: Folder) -> Asyn
 
 
 @asynccontextmanager
-async def _running(parts: _Parts, coordinators: tuple[SocketAddress, ...]) -> AsyncIterator[None]:
-    """Following the coordinators and the cookie secrets, and saving what is said."""
+async def _running(parts: _Parts, coordinators: tuple[SocketAddress, ...], expiry: Expiry) -> AsyncIterator[None]:
+    """Following the coordinators and the cookie secrets, saving what is said, minding our certificate."""
     async with asyncio.TaskGroup() as group:
         tasks = [
             group.create_task(keep_running("saver", parts.saver.run)),
             group.create_task(parts.feed.run(coordinators)),
+            group.create_task(expiry.run()),
         ]
         if parts.cookie_secrets.has_file:
             follow = partial(parts.cookie_secrets.follow, parts.identify)

@@ -15,12 +15,15 @@ from prometheus_client import CollectorRegistry
 from gslb.api.v1 import health_pb2 as pb
 from gslb.core.errors import GslbError, InvalidSnapshot
 from gslb.core.facts import AgentId
+from gslb.core.identity.names import Kind
 from gslb.core.model import IPNetwork
 from gslb.core.order import Order
 from gslb.runtime import http
 from gslb.runtime.addresses import SocketAddress
-from gslb.runtime.clock import wall_unix_ms
+from gslb.runtime.clock import wall_unix_ms, wall_unix_s
+from gslb.runtime.expiry import Expiry
 from gslb.runtime.logs import get_logger
+from gslb.runtime.tls import LOOPBACK_ONLY, Security
 from site_agent.assignment import load_assignment
 from site_agent.boot import next_boot
 from site_agent.metrics import AgentMetrics
@@ -52,6 +55,7 @@ class Options:
     data: Path | None = None
     metrics: SocketAddress | None = None
     probe_allow: tuple[IPNetwork, ...] = ()
+    security: Security = LOOPBACK_ONLY
 
 
 async def run(
@@ -59,11 +63,14 @@ async def run(
 ) -> None:
     """Probe and report until cancelled. `on_ready` is called once, after the first register has been sent.
 
-    Raises InvalidOptions, and OSError when the data folder cannot be written or the metrics address is taken.
+    Raises InvalidOptions, what `Security` raises, and OSError when the data folder cannot be written or the metrics
+    address is taken.
     """
     for text in (options.site, options.name):
         if not text or "/" in text:
             raise InvalidOptions(f"'{text}' cannot be the name of a site or agent: it is empty or has a '/'")
+    options.security.check(options.coordinators)
+    options.security.check_name(Kind.AGENT, f"{options.site}/{options.name}")
     _raise_file_limit()
     registry = registry if registry is not None else CollectorRegistry()
     agent = Agent(options, AgentMetrics(registry), on_ready)
@@ -72,7 +79,9 @@ async def run(
             await stack.enter_async_context(
                 http.serve(options.metrics.host, options.metrics.port, registry, agent.missing)
             )
-        await agent.run()
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(Expiry(options.security, registry, wall_unix_s).run(), name="expiry")
+            await agent.run()
 
 
 class Agent:
@@ -121,7 +130,9 @@ class Agent:
             tasks.create_task(lag.run(), name="loop lag")
             tasks.create_task(publisher.run(prober), name="publisher")
             for coordinator in self._options.coordinators:
-                tasks.create_task(Uplink(coordinator, shared).run(), name=f"uplink {coordinator}")
+                tasks.create_task(
+                    Uplink(coordinator, shared, self._options.security).run(), name=f"uplink {coordinator}"
+                )
 
     def _assign(self, message: pb.Assignment, prober: Prober, publisher: Publisher) -> None:
         """Whichever coordinator sends it: the highest order wins, a bad one changes nothing."""

@@ -20,6 +20,7 @@ from gslb.runtime.backoff import Backoff
 from gslb.runtime.cancellation import CancelledElsewhere, alone
 from gslb.runtime.clock import monotonic_ms, monotonic_s
 from gslb.runtime.logs import get_logger
+from gslb.runtime.tls import LOOPBACK_ONLY, Security, UnusableCertificate
 from site_agent import report
 from site_agent.metrics import AgentMetrics
 from site_agent.prober import Prober
@@ -55,8 +56,9 @@ class Shared:
 class Uplink:
     """One coordinator, for as long as the agent lives."""
 
-    def __init__(self, coordinator: SocketAddress, shared: Shared) -> None:
+    def __init__(self, coordinator: SocketAddress, shared: Shared, security: Security = LOOPBACK_ONLY) -> None:
         self._coordinator = coordinator
+        self._security = security
         self._shared = shared
         self._backoff = Backoff(most_s=MOST_BACKOFF_S)
         self._is_told = False
@@ -76,7 +78,7 @@ class Uplink:
 
     async def _connect(self) -> None:
         """One stream from greeting to end. Always ends in Disconnected."""
-        async with rpc.channel(str(self._coordinator)) as channel:
+        async with self._channel() as channel:
             try:
                 async with asyncio.timeout(rpc.CONNECT_TIMEOUT_S):
                     await channel.channel_ready()
@@ -87,6 +89,13 @@ class Uplink:
                 await self._exchange(stream)
             finally:
                 stream.cancel()
+
+    def _channel(self) -> grpc.aio.Channel:
+        """With our certificate as it is now."""
+        try:
+            return rpc.channel(self._coordinator, self._security)
+        except UnusableCertificate as error:
+            raise Disconnected(f"our certificate cannot be used: {error}") from None
 
     async def _exchange(self, stream: Stream) -> None:
         shared = self._shared

@@ -28,6 +28,7 @@ from gslb.runtime.addresses import SocketAddress
 from gslb.runtime.logs import get_logger
 from gslb.runtime.metrics import merged_registry
 from gslb.runtime.supervise import keep_running
+from gslb.runtime.tls import LOOPBACK_ONLY, Security
 
 if TYPE_CHECKING:
     from gslb.api.v1.admin_pb2_grpc import AdminAsyncStub
@@ -43,7 +44,10 @@ Part = Callable[..., Coroutine[object, object, None]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """`config`: the file to put in force. `watch`: apply it again whenever it, or what it names, changes."""
+    """`config`: the file to put in force. `watch`: apply it again whenever it, or what it names, changes.
+
+    `security`: without TLS, which one process does not need; it says whether `admin` may be beyond this machine.
+    """
 
     config: Path
     listen: tuple[SocketAddress, ...]
@@ -52,6 +56,7 @@ class Options:
     data: Path
     watch: bool
     engine: str
+    security: Security = LOOPBACK_ONLY
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +92,7 @@ async def run(options: Options, on_ready: Callable[[Up], None]) -> None:
             metrics = SocketAddress(host, await stack.enter_async_context(page))
         admin = await together.start_coordinator()
         listen = await together.start_dns(admin)  # answers as before until the file is read
-        stub = AdminStub(await stack.enter_async_context(rpc.channel(str(admin))))
+        stub = AdminStub(await stack.enter_async_context(rpc.channel(admin, options.security)))
         problems = await together.configured(_apply(stub, options.config))
         if problems and await _revision(stub) == 0:
             raise CannotStart(problems)
@@ -116,7 +121,9 @@ class Together:
     async def start_coordinator(self) -> SocketAddress:
         """Where it listens."""
         listen = self._options.admin
-        settings = coordinator.Options(name="coordinator", listen=listen, data=self._options.data)
+        settings = coordinator.Options(
+            name="coordinator", listen=listen, data=self._options.data, security=self._options.security
+        )
         ready: asyncio.Future[coordinator.Bound] = asyncio.Future()
         await self._start("coordinator", partial(coordinator.run, settings), ready)
         return SocketAddress(listen.host, ready.result().port)
@@ -125,7 +132,12 @@ class Together:
         """Where it answers."""
         options = self._options
         settings = dns.Options(
-            name="dns", listen=options.listen, coordinators=(admin,), data=options.data, engine=options.engine
+            name="dns",
+            listen=options.listen,
+            coordinators=(admin,),
+            data=options.data,
+            engine=options.engine,
+            security=options.security,
         )
         ready: asyncio.Future[dns.Bound] = asyncio.Future()
         await self._start("dns", partial(dns.run, settings), ready)
@@ -154,7 +166,12 @@ class Together:
 
     def _agent(self, site: str, admin: SocketAddress) -> Part:
         settings = agent.Options(
-            site=site, name="agent", coordinators=(admin,), data=self._options.data, probe_allow=LOOPBACK
+            site=site,
+            name="agent",
+            coordinators=(admin,),
+            data=self._options.data,
+            probe_allow=LOOPBACK,
+            security=self._options.security,
         )
         return partial(agent.run, settings)
 

@@ -42,9 +42,10 @@ class RevisionType(click.ParamType[int]):
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
         request = admin_pb2.ListConfigsRequest()
         try:
-            listed = client.call(
-                ctx.params["admin"], lambda stub: stub.ListConfigs(request, timeout=_COMPLETION_TIMEOUT_S)
-            )
+            with ctx.scope(cleanup=False):  # where the options for TLS are
+                listed = client.call(
+                    ctx.params["admin"], lambda stub: stub.ListConfigs(request, timeout=_COMPLETION_TIMEOUT_S)
+                )
         except (KeyError, click.ClickException):
             return []
         return [

@@ -15,6 +15,7 @@ SECTIONS: dict[str, tuple[str, ...]] = {
     "Look": ("status", "explain"),
     "Operate": ("drain", "undrain", "force-up", "force-down", "clear"),
     "Keep": ("backup", "restore"),
+    "Secure": ("pki", "audit"),
     "Shell": ("completion",),
 }
 

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import click
 
+from gslb.cli.securing import security_options
 from gslb.runtime.addresses import SocketAddress
 
 DEFAULT_DNS = "127.0.0.1:5300"
@@ -77,7 +78,7 @@ config_file = click.option(
     required=True,
     help="The configuration, YAML.",
 )
-admin = click.option(
+_admin = click.option(
     "--admin",
     type=ADDRESS,
     default=DEFAULT_ADMIN,
@@ -85,6 +86,13 @@ admin = click.option(
     show_default=True,
     help="A coordinator. Also from GSLB_ADMIN.",
 )
+
+
+def admin(command: Decorated) -> Decorated:
+    """Adds the coordinator to call, and how to prove to it who one is (`gslb.cli.securing`)."""
+    return _admin(security_options(command))
+
+
 admin_listen = click.option(
     "--admin",
     type=ADDRESS,

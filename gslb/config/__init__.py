@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from gslb.config.building.access import build_access
 from gslb.config.building.model import build_model
 from gslb.config.expand import expand
 from gslb.config.jsonschema import json_schema
@@ -17,6 +18,7 @@ from gslb.config.parse import parse
 from gslb.config.problems import ConfigErrors, Mark, Problem, Problems
 from gslb.config.read import Files, read_tree
 from gslb.config.source import BundleSource, DiskSource, FileSource
+from gslb.core.identity.access import Grant
 from gslb.core.model import Model
 
 __all__ = [
@@ -37,10 +39,11 @@ class Loaded:
     """A configuration that holds together.
 
     `files`: every text file read, the main one first; paths as FileSource's. `databases`: where each of the model's geo
-    databases is named.
+    databases is named. `access`: what operators may do, which only coordinators need to know.
     """
 
     model: Model
+    access: tuple[Grant, ...]
     warnings: tuple[Problem, ...]
     files: tuple[str, ...]
     databases: tuple[Mark, ...]
@@ -57,9 +60,11 @@ def load(source: FileSource, main: str) -> Loaded:
         root = Table({**root.entries, "services": expanded}, root.mark)
     config = parse(root, problems)
     model = build_model(config, files, problems)
+    access = build_access(config, model, problems)
     problems.raise_errors()
     return Loaded(
         model=model,
+        access=access,
         warnings=problems.warnings(),
         files=tuple(files.paths),
         databases=tuple(place(config.geo.node, "database", number) for number in range(len(model.geo.databases))),

@@ -13,6 +13,7 @@ from pydantic_core import ErrorDetails
 
 from gslb.config.nodes import Items, Node, Plain, Scalar, Table, locate, to_plain
 from gslb.config.problems import Mark, Problems, did_you_mean
+from gslb.config.schema.access import Access
 from gslb.config.schema.base import LATER, SHAPE, Block, keys
 from gslb.config.schema.dns import Dns
 from gslb.config.schema.file import Defaults, Ecs, File, GeoSources
@@ -51,6 +52,7 @@ class Config:
     pools: tuple[Located[Pool], ...]
     policies: tuple[Located[Policy], ...]
     services: tuple[Located[Service], ...]
+    access: tuple[Located[Access], ...]
     broken: Mapping[str, tuple[Node, ...]]
     start: Mark
 
@@ -76,6 +78,7 @@ def parse(root: Table, problems: Problems) -> Config:
         pools=parser.blocks("pools", Pool),
         policies=parser.blocks("policies", Policy),
         services=parser.blocks("services", Service),
+        access=parser.blocks("access", Access),
         broken={name: tuple(nodes) for name, nodes in parser.broken.items()},
         start=root.mark,
     )

@@ -13,10 +13,13 @@ from prometheus_client import CollectorRegistry
 from gslb.coordinator.admin.decider import Decider
 from gslb.coordinator.admin.overrides import Overrides
 from gslb.coordinator.admin.service import AdminService
+from gslb.coordinator.audit.journal import Journal
+from gslb.coordinator.audit.refused import RefusedChanges
 from gslb.coordinator.backup.taking import Backups
 from gslb.coordinator.configuration.initial import apply_file
 from gslb.coordinator.configuration.keeper import Configuration
 from gslb.coordinator.configuration.retention import DEFAULT_LIMITS, Limits
+from gslb.coordinator.door import Door
 from gslb.coordinator.follower import Follower
 from gslb.coordinator.metrics import Metrics
 from gslb.coordinator.refusals import Refusals
@@ -24,14 +27,18 @@ from gslb.coordinator.relay.demand import DemandCollector
 from gslb.coordinator.relay.discovery import DiscoveryService
 from gslb.coordinator.relay.health import HealthService
 from gslb.coordinator.relay.hub import Hub
-from gslb.coordinator.server import Services, serve
+from gslb.coordinator.server import Guards, Services, serve
 from gslb.coordinator.storage import open_storage
 from gslb.coordinator.ticker import Ticker
 from gslb.core.errors import StoreUnavailable
+from gslb.core.identity.access import Access
+from gslb.core.identity.names import Kind
 from gslb.runtime import http
 from gslb.runtime.addresses import SocketAddress
 from gslb.runtime.clock import monotonic_s, wall_unix_s
+from gslb.runtime.expiry import Expiry
 from gslb.runtime.logs import get_logger
+from gslb.runtime.tls import LOOPBACK_ONLY, Security
 from gslb.store.blobs import Blobs
 from gslb.store.etcd.options import EtcdOptions
 
@@ -42,6 +49,7 @@ class Options:
 
     `metrics`: where /metrics, /livez and /readyz are served, None = nowhere. `config`: applied if the store is empty.
     `etcd`: the store, None = the embedded one in `data`. `limits`: how many configurations are kept.
+    `admins`: operators who may do everything, besides `admin`.
     """
 
     name: str
@@ -51,6 +59,8 @@ class Options:
     config: Path | None = None
     etcd: EtcdOptions | None = None
     limits: Limits = DEFAULT_LIMITS
+    security: Security = LOOPBACK_ONLY
+    admins: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,8 +79,11 @@ async def run(
 ) -> None:
     """Serve until cancelled. `on_ready` is called once, when what the store holds is published and calls are taken.
 
-    Raises StoreUnavailable, CannotListen; OSError when the metrics address is taken; ConfigErrors for `config`.
+    Raises StoreUnavailable, CannotListen; OSError when the metrics address is taken; ConfigErrors for `config`; what
+    `Security` raises.
     """
+    options.security.check([options.listen])
+    options.security.check_name(Kind.COORDINATOR, options.name)
     registry = registry if registry is not None else CollectorRegistry()
     metrics, log = Metrics(registry), get_logger("coordinator")
     folder = options.data / "coordinator"
@@ -80,12 +93,20 @@ async def run(
         compiled = Blobs(folder / "compiled", sync=False)
         hub = Hub(incarnation=store.incarnation, clock=monotonic_s, metrics=metrics)
         registry.register(DemandCollector(hub.demands))
+        journal = Journal(store)
         configuration = Configuration(store, inputs, compiled, hub, wall_unix_s, options.limits)
         overrides = Overrides(store, hub, metrics, wall_unix_s)
         follower, decider = Follower(store, configuration, overrides, metrics), Decider(hub)
         await _restore(configuration, overrides)
         if options.config is not None and hub.publication is None:
             await apply_file(configuration, options.config)
+        refused = RefusedChanges(journal, metrics, lambda: hub.order, wall_unix_s)
+        door = Door(
+            options.security.domain(),
+            lambda: Access(configuration.grants, options.admins),
+            metrics,
+            refused.note,
+        )
         services = Services(
             admin=AdminService(
                 options.name,
@@ -95,14 +116,18 @@ async def run(
                 overrides,
                 Backups(store, inputs, wall_unix_s),
                 metrics,
+                door=door,
+                journal=journal,
+                refused=refused,
                 troubles=follower.troubles,
                 clock=monotonic_s,
                 wall_clock=wall_unix_s,
             ),
-            discovery=DiscoveryService(hub, metrics),
-            health=HealthService(hub, metrics, monotonic_s),
+            discovery=DiscoveryService(hub, metrics, door.caller),
+            health=HealthService(hub, metrics, monotonic_s, door.caller),
         )
-        port = await stack.enter_async_context(serve(services, options.listen, Refusals(metrics)))
+        guards = Guards(refusals=Refusals(metrics), door=door, security=options.security)
+        port = await stack.enter_async_context(serve(services, options.listen, guards, metrics.handshakes.inc))
         metrics_port = None
         if options.metrics is not None:
             page = http.serve(options.metrics.host, options.metrics.port, registry, lambda: _missing(hub))
@@ -113,6 +138,8 @@ async def run(
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(Ticker(hub, decider, follower.troubles, overrides, metrics, monotonic_s).run())
             tasks.create_task(follower.run())
+            tasks.create_task(refused.run())
+            tasks.create_task(Expiry(options.security, registry, wall_unix_s).run())
 
 
 async def _restore(configuration: Configuration, overrides: Overrides) -> None:

@@ -25,6 +25,11 @@ class Metrics:
         self.demand_answers = counter("demand_answers", "Answers of services that dns servers told of")
         self.demand_refused = counter("demand_refused", "Messages on demand that make no sense here", "reason")
         self.refused = counter("refused", "Calls ended with an error", "method", "code")
+        self.handshakes = counter("handshakes", "TLS handshakes begun; those that no call follows were refused")
+        self.denied = counter("denied", "Calls refused for who made them", "method", "reason")
+        self.audit_dropped = counter(
+            "audit_dropped", "Refused changes that are not in the audit trail: too many at once"
+        )
         self.applies = counter("applies", "Applied configurations", "outcome")
         self.overrides = counter("overrides", "Overrides set, cleared and ended by time", "change")
         self.streams = gauge("streams", "Open streams", "service")

@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from types import MappingProxyType
-from typing import TypeVar
 
 import grpc
 
 from gslb.coordinator.metrics import Metrics
+from gslb.coordinator.wrapping import Context, Continuation, Request, Response, wrapped
 from gslb.core.errors import GslbError
 from gslb.runtime.logs import get_logger
 
-Request = TypeVar("Request")
-Response = TypeVar("Response")
-Behaviour = Callable[[object, "Context"], Awaitable[object]]
-Context = grpc.aio.ServicerContext[object, object]
-
-_KINDS = ("unary_unary", "unary_stream", "stream_unary", "stream_stream")
 _STATUS = MappingProxyType(
     {
         "conflict": grpc.StatusCode.ABORTED,
@@ -57,42 +51,27 @@ def status_of(error: BaseException) -> tuple[grpc.StatusCode, str]:
 
 
 class Refusals(grpc.aio.ServerInterceptor):
-    """Ends every call that raises, unary or streaming, with its status, and counts it.
-
-    Handlers here are coroutine functions; the generators of the reflection service pass as they are.
-    """
+    """Ends every call that raises, unary or streaming, with its status, and counts it."""
 
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics
         self._log = get_logger("coordinator")
 
     async def intercept_service(
-        self,
-        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[grpc.RpcMethodHandler[Request, Response] | None]],
-        handler_call_details: grpc.HandlerCallDetails,
+        self, continuation: Continuation[Request, Response], handler_call_details: grpc.HandlerCallDetails
     ) -> grpc.RpcMethodHandler[Request, Response] | None:
         handler = await continuation(handler_call_details)
-        if handler is None:
-            return None
-        for kind in _KINDS:
-            behaviour = getattr(handler, kind)
-            if inspect.iscoroutinefunction(behaviour):
-                make: Callable[..., grpc.RpcMethodHandler[Request, Response]]
-                make = getattr(grpc, f"{kind}_rpc_method_handler")
-                guarded = self._guarded(behaviour, handler_call_details.method)
-                return make(guarded, handler.request_deserializer, handler.response_serializer)
-        return handler
+        method = handler_call_details.method
+        return None if handler is None else wrapped(handler, lambda context: self._ending(method, context))
 
-    def _guarded(self, behaviour: Behaviour, method: str) -> Behaviour:
-        async def guarded(request: object, context: Context) -> object:
-            try:
-                return await behaviour(request, context)
-            except grpc.aio.AbortError:
-                raise
-            except Exception as error:  # noqa: BLE001 - a handler is a supervised task: it may end its own call only
-                return await context.abort(*self._refuse(error, method))
-
-        return guarded
+    @asynccontextmanager
+    async def _ending(self, method: str, context: Context) -> AsyncIterator[None]:
+        try:
+            yield
+        except grpc.aio.AbortError:
+            raise
+        except Exception as error:  # noqa: BLE001 - a handler is a supervised task: it may end its own call only
+            await context.abort(*self._refuse(error, method))
 
     def _refuse(self, error: Exception, method: str) -> tuple[grpc.StatusCode, str]:
         cause: BaseException = error

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import cast
@@ -17,12 +17,14 @@ from gslb.api.v1.admin_pb2_grpc import AdminServicer, add_AdminServicer_to_serve
 from gslb.api.v1.discovery_pb2_grpc import DiscoveryServicer, add_DiscoveryServicer_to_server
 from gslb.api.v1.health_pb2_grpc import HealthServicer, add_HealthServicer_to_server
 from gslb.coordinator.admin.service import AdminService
+from gslb.coordinator.door import Door
 from gslb.coordinator.refusals import Refusals
 from gslb.coordinator.relay.discovery import DiscoveryService
 from gslb.coordinator.relay.health import HealthService
 from gslb.core.errors import GslbError
 from gslb.runtime import rpc
 from gslb.runtime.addresses import SocketAddress
+from gslb.runtime.tls import Security
 
 STOP_GRACE_S = 0.3
 """What unary calls have to end when the coordinator stops; streams do not end by themselves."""
@@ -46,10 +48,21 @@ class Services:
     health: HealthService
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Guards:
+    """What stands before the services."""
+
+    refusals: Refusals
+    door: Door
+    security: Security
+
+
 @asynccontextmanager
-async def serve(services: Services, address: SocketAddress, refusals: Refusals) -> AsyncIterator[int]:
-    """Serve until the context ends; yields the port. Raises CannotListen."""
-    server = rpc.server(refusals)
+async def serve(
+    services: Services, address: SocketAddress, guards: Guards, on_handshake: Callable[[], None]
+) -> AsyncIterator[int]:
+    """Serve until the context ends; yields the port. Raises CannotListen; what `Security` raises."""
+    server = rpc.server(guards.refusals, guards.door)
     # The generated base classes want iterators returned; coroutines that read and write the stream are as good.
     add_AdminServicer_to_server(cast("AdminServicer", services.admin), server)
     add_DiscoveryServicer_to_server(cast("DiscoveryServicer", services.discovery), server)
@@ -58,7 +71,7 @@ async def serve(services: Services, address: SocketAddress, refusals: Refusals) 
     add_grpc_health(checks, server)
     reflection.enable_server_reflection((*_NAMES, health.SERVICE_NAME, reflection.SERVICE_NAME), server)
     try:
-        port = server.add_insecure_port(str(address))
+        port = rpc.listen(server, address, guards.security, on_handshake)
     except RuntimeError as error:
         raise CannotListen(f"cannot listen on {address}: it is taken, or no address of this machine") from error
     for name in _NAMES:

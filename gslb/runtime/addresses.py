@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from ipaddress import ip_address
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +22,14 @@ class SocketAddress:
         if not colon or not port.isdigit() or int(port) > 65_535:
             raise ValueError(f"'{text}' is not ADDR:PORT, as in 127.0.0.1:53 or [::1]:53")
         return cls(host or default_host, int(port))
+
+    @property
+    def is_loopback(self) -> bool:
+        """What is sent there stays on this machine."""
+        try:
+            return ip_address(self.host).is_loopback
+        except ValueError:
+            return self.host == "localhost"
 
     def __str__(self) -> str:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"

@@ -1,8 +1,14 @@
-"""gRPC settings that every client and server of ours shares: sizes, keepalive, dead peers noticed in seconds."""
+"""Every gRPC server and channel of ours is made here: sizes, keepalive, dead peers noticed in seconds, and TLS."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import grpc
+
+from gslb.core.identity.names import server_name
+from gslb.runtime.addresses import SocketAddress
+from gslb.runtime.tls import LOOPBACK_ONLY, Security, client_credentials, server_credentials
 
 MAX_MESSAGE_BYTES = 2 * 1024 * 1024
 CONNECT_TIMEOUT_S = 5.0
@@ -18,7 +24,7 @@ _COMMON: tuple[tuple[str, int], ...] = (
     ("grpc.keepalive_permit_without_calls", 1),
     ("grpc.http2.max_pings_without_data", 0),
 )
-_CLIENT: tuple[tuple[str, int], ...] = (
+_CLIENT: tuple[tuple[str, int | str], ...] = (
     *_COMMON,
     ("grpc.initial_reconnect_backoff_ms", 200),
     ("grpc.min_reconnect_backoff_ms", 200),
@@ -30,14 +36,42 @@ _SERVER: tuple[tuple[str, int], ...] = (
     *_COMMON,
     ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
     ("grpc.so_reuseport", 0),
+    ("grpc.server_handshake_timeout_ms", int(CONNECT_TIMEOUT_S * 1000)),
 )
 
 
 def server(*interceptors: grpc.aio.ServerInterceptor) -> grpc.aio.Server:
-    """A server with our settings; add servicers and a port, then start it."""
+    """A server with our settings; add servicers, `listen`, then start it."""
     return grpc.aio.server(interceptors=interceptors, options=_SERVER)
 
 
-def channel(address: str) -> grpc.aio.Channel:
-    """A plain-text channel to `HOST:PORT` with our settings."""
-    return grpc.aio.insecure_channel(address, options=_CLIENT)
+def listen(
+    server: grpc.aio.Server,
+    address: SocketAddress,
+    security: Security = LOOPBACK_ONLY,
+    on_handshake: Callable[[], None] = lambda: None,
+) -> int:
+    """The port as bound. `on_handshake` is called at the beginning of each, in another thread.
+
+    Raises PlaintextRefused, UnusableCertificate, and RuntimeError when the address is taken.
+    """
+    security.check([address])
+    if security.files is None:
+        return server.add_insecure_port(str(address))
+    return server.add_secure_port(str(address), server_credentials(security.files, on_handshake))
+
+
+def channel(address: str | SocketAddress, security: Security = LOOPBACK_ONLY) -> grpc.aio.Channel:
+    """A channel to a coordinator at `HOST:PORT`; the certificate is read now, so a new channel takes a renewed one.
+
+    Raises PlaintextRefused, UnusableCertificate.
+    """
+    if isinstance(address, str):
+        address = SocketAddress.parse(address)
+    security.check([address])
+    if security.files is None:
+        return grpc.aio.insecure_channel(str(address), options=_CLIENT)
+    material = security.files.load()
+    # Only coordinators have this name in their certificates, so nobody else can stand for one.
+    name = ("grpc.ssl_target_name_override", server_name(material.identity.domain))
+    return grpc.aio.secure_channel(str(address), client_credentials(material), options=(*_CLIENT, name))

@@ -28,6 +28,7 @@ from gslb.core.order import Order
 from gslb.core.snapshot import Snapshot
 from gslb.runtime import rpc
 from gslb.runtime.addresses import SocketAddress
+from gslb.runtime.tls import LOOPBACK_ONLY, Security
 
 DEADLINE_S = 10
 UP, DOWN = State(Verdict.UP, Cause.OK), State(Verdict.DOWN, Cause.REFUSED)
@@ -153,8 +154,8 @@ class Running:
 
 
 @asynccontextmanager
-async def coordinator(folder: Path, **options: object) -> AsyncIterator[Running]:
-    """Runs `gslb.coordinator.main.run` on free ports until the context ends."""
+async def coordinator(folder: Path, *, operator: Security = LOOPBACK_ONLY, **options: object) -> AsyncIterator[Running]:
+    """Runs `gslb.coordinator.main.run` on free ports until the context ends. `operator`: how `Running` calls it."""
     ready: asyncio.Future[Bound] = asyncio.get_running_loop().create_future()
     registry = CollectorRegistry()
     anywhere = SocketAddress("127.0.0.1", 0)
@@ -165,7 +166,7 @@ async def coordinator(folder: Path, **options: object) -> AsyncIterator[Running]
         await task
     bound = ready.result()
     try:
-        async with rpc.channel(f"127.0.0.1:{bound.port}") as channel:
+        async with rpc.channel(f"127.0.0.1:{bound.port}", operator) as channel:
             yield Running(bound, channel, registry, task)
     finally:
         task.cancel()

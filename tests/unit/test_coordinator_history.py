@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from gslb.coordinator.audit.entry import Note
 from gslb.coordinator.configuration.compiling import Change, next_serials
 from gslb.coordinator.configuration.history import (
     KEPT,
@@ -32,6 +33,7 @@ from gslb.store.embedded import EmbeddedStore
 
 A, B, C = (Name.from_text(text) for text in ("a.test.", "b.test.", "c.test."))
 NOW = 1_800_000_000
+ENTRY = Note(who="ann", peer="", action="apply").done(NOW, Order(1, 1, 0), Order(1, 2, 0))
 
 
 @pytest.fixture
@@ -91,7 +93,7 @@ async def test_records_follow_each_other(store: EmbeddedStore) -> None:
     current = await history.current()
     assert (current.record, current.pointer) == (None, ABSENT)
     for revision in (1, 2, 3):
-        await history.append(record(revision), current)
+        await history.append(record(revision), current, ENTRY)
         current = await history.current()
         assert current.record == record(revision)
     assert await history.get(1) == record(1)
@@ -101,15 +103,15 @@ async def test_records_follow_each_other(store: EmbeddedStore) -> None:
 async def test_a_stale_pointer_changes_nothing(store: EmbeddedStore) -> None:
     history = History(store)
     nothing = await history.current()
-    await history.append(record(1), nothing)
+    await history.append(record(1), nothing, ENTRY)
     with pytest.raises(Conflict):
-        await history.append(record(2), nothing)
+        await history.append(record(2), nothing, ENTRY)
     assert (await history.current()).record == record(1)
     assert await history.get(2) is None
 
 
 async def append(history: History, revision: int, **changed: object) -> bool:
-    return await history.append(record(revision, **changed), await history.current())
+    return await history.append(record(revision, **changed), await history.current(), ENTRY)
 
 
 def with_inputs(**sizes: int) -> tuple[StoredFile, ...]:

@@ -85,6 +85,11 @@ class AdminStub(object):
                 request_serializer=gslb_dot_api_dot_v1_dot_admin__pb2.ClearOverrideRequest.SerializeToString,
                 response_deserializer=gslb_dot_api_dot_v1_dot_admin__pb2.ClearOverrideResponse.FromString,
                 _registered_method=True)
+        self.GetAudit = channel.unary_unary(
+                '/gslb.api.v1.Admin/GetAudit',
+                request_serializer=gslb_dot_api_dot_v1_dot_admin__pb2.GetAuditRequest.SerializeToString,
+                response_deserializer=gslb_dot_api_dot_v1_dot_admin__pb2.GetAuditResponse.FromString,
+                _registered_method=True)
 
 
 class AdminServicer(object):
@@ -159,6 +164,13 @@ class AdminServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetAudit(self, request, context):
+        """Who has changed what, or tried to.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_AdminServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -211,6 +223,11 @@ def add_AdminServicer_to_server(servicer, server):
                     servicer.ClearOverride,
                     request_deserializer=gslb_dot_api_dot_v1_dot_admin__pb2.ClearOverrideRequest.FromString,
                     response_serializer=gslb_dot_api_dot_v1_dot_admin__pb2.ClearOverrideResponse.SerializeToString,
+            ),
+            'GetAudit': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetAudit,
+                    request_deserializer=gslb_dot_api_dot_v1_dot_admin__pb2.GetAuditRequest.FromString,
+                    response_serializer=gslb_dot_api_dot_v1_dot_admin__pb2.GetAuditResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -484,6 +501,33 @@ class Admin(object):
             '/gslb.api.v1.Admin/ClearOverride',
             gslb_dot_api_dot_v1_dot_admin__pb2.ClearOverrideRequest.SerializeToString,
             gslb_dot_api_dot_v1_dot_admin__pb2.ClearOverrideResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetAudit(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/gslb.api.v1.Admin/GetAudit',
+            gslb_dot_api_dot_v1_dot_admin__pb2.GetAuditRequest.SerializeToString,
+            gslb_dot_api_dot_v1_dot_admin__pb2.GetAuditResponse.FromString,
             options,
             channel_credentials,
             insecure,

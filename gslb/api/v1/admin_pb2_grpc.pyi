@@ -52,6 +52,8 @@ class AdminStub:
     SetOverride: _grpc.UnaryUnaryMultiCallable[_admin_pb2.SetOverrideRequest, _admin_pb2.SetOverrideResponse]
     """DRAIN, FORCE_UP, FORCE_DOWN of a site, pool or member; replaces an earlier override of that scope."""
     ClearOverride: _grpc.UnaryUnaryMultiCallable[_admin_pb2.ClearOverrideRequest, _admin_pb2.ClearOverrideResponse]
+    GetAudit: _grpc.UnaryUnaryMultiCallable[_admin_pb2.GetAuditRequest, _admin_pb2.GetAuditResponse]
+    """Who has changed what, or tried to."""
 
 @_typing.type_check_only
 class AdminAsyncStub(AdminStub):
@@ -77,6 +79,8 @@ class AdminAsyncStub(AdminStub):
     SetOverride: _aio.UnaryUnaryMultiCallable[_admin_pb2.SetOverrideRequest, _admin_pb2.SetOverrideResponse]  # type: ignore[assignment]
     """DRAIN, FORCE_UP, FORCE_DOWN of a site, pool or member; replaces an earlier override of that scope."""
     ClearOverride: _aio.UnaryUnaryMultiCallable[_admin_pb2.ClearOverrideRequest, _admin_pb2.ClearOverrideResponse]  # type: ignore[assignment]
+    GetAudit: _aio.UnaryUnaryMultiCallable[_admin_pb2.GetAuditRequest, _admin_pb2.GetAuditResponse]  # type: ignore[assignment]
+    """Who has changed what, or tried to."""
 
 class AdminServicer(metaclass=_abc_1.ABCMeta):
     """What operators and the gslb command call."""
@@ -159,5 +163,13 @@ class AdminServicer(metaclass=_abc_1.ABCMeta):
         request: _admin_pb2.ClearOverrideRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_admin_pb2.ClearOverrideResponse, _abc.Awaitable[_admin_pb2.ClearOverrideResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def GetAudit(
+        self,
+        request: _admin_pb2.GetAuditRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_pb2.GetAuditResponse, _abc.Awaitable[_admin_pb2.GetAuditResponse]]:
+        """Who has changed what, or tried to."""
 
 def add_AdminServicer_to_server(servicer: AdminServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

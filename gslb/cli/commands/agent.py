@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from gslb.cli import options
+from gslb.cli.securing import security, security_options
 from gslb.cli.serving import serve
 from gslb.runtime.addresses import SocketAddress
 
@@ -18,6 +19,7 @@ from gslb.runtime.addresses import SocketAddress
     "--name", default=socket.gethostname, help="Tells several agents of one site apart (default: this host's name)."
 )
 @options.coordinators
+@security_options
 @options.data
 @options.metrics
 @options.log_level
@@ -32,5 +34,5 @@ def agent(
     """Run a site agent: it probes the servers of its site and reports what it sees to every coordinator."""
     from site_agent.main import Options, run
 
-    settings = Options(site=site, name=name, coordinators=coordinators, data=data, metrics=metrics)
+    settings = Options(site=site, name=name, coordinators=coordinators, data=data, metrics=metrics, security=security())
     serve(run(settings), log_level)

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from gslb.cli import options
+from gslb.cli.securing import security, security_options
 from gslb.cli.serving import serve
 from gslb.cli.storing import Place, etcd_options, store_options
 from gslb.coordinator.configuration.retention import DEFAULT_LIMITS, LEAST, MAX_REVISIONS, Limits
@@ -39,6 +40,13 @@ from gslb.runtime.addresses import SocketAddress
     show_default=True,
     help="Keep fewer when they take more than this, large inputs included.",
 )
+@security_options
+@click.option(
+    "--admin-name",
+    "admins",
+    multiple=True,
+    help="An operator who may do everything, besides `admin`, whatever the configuration says; repeat for several.",
+)
 @options.metrics
 @options.log_level
 def coordinator(
@@ -48,6 +56,7 @@ def coordinator(
     data: Path,
     keep_revisions: int,
     keep_bytes: int,
+    admins: tuple[str, ...],
     metrics: SocketAddress | None,
     log_level: str,
     store: Place | None,
@@ -64,6 +73,15 @@ def coordinator(
     from gslb.coordinator.main import Options, run
 
     etcd = etcd_options(store, etcd_ca, etcd_cert, etcd_key, etcd_user, etcd_password_file)
-    limits = Limits(revisions=keep_revisions, size_bytes=keep_bytes)
-    settings = Options(name=name, listen=admin, data=data, metrics=metrics, config=config, etcd=etcd, limits=limits)
+    settings = Options(
+        name=name,
+        listen=admin,
+        data=data,
+        metrics=metrics,
+        config=config,
+        etcd=etcd,
+        limits=Limits(revisions=keep_revisions, size_bytes=keep_bytes),
+        security=security(),
+        admins=frozenset(admins),
+    )
     serve(run(settings), log_level)

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from gslb.cli import options
+from gslb.cli.securing import security, security_options
 from gslb.cli.serving import serve
 from gslb.runtime.addresses import SocketAddress
 
@@ -16,6 +17,7 @@ from gslb.runtime.addresses import SocketAddress
 @click.option("--name", default=socket.gethostname, help="Its name in `gslb status` (default: this host's).")
 @options.listen
 @options.coordinators
+@security_options
 @options.data
 @options.metrics
 @options.engine
@@ -65,5 +67,6 @@ def dns(
         hands_over=True,
         nsid="" if no_nsid else nsid,
         cookie_secrets=cookie_secrets,
+        security=security(),
     )
     serve(run(settings), log_level)

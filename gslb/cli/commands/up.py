@@ -10,6 +10,7 @@ import click
 from gslb import __version__
 from gslb.cli import options, screen
 from gslb.cli.commands.check import show_problems
+from gslb.cli.securing import plaintext_option, security
 from gslb.cli.serving import serve
 from gslb.runtime.addresses import SocketAddress
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 @options.config_file
 @options.listen
 @options.admin_listen
+@plaintext_option
 @click.option(
     "--metrics",
     type=options.ADDRESS,
@@ -53,7 +55,14 @@ def up(
     from gslb.cli.allinone import Options, run
 
     settings = Options(
-        config=config, listen=listen, admin=admin, metrics=metrics, data=data, watch=watch, engine=engine
+        config=config,
+        listen=listen,
+        admin=admin,
+        metrics=metrics,
+        data=data,
+        watch=watch,
+        engine=engine,
+        security=security(),
     )
     serve(run(settings, lambda ready: _greet(config, ready)), log_level)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar
 
+from gslb.config.schema.access import Access
 from gslb.config.schema.base import ONE_OR_MANY, Block, key
 from gslb.config.schema.dns import Dns
 from gslb.config.schema.monitors import Failback, Monitor
@@ -71,3 +72,4 @@ class File(Block):
     pools: tuple[Pool, ...] = key("Groups of servers.", [])
     policies: tuple[Policy, ...] = key("Steering chains that services share.", [])
     services: tuple[Service, ...] = key("Names that are steered.", [])
+    access: tuple[Access, ...] = key("What operators may do; whoever is not named may look.", [])

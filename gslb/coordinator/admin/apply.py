@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeAlias, TypedDict
 
@@ -12,6 +12,8 @@ import grpc
 from gslb.api.v1 import admin_pb2 as pb
 from gslb.codec.facts import dump_order
 from gslb.config import ConfigErrors, Problem
+from gslb.coordinator.audit.entry import Note
+from gslb.coordinator.callers import Caller
 from gslb.coordinator.configuration.contents import Contents, offered_files
 from gslb.coordinator.configuration.history import Record
 from gslb.coordinator.configuration.keeper import Configuration, Offer, Outcome, texts
@@ -34,29 +36,33 @@ class Result(TypedDict, total=False):
 
 
 class ApplyCall:
-    def __init__(self, configuration: Configuration, metrics: Metrics) -> None:
+    """`refused`: where attempts go that the configuration itself ends."""
+
+    def __init__(self, configuration: Configuration, metrics: Metrics, refused: Callable[[Note, str], None]) -> None:
         self._configuration = configuration
+        self._refused = refused
         self._metrics = metrics
         self._under_way = 0
 
-    async def __call__(self, stream: Stream) -> None:
+    async def __call__(self, stream: Stream, caller: Caller) -> None:
         """An offer of files by hash, the contents that are lacking, one result."""
         with self._place():
-            offer = _load_offer(await first(stream, "offer"))
+            offer = _load_offer(await first(stream, "offer"), caller)
             known = texts(await self._configuration.record(0))
             with self._configuration.offered(offer.files, known) as contents:
                 await _receive(contents, stream)
                 result = await self._apply(offer, contents)
                 await write(stream, pb.ApplyResponse(**result))
 
-    async def rollback(self, record: Record, request: pb.RollbackRequest) -> pb.RollbackResponse:
+    async def rollback(self, record: Record, request: pb.RollbackRequest, caller: Caller) -> pb.RollbackResponse:
         """Apply the contents of `record` as a new revision. FAILED_PRECONDITION when some of them are gone."""
         offer = Offer(
             files=record.files,
-            author=request.author[:MAX_AUTHOR_CHARACTERS],
+            author=caller.author(request.author)[:MAX_AUTHOR_CHARACTERS],
             message=request.message[:MAX_MESSAGE_CHARACTERS] or f"roll back to revision {record.revision}",
             expected_revision=request.expected_revision,
             dry_run=request.dry_run,
+            note=caller.note(_action("rollback", request.dry_run), f"to {record.revision} {request.message}".rstrip()),
         )
         with self._place():
             async with self._configuration.recalled(record) as contents:
@@ -82,6 +88,7 @@ class ApplyCall:
                 outcome = await self._configuration.apply(offer, contents)
         except ConfigErrors as errors:
             self._metrics.applies.labels("refused").inc()
+            self._refused(offer.note, str(errors))
             return Result(refused=pb.Refused(problems=map(_dump_problem, errors.problems)))
         except BaseException:
             self._metrics.applies.labels("failed").inc()
@@ -115,16 +122,21 @@ async def _receive(contents: Contents, stream: Stream) -> None:
         left -= await asyncio.to_thread(contents.add, message.data)
 
 
-def _load_offer(message: pb.ApplyRequest) -> Offer:
+def _load_offer(message: pb.ApplyRequest, caller: Caller) -> Offer:
     if not message.HasField("offer"):
         raise invalid("the first message must be an `offer` of files")
     return Offer(
         files=offered_files(message.offer),
-        author=message.offer.author[:MAX_AUTHOR_CHARACTERS],
+        author=caller.author(message.offer.author)[:MAX_AUTHOR_CHARACTERS],
         message=message.offer.message[:MAX_MESSAGE_CHARACTERS],
         expected_revision=message.offer.expected_revision,
         dry_run=message.offer.dry_run,
+        note=caller.note(_action("apply", message.offer.dry_run), message.offer.message),
     )
+
+
+def _action(verb: str, dry_run: bool) -> str:
+    return f"{verb}, dry run" if dry_run else verb
 
 
 def _label(offer: Offer, outcome: Outcome) -> str:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 
 from google.protobuf.message import DecodeError
 
 from gslb.api.v1 import facts_pb2 as pb
 from gslb.codec.facts import dump_directives, load_directives
+from gslb.coordinator.audit.entry import Entry, Note
+from gslb.coordinator.audit.journal import Journal
 from gslb.coordinator.metrics import Metrics
 from gslb.coordinator.refusals import not_found
 from gslb.coordinator.relay.hub import Hub
@@ -18,6 +21,8 @@ from gslb.runtime.logs import get_logger
 from gslb.store.base import ABSENT, Store
 
 KEY = "directives"
+ITSELF = "coordinator"
+"""Who ends overrides whose time is over."""
 _ATTEMPTS = 5
 
 Rewrite = Callable[[tuple[Override, ...]], tuple[Override, ...]]
@@ -28,6 +33,7 @@ class Overrides:
 
     def __init__(self, store: Store, hub: Hub, metrics: Metrics, wall_clock: Callable[[], int]) -> None:
         self._store = store
+        self._journal = Journal(store)
         self._hub = hub
         self._metrics = metrics
         self._wall_clock = wall_clock
@@ -41,14 +47,14 @@ class Overrides:
             if directives.revision > self._hub.directives.revision:
                 self._hub.direct(directives)
 
-    async def set(self, override: Override) -> Directives:
+    async def set(self, override: Override, note: Note) -> Directives:
         """Put it in force, in place of an earlier one of that scope. Raises StoreUnavailable."""
-        directives = await self._rewrite(lambda present: with_override(present, override))
+        directives = await self._rewrite(lambda present: with_override(present, override), note)
         self._metrics.overrides.labels("set").inc()
         self._log.info("override set", scope=str(override.scope), action=override.action, who=override.who)
         return directives
 
-    async def clear(self, scope: Scope, who: str, why: str) -> Directives:
+    async def clear(self, scope: Scope, note: Note) -> Directives:
         """End the override of that scope. NOT_FOUND when there is none; raises StoreUnavailable."""
 
         def without(present: tuple[Override, ...]) -> tuple[Override, ...]:
@@ -58,9 +64,9 @@ class Overrides:
                 raise not_found(f"there is no override of {scope.kind} '{scope.name}'; in force: {known or 'none'}")
             return kept
 
-        directives = await self._rewrite(without)
+        directives = await self._rewrite(without, note)
         self._metrics.overrides.labels("cleared").inc()
-        self._log.info("override cleared", scope=str(scope), who=who, why=why)
+        self._log.info("override cleared", scope=str(scope), who=note.who)
         return directives
 
     async def end_expired(self) -> None:
@@ -69,26 +75,32 @@ class Overrides:
         over = [override for override in self._hub.directives.overrides if is_over(override, now)]
         if not over:
             return
-        await self._rewrite(lambda present: tuple(override for override in present if not is_over(override, now)))
+        note = Note(who=ITSELF, peer="", action="end", what=", ".join(str(override.scope) for override in over))
+        await self._rewrite(lambda present: tuple(one for one in present if not is_over(one, now)), note)
         self._metrics.overrides.labels("ended").inc(len(over))
         self._log.info("overrides ended", scopes=[str(override.scope) for override in over])
 
-    async def _rewrite(self, rewrite: Rewrite) -> Directives:
+    async def _rewrite(self, rewrite: Rewrite, note: Note) -> Directives:
         """Store the next directives by compare-and-swap, then publish them, even if the caller is gone by then."""
-        return await asyncio.shield(asyncio.create_task(self._rewrite_now(rewrite)))
+        return await asyncio.shield(asyncio.create_task(self._rewrite_now(rewrite, note)))
 
-    async def _rewrite_now(self, rewrite: Rewrite) -> Directives:
+    async def _rewrite_now(self, rewrite: Rewrite, note: Note) -> Directives:
         async with self._one_at_a_time:
             for _ in range(_ATTEMPTS):
                 present, revision = await self._read()
                 directives = Directives(revision=present.revision + 1, overrides=rewrite(present.overrides))
+                entry = self._entry(note, present.revision, directives.revision)
                 try:
-                    await self._store.commit(compares={KEY: revision}, puts={KEY: _dump(directives)})
+                    await self._journal.commit(entry, compares={KEY: revision}, puts={KEY: _dump(directives)})
                 except Conflict:
                     continue
                 self._hub.direct(directives)
                 return directives
             raise Conflict("the overrides are being changed by others all the time: try again")
+
+    def _entry(self, note: Note, before: int, after: int) -> Entry:
+        order = self._hub.order
+        return note.done(self._wall_clock(), replace(order, directive=before), replace(order, directive=after))
 
     async def _read(self, *, stale: bool = False) -> tuple[Directives, int]:
         entry = await self._store.get(KEY, stale=stale)

@@ -18,19 +18,29 @@ from gslb.coordinator.admin.history import NO_CONFIGURATION, HistoryCalls, dump_
 from gslb.coordinator.admin.overrides import Overrides
 from gslb.coordinator.admin.scopes import check_scope, consequences
 from gslb.coordinator.admin.status import add_details, make_head
+from gslb.coordinator.audit.journal import Journal, Numbered
+from gslb.coordinator.audit.refused import RefusedChanges
 from gslb.coordinator.backup.taking import Backups
+from gslb.coordinator.callers import Caller, Denial
 from gslb.coordinator.configuration.keeper import Configuration
+from gslb.coordinator.door import Door
 from gslb.coordinator.metrics import Metrics
 from gslb.coordinator.refusals import RpcRefused, invalid
 from gslb.coordinator.relay.hub import Hub
-from gslb.core.directives import Override
+from gslb.coordinator.wrapping import Context
+from gslb.core.directives import Override, Scope
+from gslb.core.identity.reach import refuse_scope
 
 MAX_TEXT_CHARACTERS = 500
+AUDIT_SHOWN = 100
 MAX_DURATION_S = 366 * 24 * 3600
 
 
 class AdminService:
-    """`troubles`: what is wrong with the store. `clock` is monotonic, `wall_clock` gives Unix seconds."""
+    """`troubles`: what is wrong with the store. `clock` is monotonic, `wall_clock` gives Unix seconds.
+
+    `door`: who calls, and what he is bound to. `journal`: the audit trail; `refused` takes what was not done.
+    """
 
     def __init__(
         self,
@@ -42,6 +52,9 @@ class AdminService:
         backups: Backups,
         metrics: Metrics,
         *,
+        door: Door,
+        journal: Journal,
+        refused: RefusedChanges,
         troubles: Callable[[], Sequence[str]],
         clock: Callable[[], float],
         wall_clock: Callable[[], int],
@@ -51,14 +64,16 @@ class AdminService:
         self._decider = decider
         self._history = HistoryCalls(configuration)
         self._overrides = overrides
-        self._apply = ApplyCall(configuration, metrics)
+        self._door = door
+        self._journal = journal
+        self._apply = ApplyCall(configuration, metrics, refused.note)
         self._backup = BackupCall(backups)
         self._troubles = troubles
         self._clock = clock
         self._wall_clock = wall_clock
 
     async def Apply(self, _: object, stream: Stream) -> None:  # noqa: N802 - the names in the .proto file
-        await self._apply(stream)
+        await self._apply(stream, self._door.caller(stream))
 
     async def GetConfig(self, request: pb.GetConfigRequest, _: object) -> pb.GetConfigResponse:  # noqa: N802
         return dump_record(await self._history.kept(request.revision))
@@ -69,10 +84,12 @@ class AdminService:
     async def DiffConfigs(self, request: pb.DiffConfigsRequest, _: object) -> pb.DiffConfigsResponse:  # noqa: N802
         return await self._history.diff(request)
 
-    async def Rollback(self, request: pb.RollbackRequest, _: object) -> pb.RollbackResponse:  # noqa: N802
+    async def Rollback(self, request: pb.RollbackRequest, context: Context) -> pb.RollbackResponse:  # noqa: N802
         if not request.revision:
             raise invalid("a rollback names the revision to go back to: `gslb history` lists them")
-        return await self._apply.rollback(await self._history.kept(request.revision), request)
+        return await self._apply.rollback(
+            await self._history.kept(request.revision), request, self._door.caller(context)
+        )
 
     async def Backup(self, _: pb.BackupRequest, stream: BackupStream) -> None:  # noqa: N802
         await self._backup(stream)
@@ -91,20 +108,37 @@ class AdminService:
         question = load_question(request, concluded.publication.snapshot.model.ecs)
         return await asyncio.to_thread(make_explanation, question, concluded)
 
-    async def SetOverride(self, request: pb.SetOverrideRequest, _: object) -> pb.SetOverrideResponse:  # noqa: N802
-        concluded = await self._concluded()
-        override = self._load_override(request)
+    async def SetOverride(self, request: pb.SetOverrideRequest, context: Context) -> pb.SetOverrideResponse:  # noqa: N802
+        concluded, caller = await self._concluded(), self._door.caller(context)
+        override = self._load_override(request, caller)
         check_scope(override.scope, concluded.publication.snapshot.model)
-        await self._overrides.set(override)
+        self._check_reach(caller, override.scope, concluded)
+        await self._overrides.set(override, caller.note(override.action, _what(override.scope, override.why)))
         after = await self._decider.conclude()
         model = after.snapshot.model if after else concluded.snapshot.model
         warnings = await asyncio.to_thread(consequences, model, concluded.decision, (after or concluded).decision)
         return pb.SetOverrideResponse(order=dump_order(self._hub.order), warnings=warnings)
 
-    async def ClearOverride(self, request: pb.ClearOverrideRequest, _: object) -> pb.ClearOverrideResponse:  # noqa: N802
-        who, why = request.who[:MAX_TEXT_CHARACTERS], request.why[:MAX_TEXT_CHARACTERS]
-        await self._overrides.clear(load_scope(request.scope), who, why)
+    async def ClearOverride(self, request: pb.ClearOverrideRequest, context: Context) -> pb.ClearOverrideResponse:  # noqa: N802
+        scope, caller = load_scope(request.scope), self._door.caller(context)
+        self._check_reach(caller, scope, await self._decider.conclude())
+        await self._overrides.clear(scope, caller.note("clear", _what(scope, request.why)))
         return pb.ClearOverrideResponse(order=dump_order(self._hub.order))
+
+    async def GetAudit(self, request: pb.GetAuditRequest, _: object) -> pb.GetAuditResponse:  # noqa: N802
+        entries = await self._journal.newest(request.limit or AUDIT_SHOWN)
+        return pb.GetAuditResponse(entries=map(_dump_audit, entries))
+
+    def _check_reach(self, caller: Caller, scope: Scope, concluded: Concluded | None) -> None:
+        """Raises Denial when the override would touch more than the caller is bound to."""
+        if caller.identity is None:
+            return
+        grant = self._door.access().grant_of(caller.identity.name)
+        if grant.is_bound and concluded is None:
+            raise RpcRefused(grpc.StatusCode.FAILED_PRECONDITION, NO_CONFIGURATION)
+        denied = refuse_scope(grant, scope, concluded.publication.snapshot.model) if concluded is not None else None
+        if denied is not None:
+            raise Denial(denied.reason, denied.text)
 
     async def _concluded(self) -> Concluded:
         concluded = await self._decider.conclude()
@@ -112,15 +146,34 @@ class AdminService:
             raise RpcRefused(grpc.StatusCode.FAILED_PRECONDITION, NO_CONFIGURATION)
         return concluded
 
-    def _load_override(self, request: pb.SetOverrideRequest) -> Override:
+    def _load_override(self, request: pb.SetOverrideRequest, caller: Caller) -> Override:
         if request.duration_s > MAX_DURATION_S:
             raise invalid(f"{request.duration_s} s are too long: at most a year, or none to last until it is cleared")
         now = self._wall_clock()
         return Override(
             scope=load_scope(request.scope),
             action=load_action(request.action),
-            who=request.who[:MAX_TEXT_CHARACTERS],
+            who=caller.author(request.who)[:MAX_TEXT_CHARACTERS],
             why=request.why[:MAX_TEXT_CHARACTERS],
             since_unix_s=now,
             until_unix_s=now + request.duration_s if request.duration_s else None,
         )
+
+
+def _what(scope: Scope, why: str) -> str:
+    return f"{scope.kind} {scope.name}" + (f": {why}" if why else "")
+
+
+def _dump_audit(numbered: Numbered) -> pb.AuditEntry:
+    entry = numbered.entry
+    return pb.AuditEntry(
+        number=numbered.number,
+        unix_s=entry.unix_s,
+        who=entry.who,
+        peer=entry.peer,
+        action=entry.action,
+        what=entry.what,
+        before=dump_order(entry.before),
+        after=dump_order(entry.after),
+        outcome=entry.outcome,
+    )

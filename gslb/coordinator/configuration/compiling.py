@@ -69,6 +69,7 @@ def build(change: Change, contents: Contents, geography: Geography) -> Built:
         serials=tuple((str(apex), serial) for apex, serial in sorted(serials.items())),
         manifest=publication.bundle.manifest,
         files=store_files(change.files, contents.read),
+        access=loaded.access,
     )
     return Built(publication=publication, record=record, warnings=loaded.warnings)
 

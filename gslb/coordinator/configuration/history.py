@@ -14,6 +14,8 @@ from typing import Annotated, ClassVar, TypeAlias
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
+from gslb.coordinator.audit.entry import Entry
+from gslb.coordinator.audit.journal import Journal
 from gslb.coordinator.configuration.retention import (
     DEFAULT_LIMITS,
     Kept,
@@ -25,6 +27,7 @@ from gslb.coordinator.configuration.retention import (
     over,
 )
 from gslb.core.errors import StoreUnavailable
+from gslb.core.identity.access import Grant
 from gslb.store.base import ABSENT, Store
 
 MAX_TEXT_BYTES = 1_000_000
@@ -59,7 +62,7 @@ class StoredFile(File):
 class Record:
     """A configuration as applied. `files`: the main one first. `serials`: SOA serials by apex, as text.
 
-    `manifest`: of the bundle it compiled to; `program`: the version that did it.
+    `manifest`: of the bundle it compiled to; `program`: the version that did it. `access`: what operators may do.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = _JSON
@@ -73,6 +76,7 @@ class Record:
     serials: tuple[tuple[str, int], ...]
     manifest: bytes
     files: tuple[StoredFile, ...]
+    access: tuple[Grant, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +102,7 @@ class History:
     def __init__(self, store: Store, limits: Limits = DEFAULT_LIMITS) -> None:
         self._store = store
         self._limits = limits
+        self._journal = Journal(store)
 
     async def current(self, *, stale: bool = False) -> Current:
         entry = await self._store.get(CURRENT, stale=stale)
@@ -119,7 +124,9 @@ class History:
         found = [await self.get(revision) for revision in reversed(known[-limit:])]
         return Page(records=tuple(record for record in found if record is not None), more=len(known) > limit)
 
-    async def append(self, record: Record, after: Current, relied_on: Mapping[str, int] = MappingProxyType({})) -> bool:
+    async def append(
+        self, record: Record, after: Current, entry: Entry, relied_on: Mapping[str, int] = MappingProxyType({})
+    ) -> bool:
         """Put `record` in force; whether that leaves inputs which nobody may need any more.
 
         Conflict when `after`, or what is relied on, is no longer so in the store.
@@ -127,7 +134,8 @@ class History:
         value = dump_record(record)
         kept = (*await self._kept(), describe(record.revision, value, inputs_of(record), inputs_of(after.record)))
         count = over(kept, self._limits)
-        await self._store.commit(
+        await self._journal.commit(
+            entry,
             compares={CURRENT: after.pointer, record_key(record.revision): ABSENT, **relied_on},
             puts={
                 CURRENT: str(record.revision).encode(),

@@ -8,6 +8,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from gslb.config import DiskSource, load
+from gslb.coordinator.audit.entry import Note
 from gslb.coordinator.configuration.history import File
 from gslb.coordinator.configuration.keeper import Configuration, Offer
 
@@ -17,7 +18,9 @@ async def apply_file(configuration: Configuration, path: Path) -> None:
     if await configuration.record(0) is not None:
         return
     files, known = await asyncio.to_thread(_read, path)
-    offer = Offer(files=files, author="coordinator", message=f"first configuration, from {path}")
+    message = f"first configuration, from {path}"
+    note = Note(who="coordinator", peer="", action="apply", what=message)
+    offer = Offer(files=files, author="coordinator", message=message, note=note)
     with configuration.offered(files, known) as contents:
         await configuration.apply(offer, contents)
 

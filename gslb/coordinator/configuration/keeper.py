@@ -10,12 +10,13 @@ import asyncio
 import secrets
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import grpc
 
 from gslb import __version__
 from gslb.config import ConfigErrors, Problem
+from gslb.coordinator.audit.entry import Note
 from gslb.coordinator.configuration.compiling import Built, Change, build, rebuild, recall
 from gslb.coordinator.configuration.contents import Contents
 from gslb.coordinator.configuration.geography import Geography
@@ -26,6 +27,7 @@ from gslb.coordinator.refusals import RpcRefused
 from gslb.coordinator.relay.hub import Hub
 from gslb.coordinator.relay.publication import Publication
 from gslb.core.errors import GslbError
+from gslb.core.identity.access import Grant
 from gslb.core.order import Order
 from gslb.runtime.logs import get_logger
 from gslb.store.base import Store
@@ -34,11 +36,12 @@ from gslb.store.blobs import Blobs, MissingBlob
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Offer:
-    """`expected_revision` 0: whatever is in force. `dry_run`: only say what would be."""
+    """`expected_revision` 0: whatever is in force. `dry_run`: only say what would be. `note`: for the audit trail."""
 
     files: tuple[File, ...]
     author: str
     message: str
+    note: Note
     expected_revision: int = 0
     dry_run: bool = False
 
@@ -75,6 +78,7 @@ class Configuration:
         self._applying: set[asyncio.Task[Outcome]] = set()
         self._offered: list[frozenset[bytes]] = []
         self._broken = ""
+        self._grants: tuple[Grant, ...] = ()
         self._log = get_logger("coordinator")
 
     async def restore(self, *, stale: bool = False) -> None:
@@ -92,6 +96,11 @@ class Configuration:
     def broken(self) -> str:
         """Why the configuration in the store does not serve; '' when it does."""
         return self._broken
+
+    @property
+    def grants(self) -> tuple[Grant, ...]:
+        """What the configuration in force lets operators do."""
+        return self._grants
 
     async def record(self, revision: int) -> Record | None:
         """A configuration that is still kept; 0 = the one in force."""
@@ -137,7 +146,7 @@ class Configuration:
                 return Outcome(order=self._hub.order, unchanged=True, warnings=())
             built = await asyncio.to_thread(self._build, offer, contents, current)
             if not offer.dry_run:
-                await self._commit(built, contents, current)
+                await self._commit(built, contents, current, offer.note)
         order = Order(self._incarnation, built.record.revision, self._hub.directives.revision)
         return Outcome(order=order, unchanged=False, warnings=built.warnings)
 
@@ -153,7 +162,7 @@ class Configuration:
             self._broken = f"configuration {record.revision} in the store cannot be used, apply another: {error}"
             self._log.error("stored configuration cannot be used", revision=record.revision, reason=str(error))
             return
-        self._publish(publication)
+        self._publish(publication, record)
 
     def _recalled(self, record: Record) -> Publication:
         """As compiled when it was applied; compiled again where that is gone, or of another version."""
@@ -178,16 +187,19 @@ class Configuration:
         )
         return build(change, contents, self._geography)
 
-    async def _commit(self, built: Built, contents: Contents, current: Current) -> None:
+    async def _commit(self, built: Built, contents: Contents, current: Current, note: Note) -> None:
         await asyncio.to_thread(self._write_blobs, built, contents)
-        leaves = await self._history.append(built.record, current, await self._inputs.share(built.record))
-        self._publish(built.publication)
+        before = self._hub.order
+        entry = note.done(self._wall_clock(), before, replace(before, config=built.record.revision))
+        leaves = await self._history.append(built.record, current, entry, await self._inputs.share(built.record))
+        self._publish(built.publication, built.record)
         self._log.info("configuration applied", revision=built.record.revision, author=built.record.author)
         if leaves or current.record is None:
             await self._collect()
 
-    def _publish(self, publication: Publication) -> None:
+    def _publish(self, publication: Publication, record: Record) -> None:
         self._hub.publish(publication)
+        self._grants = record.access
         self._broken = ""
 
     def _write_blobs(self, built: Built, contents: Contents) -> None:

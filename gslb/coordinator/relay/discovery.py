@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TypeAlias
 
 import grpc
 
 from gslb.api.v1 import discovery_pb2 as pb
 from gslb.codec.facts import load_order
+from gslb.coordinator.callers import Caller
 from gslb.coordinator.metrics import Metrics
 from gslb.coordinator.refusals import RpcRefused, invalid
 from gslb.coordinator.relay.dns_servers import MAX_DNS_SERVERS, DnsServer
 from gslb.coordinator.relay.hub import Hub
 from gslb.coordinator.relay.outbox import Outbox
 from gslb.coordinator.relay.streams import both_ways, first, messages, write
+from gslb.coordinator.wrapping import Context
+from gslb.core.identity.names import Kind
 
 MAX_NAME_CHARACTERS = 128
 MAX_REASON_CHARACTERS = 500
@@ -22,12 +26,17 @@ Stream: TypeAlias = "grpc.aio.ServicerContext[pb.SubscribeRequest, pb.SubscribeR
 
 
 class DiscoveryService:
-    def __init__(self, hub: Hub, metrics: Metrics) -> None:
+    """`caller`: who is at the other end of a stream; he can speak for nobody else."""
+
+    def __init__(self, hub: Hub, metrics: Metrics, caller: Callable[[Context], Caller]) -> None:
+        self._caller = caller
         self._hub = hub
         self._metrics = metrics
 
     async def Subscribe(self, _: object, stream: Stream) -> None:  # noqa: N802 - the name in the .proto file
-        server = self._connect(await first(stream, "hello"))
+        hello = await first(stream, "hello")
+        self._caller(stream).check_is(Kind.DNS, hello.hello.name)
+        server = self._connect(hello)
         try:
             with self._metrics.streams.labels("Discovery").track_inprogress(), self._hub.subscribed() as outbox:
                 await both_ways(self._listen(server, outbox, stream), _tell(outbox, stream))

@@ -10,27 +10,34 @@ import grpc
 from gslb.api.v1 import health_pb2 as pb
 from gslb.codec.facts import dump_order, load_report
 from gslb.config.problems import did_you_mean
+from gslb.coordinator.callers import Caller
 from gslb.coordinator.metrics import Metrics
 from gslb.coordinator.refusals import RpcRefused, invalid, not_found
 from gslb.coordinator.relay.agents import MAX_AGENTS_PER_SITE, MAX_DETAIL_CHARACTERS, Evidence
 from gslb.coordinator.relay.hub import Hub
 from gslb.coordinator.relay.streams import both_ways, first, messages, write
+from gslb.coordinator.wrapping import Context
 from gslb.core.facts import AgentId
+from gslb.core.identity.names import Kind
 
 MAX_NAME_CHARACTERS = 128
 Stream: TypeAlias = "grpc.aio.ServicerContext[pb.ExchangeRequest, pb.ExchangeResponse]"
 
 
 class HealthService:
-    """`clock` is monotonic."""
+    """`clock` is monotonic. `caller`: who is at the other end; he can speak for nobody else."""
 
-    def __init__(self, hub: Hub, metrics: Metrics, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, hub: Hub, metrics: Metrics, clock: Callable[[], float], caller: Callable[[Context], Caller]
+    ) -> None:
+        self._caller = caller
         self._hub = hub
         self._metrics = metrics
         self._clock = clock
 
     async def Exchange(self, _: object, stream: Stream) -> None:  # noqa: N802 - the name in the .proto file
         agent, version = _hello(await first(stream, "hello"))
+        self._caller(stream).check_is(Kind.AGENT, agent)
         await self._first_assignment(agent)
         if not self._hub.hello(agent, version):
             raise RpcRefused(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from gslb.runtime.addresses import SocketAddress
@@ -39,7 +38,9 @@ class EtcdOptions:
     @property
     def shows_password(self) -> bool:
         """The password would cross a network in plain text."""
-        return self.login is not None and self.tls is None and not all(map(_is_loopback, self.endpoints))
+        return (
+            self.login is not None and self.tls is None and not all(endpoint.is_loopback for endpoint in self.endpoints)
+        )
 
 
 def parse_url(text: str) -> tuple[tuple[SocketAddress, ...], str]:
@@ -59,10 +60,3 @@ def _endpoint(text: str) -> SocketAddress:
     if not address.host or not address.port:
         raise ValueError(f"'{text}' is no endpoint: a store is {FORM}")
     return address
-
-
-def _is_loopback(endpoint: SocketAddress) -> bool:
-    try:
-        return ip_address(endpoint.host).is_loopback
-    except ValueError:
-        return endpoint.host == "localhost"

@@ -1,0 +1,1 @@
+"""Who has changed what, kept in the store beside what was changed."""
