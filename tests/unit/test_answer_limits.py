@@ -129,6 +129,7 @@ def test_one_of_so_many_slips(slip: int, slipped: int) -> None:
 
 
 def test_a_flood_of_random_names_has_one_limit_a_zone() -> None:
+    """NXDOMAIN keeps no state per name."""
     asker = Asker(replace(ROOMY, nxdomain=10))
     for number in range(50):
         asker.ask(f"x{number}.example.test")

@@ -8,7 +8,9 @@ cookies in `test_dns_cookies.py`, rate limits in `test_answer_limits.py`, TCP in
 from __future__ import annotations
 
 import struct
+from dataclasses import replace
 from ipaddress import ip_address
+from unittest.mock import Mock
 
 import dns.edns
 import dns.flags
@@ -16,12 +18,26 @@ import dns.message
 import dns.rcode
 import dns.rdatatype
 import pytest
-from support.dnsworld import RESOLVER, addresses, answered, ask, ask_wire, lines, make_snapshot, make_view, query_for
+from support.dnsworld import (
+    RESOLVER,
+    addresses,
+    answered,
+    ask,
+    ask_wire,
+    lines,
+    make_snapshot,
+    make_view,
+    query_for,
+    view,
+)
 from support.nativeworld import both
 
 from dns_server import _native
 from gslb.core.answering.answer import MAX_CHAIN, Dropped
+from gslb.core.answering.lookup import place
+from gslb.core.answering.records import RRType
 from gslb.core.facts import NO_FACTS
+from gslb.core.names import Name
 
 HEADER = struct.Struct("!6H")
 SOA = "ns1.example.test. ops.example.test. 2026110101 7200 900 1209600 10"
@@ -272,6 +288,22 @@ def test_negatives_have_the_soa_with_the_lesser_ttl(name: str, rcode: int) -> No
     reply = ask(name, "A")
     assert (reply.rcode(), reply.answer) == (rcode, [])
     assert lines(reply.authority) == [f"example.test 10 SOA {SOA}"]
+
+
+def test_a_name_that_does_not_exist_is_looked_up_no_oftener_than_one_that_does() -> None:
+    """Else random names are a cheap attack (RFC 8020 1). Counted in the reference; the native engine walks alike."""
+    zone = view().index.zones[Name.from_text("example.test").wire]
+
+    def lookups(text: str) -> int:
+        nodes = Mock(wraps=zone.nodes)
+        nodes.get.side_effect = zone.nodes.get
+        nodes.__getitem__ = Mock(side_effect=zone.nodes.__getitem__)
+        place(replace(zone, nodes=nodes), Name.from_text(text).wire, RRType.A)
+        return int(nodes.get.call_count + nodes.__getitem__.call_count)
+
+    hit = lookups("www.example.test")
+    assert lookups("nothing.example.test") <= hit
+    assert lookups("a.b.c.d.e.f.nothing.example.test") <= hit
 
 
 def test_before_the_first_snapshot_everything_is_servfail() -> None:

@@ -19,6 +19,7 @@ pub struct Record<'m> {
 }
 
 pub const OPT: u16 = 41;
+pub const TSIG: u16 = 250;
 
 impl<'m> Message<'m> {
     /// None where anything is malformed: a name that is too long or points forward, octets left over. Where pointers lead
@@ -47,9 +48,14 @@ impl<'m> Message<'m> {
         self.sections[2].iter().find(|record| record.rrtype == OPT)
     }
 
-    /// All records but OPT.
+    /// All TSIG records.
+    pub fn tsigs(&self) -> impl Iterator<Item = &Record<'m>> {
+        self.sections.iter().flatten().filter(|record| record.rrtype == TSIG)
+    }
+
+    /// All records but OPT and TSIG.
     pub fn records(&self) -> impl Iterator<Item = &Record<'m>> {
-        self.sections.iter().flatten().filter(|record| record.rrtype != OPT)
+        self.sections.iter().flatten().filter(|record| !matches!(record.rrtype, OPT | TSIG))
     }
 }
 

@@ -8,6 +8,10 @@ const HEADER_BYTES: usize = 12;
 const ECS: u16 = 8;
 const FORMERR: u8 = 1;
 const NOTIMP: u8 = 4;
+const NOTAUTH: u8 = 9;
+/// What a refused key's TSIG record ends with: the error BADKEY and no other data.
+const BADKEY: &[u8] = &[0, 17, 0, 0];
+const ANY: u16 = 255;
 const BADVERS: u32 = 1 << 24;
 
 /// Panics where a rule is broken. `reply` is empty where none was sent.
@@ -29,6 +33,7 @@ pub fn check(query: &[u8], client: &Client, reply: &[u8]) {
     check_size(asked.as_ref(), client, reply);
     check_question(query, &said);
     check_edns(asked.as_ref(), &said);
+    check_tsig(asked.as_ref(), &said, reply[3] & 0xF);
     check_records(&said, reply[2] & 2 != 0);
 }
 
@@ -69,6 +74,16 @@ fn check_edns(asked: Option<&Message<'_>>, said: &Message<'_>) {
         assert!(content[..3] == wanted[..3] && content[4..] == wanted[4..], "another family, source or address");
         assert!(content[3] <= if content[1] == 1 { 32 } else { 128 }, "a scope longer than an address");
     }
+}
+
+/// Who signs is refused, by a record behind all others (RFC 8945 5.2.1); nobody else is.
+fn check_tsig(asked: Option<&Message<'_>>, said: &Message<'_>, rcode: u8) {
+    let is_signed = asked.is_some_and(|asked| asked.tsigs().next().is_some());
+    assert!(rcode != NOTAUTH || is_signed, "NOTAUTH to who did not sign");
+    let Some(tsig) = said.tsigs().next() else { return };
+    let is_last = said.sections[2].last().is_some_and(|last| std::ptr::eq(last, tsig));
+    assert!(rcode == NOTAUTH && is_last && said.tsigs().count() == 1, "a misplaced TSIG");
+    assert!(tsig.class == ANY && tsig.ttl == 0 && tsig.rdata.ends_with(BADKEY), "a malformed TSIG");
 }
 
 fn check_records(said: &Message<'_>, is_truncated: bool) {
