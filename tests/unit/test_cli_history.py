@@ -83,6 +83,7 @@ async def test_diff_tells_the_meaning_and_then_the_texts(running: Running) -> No
     assert lines[0].startswith("- configuration 1, ")
     assert lines[0].endswith("by ann: first")
     meaning = lines.index("~ record text.gslb.test TXT: 1 removed, 1 added")
+    assert "~ geo database places.mmdb: other contents" in lines
     text = lines.index("--- a/gslb.yaml")
     assert meaning < text
     for sign, number in (("-", "one"), ("+", "two")):

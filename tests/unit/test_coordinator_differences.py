@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import fields, replace
+
 import pytest
 
 from gslb.config import BundleSource, load
-from gslb.coordinator.configuration.differences import compare, compare_serials
+from gslb.coordinator.configuration.differences import (
+    SETTINGS,
+    compare,
+    compare_access,
+    compare_databases,
+    compare_serials,
+)
+from gslb.core.identity.access import Grant, Role
 from gslb.core.model import Model
 
 BASE = """
@@ -105,3 +114,26 @@ def test_settings_change_as_a_whole() -> None:
 def test_serials_of_zones_that_stay() -> None:
     before, after = (("a.test", 1), ("b.test", 2)), (("a.test", 1), ("b.test", 3), ("c.test", 9))
     assert [(one.name, one.detail) for one in compare_serials(before, after)] == [("b.test", "2 -> 3")]
+
+
+def test_what_operators_may_do() -> None:
+    ann, bob = (Grant(operator=name, role=Role.VIEWER) for name in ("ann", "bob"))
+    found = compare_access([ann, bob], [replace(ann, role=Role.OPERATOR, zones=("gslb.test",))])
+    assert sorted((one.kind, one.name, one.detail) for one in found) == [
+        ("changed", "ann", "role viewer -> operator, zones [] -> [gslb.test]"),
+        ("removed", "bob", ""),
+    ]
+
+
+def test_a_geo_database_with_other_contents() -> None:
+    found = list(compare_databases({"a": b"1", "b": b"1"}, {"a": b"1", "b": b"2", "c": b"3"}))
+    assert [(one.what, one.name) for one in found] == [("geo database", "b")]
+
+
+@pytest.mark.parametrize("field", [field.name for field in fields(Model)])
+def test_no_part_of_a_model_is_left_out(field: str) -> None:
+    """Whoever adds one says here how it is told."""
+    assert field in {
+        *("zones", "sites", "monitors", "endpoints", "pools", "policies", "services"),
+        *SETTINGS,
+    }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from itertools import islice
 
 import grpc
@@ -10,7 +11,14 @@ import grpc
 from gslb.api.v1 import admin_pb2 as pb
 from gslb.config import BundleSource, ConfigErrors, load
 from gslb.coordinator.configuration.contents import Contents, Files
-from gslb.coordinator.configuration.differences import Difference, DifferenceKind, compare, compare_serials
+from gslb.coordinator.configuration.differences import (
+    Difference,
+    DifferenceKind,
+    compare,
+    compare_access,
+    compare_databases,
+    compare_serials,
+)
 from gslb.coordinator.configuration.history import Record
 from gslb.coordinator.configuration.keeper import Configuration
 from gslb.coordinator.refusals import RpcRefused, not_found
@@ -52,7 +60,8 @@ class HistoryCalls:
         after = await self.kept(request.after)
         before = await self._before(after, request.before)
         async with self._one_at_a_time:
-            old, new = await self._model(before), await self._model(after)
+            old = None if before is None else await self._model(before)
+            new = await self._model(after)
             changes = await asyncio.to_thread(_differences, old, new, before, after)
         return pb.DiffConfigsResponse(
             before=before.revision if before else 0,
@@ -67,9 +76,7 @@ class HistoryCalls:
             return None
         return await self.kept(revision or after.revision - 1)
 
-    async def _model(self, record: Record | None) -> Model | None:
-        if record is None:
-            return None
+    async def _model(self, record: Record) -> Model:
         async with self._configuration.recalled(record) as contents:
             return await asyncio.to_thread(_load, record, contents)
 
@@ -92,9 +99,19 @@ def _load(record: Record, contents: Contents) -> Model:
         ) from errors
 
 
-def _differences(old: Model | None, new: Model | None, before: Record | None, after: Record) -> list[Difference]:
-    serials = compare_serials(before.serials if before else (), after.serials)
-    return sorted((*compare(old, new), *serials), key=lambda one: (one.what, one.name))
+def _differences(old: Model | None, new: Model, before: Record | None, after: Record) -> list[Difference]:
+    found = [
+        *compare(old, new),
+        *compare_serials(before.serials if before else (), after.serials),
+        *compare_access(before.access if before else (), after.access),
+        *compare_databases(_databases(old, before), _databases(new, after)),
+    ]
+    return sorted(found, key=lambda one: (one.what, one.name))
+
+
+def _databases(model: Model | None, record: Record | None) -> Mapping[str, bytes]:
+    paths = model.geo.databases if model else ()
+    return {file.path: file.sha256 for file in (record.files if record else ()) if file.path in paths}
 
 
 def _summarise(record: Record) -> pb.ConfigRevision:

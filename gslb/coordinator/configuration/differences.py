@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, TypeGuard
 
 from gslb.config.zone.record import type_name
+from gslb.core.identity.access import Grant
 from gslb.core.model import Endpoint, Model, Pool, RRset, Zone
 from gslb.core.names import Name
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
 MAX_SHOWN_CHARACTERS = 60
+SETTINGS = ("ecs", "geo", "dns")
+"""Parts of a model that have no names."""
 _UNITS = ("ms", "s")
 Labelled = Mapping[str, "DataclassInstance"]
 
@@ -53,6 +56,18 @@ def compare_serials(before: Iterable[tuple[str, int]], after: Iterable[tuple[str
     for apex, serial in after:
         if known.get(apex, serial) != serial:
             yield _changed("serial", apex, f"{known[apex]} -> {serial}")
+
+
+def compare_access(before: Iterable[Grant], after: Iterable[Grant]) -> Iterator[Difference]:
+    """What operators may do."""
+    yield from _things("operator", {one.operator: one for one in before}, {one.operator: one for one in after})
+
+
+def compare_databases(before: Mapping[str, bytes], after: Mapping[str, bytes]) -> Iterator[Difference]:
+    """Geo databases by path, as hashes: that another one is named, the settings tell."""
+    for path, digest in after.items():
+        if before.get(path, digest) != digest:
+            yield _changed("geo database", path, "other contents")
 
 
 def _parts(model: Model | None) -> Mapping[str, Labelled]:
@@ -101,7 +116,7 @@ def _things(what: str, before: Labelled, after: Labelled) -> Iterator[Difference
 
 def _settings(before: Model | None, after: Model | None) -> Iterator[Difference]:
     if before is not None and after is not None:
-        for name in ("ecs", "geo", "dns"):
+        for name in SETTINGS:
             if changes := list(_changes(getattr(before, name), getattr(after, name))):
                 yield _changed("setting", name, ", ".join(changes))
 
