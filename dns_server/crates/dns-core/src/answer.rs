@@ -124,12 +124,12 @@ fn answer_parsed(
         }
         None => query.spelling,
     };
-    let choices = Choices::default();
+    guard.choices.clear();
     let mut writer = Writer::new(out, query, name, told, limit);
     let summary = match malformed.or_else(|| settled(query, outcome, stats)) {
         Some(summary) => summary,
         None => match &view.loaded {
-            Some(loaded) => resolve(query, name, client, options.subnet.as_ref(), loaded, &choices, &mut writer),
+            Some(loaded) => resolve(query, name, client, options.subnet.as_ref(), loaded, &guard.choices, &mut writer),
             None => Summary::explained(Rcode::ServFail, Explanation::NotReady),
         },
     };
@@ -137,7 +137,7 @@ fn answer_parsed(
     let is_known = outcome == Some(Outcome::Valid);
     let restrained = if is_known { None } else { restrain(guard, client, view, &summary, asked, stats) };
     match restrained {
-        None => count_choices(&choices, client, view, stats),
+        None => count_choices(&guard.choices, client, view, stats),
         Some(Action::Slipped) => writer.cut(),
         Some(Action::Dropped) => return drop_it(Reason::RateLimit, out, stats),
     }

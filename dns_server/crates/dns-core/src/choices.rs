@@ -16,40 +16,34 @@ pub struct Choice {
     pub place: u32,
 }
 
-/// Those of one answer: one for each service that its aliases went through, so hardly ever more than one.
-#[derive(Default)]
+/// Those of one answer: one for each service that its aliases went through, so hardly ever more than one. Made once a
+/// worker, so that an answer need not clear it.
+#[derive(Debug, Default)]
 pub struct Choices {
-    first: Cell<Option<Choice>>,
-    others: Cell<Option<[Option<Choice>; MAX_CHAIN]>>,
+    count: Cell<usize>,
+    held: [Cell<Choice>; MAX_CHAIN + 1],
 }
 
 impl Choices {
+    /// Forget those of the answer before.
     #[inline]
-    pub fn add(&self, choice: Choice) {
-        if self.first.get().is_none() {
-            self.first.set(Some(choice));
-        } else {
-            self.add_other(choice);
-        }
+    pub fn clear(&self) {
+        self.count.set(0);
     }
 
-    #[cold]
-    fn add_other(&self, choice: Choice) {
-        let mut others = self.others.get().unwrap_or_default();
-        if let Some(free) = others.iter_mut().find(|other| other.is_none()) {
-            *free = Some(choice);
+    #[inline]
+    pub fn add(&self, choice: Choice) {
+        if let Some(free) = self.held.get(self.count.get()) {
+            free.set(choice);
+            self.count.set(self.count.get() + 1);
         }
-        self.others.set(Some(others));
     }
 
     /// Count them all, for an answer that stands for so many `queries`.
     #[inline]
     pub fn count(&self, tallies: &Tallies, worker: usize, queries: u32) {
-        if let Some(choice) = self.first.get() {
-            tallies.count(worker, choice, queries);
-            if let Some(others) = self.others.get() {
-                others.iter().flatten().for_each(|&choice| tallies.count(worker, choice, queries));
-            }
+        for choice in self.held.iter().take(self.count.get()) {
+            tallies.count(worker, choice.get(), queries);
         }
     }
 }

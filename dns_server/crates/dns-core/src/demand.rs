@@ -35,6 +35,7 @@ impl Demand {
     }
 
     /// Count `queries`; only the worker may do that.
+    #[inline(never)] // so seldom that answering had better not hold it
     pub fn count(&self, service: u32, class: u32, queries: u32) {
         let wanted = self.wanted.load(Ordering::Acquire);
         let table = self.table(wanted);

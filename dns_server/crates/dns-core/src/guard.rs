@@ -1,17 +1,19 @@
-//! A worker's memory of who asked how much.
+//! A worker's own memory: who asked how much, and what the answer at hand is counted by.
 
+use crate::choices::Choices;
 use crate::rate_limit::Limiter;
 
 /// One a worker, since it is written for every packet.
 #[derive(Debug)]
 pub struct Guard {
     pub(crate) limiter: Limiter,
+    pub(crate) choices: Choices,
 }
 
 impl Guard {
     /// A guard that has seen nothing yet. `seed`: random, so that nobody can choose whose limits he shares. `threads`:
     /// how many share each rate limit.
     pub fn new(seed: u64, threads: usize) -> Self {
-        Self { limiter: Limiter::new(seed, threads) }
+        Self { limiter: Limiter::new(seed, threads), choices: Choices::default() }
     }
 }

@@ -60,12 +60,21 @@ impl Tallies {
         self.of(worker);
     }
 
+    #[inline]
     fn of(&self, worker: usize) -> Option<&Tally> {
         let tally = self.workers.get(worker % MAX_WORKERS)?;
-        Some(tally.get_or_init(|| {
+        Some(match tally.get() {
+            Some(tally) => tally,
+            None => self.make(tally),
+        })
+    }
+
+    #[cold]
+    fn make<'t>(&self, tally: &'t OnceLock<Box<Tally>>) -> &'t Tally {
+        tally.get_or_init(|| {
             let answers = (0..self.layout.len()).map(|_| Counter::default()).collect();
             Box::new(Tally { answers, demand: Demand::new(self.seed) })
-        }))
+        })
     }
 
     /// Count an answer, as so many `queries` in the demand; only that worker may do so.
