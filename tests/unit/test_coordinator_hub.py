@@ -12,7 +12,7 @@ from support.nothing import NOTHING
 from gslb.api.v1 import health_pb2
 from gslb.codec.facts import load_order
 from gslb.codec.snapshot import Bundle
-from gslb.coordinator.admin.alarms import MAX_SERVICES, raise_alarms
+from gslb.coordinator.admin.alarms import MAX_SERVICES, RETIRED_AFTER_S, raise_alarms
 from gslb.coordinator.admin.decider import Concluded, Decider
 from gslb.coordinator.metrics import Metrics
 from gslb.coordinator.relay.agents import MAX_AGENTS_PER_SITE, Agents, Evidence
@@ -102,6 +102,23 @@ async def test_a_silent_agent_is_an_alarm_that_says_what_it_means() -> None:
         "agent us/a1 is silent for 20 s; no agent of its site is heard, verdicts there are kept",
         "agent us/a2 is silent for 10 s; no agent of its site is heard, verdicts there are kept",
     )
+
+
+async def test_a_retired_agent_is_no_alarm_where_others_are_heard() -> None:
+    clock = Clock()
+    hub = make_hub(clock)
+    hub.publish(publication(1, "us"))
+    for agent in (US1, US2):
+        hub.hello(agent, "1")
+        hub.report(register(agent))
+    decider = Decider(hub)
+    clock.now_s += RETIRED_AFTER_S
+    hub.report(register(US2, 2))
+    assert await alarms(hub, decider, clock) == (f"agent us/a1 is silent for {RETIRED_AFTER_S:.0f} s",)
+    clock.now_s += 1
+    assert await alarms(hub, decider, clock) == ()
+    clock.now_s += 10
+    assert len(await alarms(hub, decider, clock)) == 2
 
 
 async def alarms(hub: Hub, decider: Decider, clock: Clock) -> tuple[str, ...]:

@@ -13,6 +13,9 @@ MAX_SERVICES = 100
 DIFFERS_AFTER_S = 3.0
 """How long a dns server's decision may differ from the coordinator's while a change spreads."""
 
+RETIRED_AFTER_S = 24 * 3600.0
+"""An agent that was silent for so long, where others of its site are heard, is taken for one that was retired."""
+
 
 def raise_alarms(hub: Hub, concluded: Concluded | None, troubles: Sequence[str], now_s: float) -> tuple[str, ...]:
     """`troubles`: with the store and the configuration in it. `now_s`: of the monotonic clock."""
@@ -37,8 +40,10 @@ def _agents(hub: Hub, concluded: Concluded) -> Iterator[str]:
     heard = {report.site for agent, report in reports.items() if agent not in concluded.silent}
     known = {agent.partition("/")[0] for agent in hub.agents.all()}
     for agent in sorted(concluded.silent):
-        alone = "" if reports[agent].site in heard else "; no agent of its site is heard, verdicts there are kept"
-        yield f"agent {agent} is silent for {hub.agents.age_s(agent):.0f} s{alone}"
+        is_alone, age_s = reports[agent].site not in heard, hub.agents.age_s(agent)
+        alone = "; no agent of its site is heard, verdicts there are kept" if is_alone else ""
+        if is_alone or age_s <= RETIRED_AFTER_S:
+            yield f"agent {agent} is silent for {age_s:.0f} s{alone}"
     for agent, report in sorted(reports.items()):
         if report.sick:
             yield f"agent {agent} doubts itself (lag {report.lag_ms} ms): the time-outs it sees count as unknown"
