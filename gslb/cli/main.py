@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from difflib import get_close_matches
 from importlib import import_module
 
 import click
 
 from gslb import __version__
+
+os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
+"""Before gRPC is loaded: of itself it writes a line for every handshake that it refuses, so strangers could fill disks."""
 
 SECTIONS: dict[str, tuple[str, ...]] = {
     "Run": ("up", "coordinator", "agent", "dns", "demo"),

@@ -12,7 +12,7 @@ from gslb.coordinator.callers import Caller, Denial, address_of, caller_of
 from gslb.coordinator.metrics import Metrics
 from gslb.coordinator.wrapping import Context, Continuation, Request, Response, wrapped
 from gslb.core.errors import GslbError
-from gslb.core.identity.access import WRITES, Access
+from gslb.core.identity.access import AUDITED, Access
 from gslb.runtime.logs import get_logger
 
 
@@ -55,7 +55,7 @@ class Door(grpc.aio.ServerInterceptor):
         except GslbError as error:
             if isinstance(error, Denial):
                 self._note(method, caller, error)
-            if method in WRITES:
+            if method in AUDITED:
                 self._on_refused(caller.note(_short(method)), str(error))
             raise
 

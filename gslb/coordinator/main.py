@@ -14,7 +14,7 @@ from gslb.coordinator.admin.decider import Decider
 from gslb.coordinator.admin.overrides import Overrides
 from gslb.coordinator.admin.service import AdminService
 from gslb.coordinator.audit.journal import Journal
-from gslb.coordinator.audit.refused import RefusedChanges
+from gslb.coordinator.audit.remarks import Remarks
 from gslb.coordinator.backup.taking import Backups
 from gslb.coordinator.configuration.initial import apply_file
 from gslb.coordinator.configuration.keeper import Configuration
@@ -100,12 +100,12 @@ async def run(
         await _restore(configuration, overrides)
         if options.config is not None and hub.publication is None:
             await apply_file(configuration, options.config)
-        refused = RefusedChanges(journal, metrics, lambda: hub.order, wall_unix_s)
+        remarks = Remarks(journal, metrics, lambda: hub.order, wall_unix_s)
         door = Door(
             options.security.domain(),
             lambda: Access(configuration.grants, options.admins),
             metrics,
-            refused.note,
+            remarks.refused,
         )
         services = Services(
             admin=AdminService(
@@ -118,7 +118,7 @@ async def run(
                 metrics,
                 door=door,
                 journal=journal,
-                refused=refused,
+                remarks=remarks,
                 troubles=follower.troubles,
                 clock=monotonic_s,
                 wall_clock=wall_unix_s,
@@ -138,7 +138,7 @@ async def run(
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(Ticker(hub, decider, follower.troubles, overrides, metrics, monotonic_s).run())
             tasks.create_task(follower.run())
-            tasks.create_task(refused.run())
+            tasks.create_task(remarks.run())
             tasks.create_task(Expiry(options.security, registry, wall_unix_s).run())
 
 

@@ -28,7 +28,7 @@ class Metrics:
         self.handshakes = counter("handshakes", "TLS handshakes begun; those that no call follows were refused")
         self.denied = counter("denied", "Calls refused for who made them", "method", "reason")
         self.audit_dropped = counter(
-            "audit_dropped", "Refused changes that are not in the audit trail: too many at once"
+            "audit_dropped", "Refused attempts and the like that are not in the audit trail: too many, or no store"
         )
         self.applies = counter("applies", "Applied configurations", "outcome")
         self.overrides = counter("overrides", "Overrides set, cleared and ended by time", "change")

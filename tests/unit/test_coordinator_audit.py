@@ -20,7 +20,7 @@ from gslb.api.v1 import facts_pb2
 from gslb.cli.main import main
 from gslb.coordinator.audit.entry import MAX_TEXT_CHARACTERS, Entry, Note
 from gslb.coordinator.audit.journal import Journal
-from gslb.coordinator.audit.refused import MAX_WAITING, RefusedChanges
+from gslb.coordinator.audit.remarks import MAX_WAITING, Remarks
 from gslb.coordinator.metrics import Metrics
 from gslb.core.errors import Conflict, StoreUnavailable
 from gslb.core.identity.names import Kind
@@ -143,6 +143,17 @@ async def test_what_is_refused_is_written_too(tmp_path: Path) -> None:
             assert one.before == one.after
 
 
+async def test_whoever_takes_a_copy_is_written_down(tmp_path: Path) -> None:
+    async with coordinator(tmp_path) as running:
+        await running.applied()
+        async for _ in running.admin.Backup(pb.BackupRequest(), timeout=DEADLINE_S):
+            pass
+        await eventually(lambda: has_lines(running, 2))
+        newest = (await trail(running))[0]
+        assert (newest.action, newest.who, newest.outcome) == ("backup", "local", "done")
+        assert newest.before == newest.after
+
+
 async def has_lines(running: Running, count: int) -> bool:
     return len(await trail(running)) >= count
 
@@ -173,11 +184,11 @@ async def test_the_certificate_says_who_not_the_caller(tmp_path: Path) -> None:
 async def test_a_flood_of_refusals_is_counted_not_kept(store: EmbeddedStore) -> None:
     registry = CollectorRegistry()
     journal = Journal(store)
-    refused = RefusedChanges(journal, Metrics(registry), Order, lambda: 7)
+    remarks = Remarks(journal, Metrics(registry), Order, lambda: 7)
     for number in range(MAX_WAITING + 20):
-        refused.note(NOTE, f"no {number}")
+        remarks.refused(NOTE, f"no {number}")
     assert registry.get_sample_value("gslb_coordinator_audit_dropped_total") == 20
-    writing = asyncio.create_task(refused.run())
+    writing = asyncio.create_task(remarks.run())
     await until(lambda: not writing.done())
     await eventually(lambda: written(journal))
     writing.cancel()

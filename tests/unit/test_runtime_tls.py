@@ -135,6 +135,16 @@ async def test_a_renewed_certificate_is_taken_without_a_restart(tmp_path: Path, 
             await ask(another)
 
 
+async def test_a_handshake_that_nobody_goes_on_with_is_ended(tmp_path: Path, pki: Pki) -> None:
+    """After 5 s; without that gRPC would wait for two minutes."""
+    async with serving(pki, tmp_path) as (_, __, port):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        async with asyncio.timeout(DEADLINE_S):
+            assert await reader.read() == b""
+        writer.close()
+        await writer.wait_closed()
+
+
 async def test_halfway_through_a_renewal_the_last_good_one_serves(tmp_path: Path, pki: Pki) -> None:
     async with serving(pki, tmp_path) as (ours, operator, port):
         assert ours.files is not None

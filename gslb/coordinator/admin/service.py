@@ -19,7 +19,7 @@ from gslb.coordinator.admin.overrides import Overrides
 from gslb.coordinator.admin.scopes import check_scope, consequences
 from gslb.coordinator.admin.status import add_details, make_head
 from gslb.coordinator.audit.journal import Journal, Numbered
-from gslb.coordinator.audit.refused import RefusedChanges
+from gslb.coordinator.audit.remarks import Remarks
 from gslb.coordinator.backup.taking import Backups
 from gslb.coordinator.callers import Caller, Denial
 from gslb.coordinator.configuration.keeper import Configuration
@@ -39,7 +39,7 @@ MAX_DURATION_S = 366 * 24 * 3600
 class AdminService:
     """`troubles`: what is wrong with the store. `clock` is monotonic, `wall_clock` gives Unix seconds.
 
-    `door`: who calls, and what he is bound to. `journal`: the audit trail; `refused` takes what was not done.
+    `door`: who calls, and what he is bound to. `journal`: the audit trail; `remarks` takes what changed nothing.
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class AdminService:
         *,
         door: Door,
         journal: Journal,
-        refused: RefusedChanges,
+        remarks: Remarks,
         troubles: Callable[[], Sequence[str]],
         clock: Callable[[], float],
         wall_clock: Callable[[], int],
@@ -66,7 +66,8 @@ class AdminService:
         self._overrides = overrides
         self._door = door
         self._journal = journal
-        self._apply = ApplyCall(configuration, metrics, refused.note)
+        self._remarks = remarks
+        self._apply = ApplyCall(configuration, metrics, remarks.refused)
         self._backup = BackupCall(backups)
         self._troubles = troubles
         self._clock = clock
@@ -93,6 +94,7 @@ class AdminService:
 
     async def Backup(self, _: pb.BackupRequest, stream: BackupStream) -> None:  # noqa: N802
         await self._backup(stream)
+        self._remarks.done(self._door.caller(stream).note("backup"))
 
     async def GetStatus(self, _: pb.GetStatusRequest, __: object) -> pb.GetStatusResponse:  # noqa: N802
         concluded = await self._decider.conclude()

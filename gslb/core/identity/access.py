@@ -86,8 +86,8 @@ RULES: Mapping[str, Rule] = MappingProxyType(
 """By the path of the call."""
 
 _READS = frozenset({"/gslb.api.v1.Admin/GetAudit"})
-WRITES = frozenset(path for path, rule in RULES.items() if rule in (_OPERATE, _ADMIN)) - _READS
-"""Calls that change something: attempts are kept in the audit trail, refused ones too."""
+AUDITED = frozenset(path for path, rule in RULES.items() if rule in (_OPERATE, _ADMIN)) - _READS
+"""Calls that change something, or hand out all there is: refused attempts go to the audit trail too."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
