@@ -106,7 +106,8 @@ fn answer_parsed(
     out: &mut ResponseBuf<'_>,
     stats: &Stats,
 ) -> Verdict {
-    let (options, malformed) = options_of(query, stats);
+    let mut options = Options::default();
+    let malformed = read_options(query, &mut options, stats);
     let mut rare = options.has_rare().then(|| Rare::new(&options, client, &view.identity, stats));
     let outcome = rare.as_ref().and_then(Rare::outcome);
     let subnet = options.subnet.map(|subnet| subnet.data);
@@ -157,20 +158,17 @@ fn count_choices(choices: &Choices, client: &Client, view: &View, stats: &Stats)
     }
 }
 
-/// The options of a query, or what it is answered without regard to them.
+/// What the query is answered without regard to its options, if they cannot be read.
 #[inline]
-fn options_of<'p>(query: &Query<'p>, stats: &Stats) -> (Options<'p>, Option<Summary>) {
-    let Some(edns) = query.edns else { return Default::default() };
+fn read_options<'p>(query: &Query<'p>, options: &mut Options<'p>, stats: &Stats) -> Option<Summary> {
+    let edns = query.edns?;
     if edns.version > 0 {
-        return (Options::default(), Some(Summary::of(Rcode::BadVers)));
+        return Some(Summary::of(Rcode::BadVers));
     }
-    match parse_options(edns.options) {
-        Ok(options) => (options, None),
-        Err(reason) => {
-            stats.count_malformed(reason);
-            (Options::default(), Some(Summary::of(Rcode::FormErr)))
-        }
-    }
+    let reason = parse_options(edns.options, options).err()?;
+    stats.count_malformed(reason);
+    *options = Options::default();
+    Some(Summary::of(Rcode::FormErr))
 }
 
 /// The answer, where no name is looked up at all. `outcome`: what became of the client's cookie.

@@ -55,8 +55,7 @@ pub struct Cookie<'p> {
 
 /// Two ECS options contradict each other; of several COOKIE options the first one counts (RFC 7873 5.2).
 #[inline]
-pub fn parse_options(mut raw: &[u8]) -> Result<Options<'_>, Reason> {
-    let mut found = Options::default();
+pub fn parse_options<'p>(mut raw: &'p [u8], found: &mut Options<'p>) -> Result<(), Reason> {
     while !raw.is_empty() {
         let Some((&[c0, c1, l0, l1], rest)) = raw.split_first_chunk::<4>() else {
             return Err(Reason::OptionCutOff);
@@ -71,7 +70,7 @@ pub fn parse_options(mut raw: &[u8]) -> Result<Options<'_>, Reason> {
         }
         raw = rest;
     }
-    Ok(found)
+    Ok(())
 }
 
 fn parse_subnet(data: &[u8]) -> Option<Subnet<'_>> {
