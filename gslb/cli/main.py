@@ -11,7 +11,7 @@ import click
 from gslb import __version__
 
 os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
-"""Before gRPC is loaded: of itself it writes a line for every handshake that it refuses, so strangers could fill disks."""
+"""Before gRPC is loaded: of itself it writes a line for every handshake that it refuses, as many as strangers like."""
 
 SECTIONS: dict[str, tuple[str, ...]] = {
     "Run": ("up", "coordinator", "agent", "dns", "demo"),
