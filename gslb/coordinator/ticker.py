@@ -39,6 +39,7 @@ class Ticker:
         """Until cancelled. Beats wait for nothing, so what may be slow goes beside them."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._every_beat(self._beat))
+            tasks.create_task(self._every_beat(self._hub.demands.beat))
             tasks.create_task(self._every_beat(self._look))
             tasks.create_task(self._every_beat(self._end_overrides))
 
@@ -53,7 +54,6 @@ class Ticker:
 
     async def _beat(self) -> None:
         self._hub.beat()
-        self._hub.demands.beat()
 
     async def _end_overrides(self) -> None:
         try:

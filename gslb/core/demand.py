@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from heapq import nlargest
+from operator import itemgetter
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -17,7 +17,7 @@ from gslb.core.names import Name
 from gslb.core.steering.stages.base import Key
 
 HALF_LIFE_S = 10.0
-MAX_PAIRS = 16_384
+MAX_PAIRS = 8_192
 """That are told apart; the smallest others are summed."""
 LEAST_RATE = 0.001
 """Queries a second below which a pair is forgotten: a minute after its last query."""
@@ -79,5 +79,5 @@ def _bounded(rates: dict[Pair, float]) -> tuple[dict[Pair, float], float]:
     """The largest MAX_PAIRS, and the sum of the others."""
     if len(rates) <= MAX_PAIRS:
         return rates, 0.0
-    largest = dict(nlargest(MAX_PAIRS, rates.items(), key=lambda item: item[1]))
-    return largest, sum(rate for pair, rate in rates.items() if pair not in largest)
+    ordered = sorted(rates.items(), key=itemgetter(1), reverse=True)
+    return dict(ordered[:MAX_PAIRS]), sum(rate for _, rate in ordered[MAX_PAIRS:])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterable
 from itertools import islice
@@ -22,7 +23,7 @@ MAX_TOLD = 4_096
 """Pairs that a dns server may tell apart at a time."""
 MAX_ANSWERS = 1 << 40
 """In one message: more than any dns server answers before it is asked again."""
-MAX_GATHERED = 4 * MAX_PAIRS
+MAX_GATHERED = 2 * MAX_PAIRS
 """Pairs that are told apart within a beat."""
 MOST_SHOWN = 20
 """Services with a time series of their own."""
@@ -71,12 +72,13 @@ class Demands:
         self._other += message.rest
         self._metrics.demand_answers.inc(sum(message.answers) + message.rest)
 
-    def beat(self) -> None:
-        """Let what came since the last beat count."""
+    async def beat(self) -> None:
+        """Let what came since the last beat count; in a thread, for it may take some ms."""
         now_s = self._clock()
         if now_s > self._demand.at_s:
-            self._demand = advance(self._demand, self._answers, self._other, now_s)
-            self._answers, self._other = Counter(), 0
+            answers, self._answers = self._answers, Counter()
+            other, self._other = self._other, 0
+            self._demand = await asyncio.to_thread(advance, self._demand, answers, other, now_s)
 
 
 def load_demand(message: pb.Demand, find: Find) -> list[tuple[Pair, int]]:
