@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from copy import copy
+from dataclasses import dataclass, replace
 
 from gslb.core.errors import GslbError
 from gslb.core.facts import Cause
@@ -15,7 +16,9 @@ from site_agent import policy
 from site_agent.policy import ProbeDenied
 from site_agent.probe.base import Probe, ProbeFailed, failure
 from site_agent.probe.connection import Connection
+from site_agent.race import first_of
 from site_agent.resolve import NameFailed, Resolver
+from site_agent.schedule import DOUBT_APART_MS, DOUBT_TRIES
 
 LATE_MS = 250
 """A time-out that fires this late was measured by a loop that stood still."""
@@ -23,13 +26,17 @@ LATE_MS = 250
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """What to ask. `host`: address or name; `allow`: what the policy would refuse, but may not here."""
+    """What to ask. `host`: address or name; `allow`: what the policy would refuse, but may not here.
+
+    `in_doubt`: one more failure may change the verdict, so ask again if no answer comes.
+    """
 
     probe: Probe
     host: str
     timeout_ms: int
     allow: tuple[IPNetwork, ...]
     kept: Connection | None
+    in_doubt: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,10 +67,33 @@ Outcome = Ended | Denied | Abandoned
 
 async def attempt(question: Question, resolver: Resolver) -> Outcome:
     """Never raises but when cancelled."""
-    begun_s = monotonic_s()
+    begun_s, first = monotonic_s(), iter([question])
+    if not question.in_doubt:
+        return await _ask(question, resolver, begun_s)
+    return await first_of(
+        DOUBT_TRIES,
+        min(DOUBT_APART_MS, question.timeout_ms / 4) / 1000,
+        lambda: _ask(next(first, None) or _again(question), resolver, begun_s),
+        decides=lambda outcome: isinstance(outcome, Ended) and outcome.result.cause is not Cause.TIMEOUT,
+        drop=_drop,
+    )
+
+
+def _again(question: Question) -> Question:
+    """For another try beside the first, with a connection and words of its own."""
+    return replace(question, probe=copy(question.probe), kept=None)
+
+
+def _drop(outcome: Outcome) -> None:
+    if isinstance(outcome, Ended) and outcome.connection is not None:
+        outcome.connection.close()
+
+
+async def _ask(question: Question, resolver: Resolver, begun_s: float) -> Outcome:
+    """Ask once; the time-out counts from `begun_s`."""
     question.probe.waiting_for = "address of the name"
     try:
-        async with asyncio.timeout(question.timeout_ms / 1000):
+        async with asyncio.timeout(begun_s + question.timeout_ms / 1000 - monotonic_s()):
             address = await resolver.resolve(question.host)
             policy.check(address, question.allow)
             answer = await question.probe.ask(address, question.kept)

@@ -8,6 +8,12 @@ from __future__ import annotations
 
 FIRST_ROUND_MS = 500
 JITTER = 0.05
+CONNECT_TRIES = 3
+CONNECT_APART_MS = 250
+"""A probe's connection is dialled again if it does not open: TCP itself would do so after a second only."""
+DOUBT_TRIES = 4
+DOUBT_APART_MS = 50
+"""Where one more failure may change the verdict, a probe asks again if no answer comes: any answer counts."""
 _GOLDEN = 0.6180339887498949
 
 

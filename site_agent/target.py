@@ -115,6 +115,7 @@ class TargetProber:
             timeout_ms=orders.monitor.timeout_ms,
             allow=orders.allow,
             kept=self._watched,
+            in_doubt=self.health.is_in_doubt,
         )
         outcome = await attempt(question, self._means.resolver)
         self._due_ms = self._next_turn_ms()
@@ -145,11 +146,12 @@ class TargetProber:
         self.probed_ms = result.ended_ms
         if result.cause is Cause.OK:
             self.latency_us = round(ended.took_s * 1e6)
-            self._keep(ended.connection)
         was_confirming = self.health.is_confirming
         self._become(machine.observe(self.health, self.monitor, result))
         if was_confirming and not self.health.is_confirming:
             metrics.lost.labels("crash" if self.health.verdict is Verdict.DOWN else "harmless").inc()
+        if result.cause is Cause.OK:
+            self._keep(ended.connection)  # after the result has counted: it may be lost already
         if self.health.soon_ms is not None:
             self._due_ms = self.health.soon_ms
 

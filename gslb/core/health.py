@@ -92,6 +92,11 @@ class Health:
         """Whether a lost connection is being confirmed."""
         return self.watch.lost_ms is not None
 
+    @property
+    def is_in_doubt(self) -> bool:
+        """Whether a single failure may change the verdict, so that the next probe had better be thorough."""
+        return not self.is_confirming and (self.verdict is Verdict.UNKNOWN or self.failures > 0)
+
     def flaps(self, now_ms: int) -> int:
         """How often it went down in the last 15 minutes."""
         return sum(now_ms - fall < FLAP_WINDOW_MS for fall in self.falls)

@@ -34,7 +34,7 @@ class ProbeFailed(GslbError):
 
 
 class Probe(Protocol):
-    """One monitor's question to one target. Asked again and again, never twice at the same time.
+    """One monitor's question to one target. Asked again and again, never twice at the same time (but a copy may be).
 
     `waiting_for`: what is missing now, so that a time-out can be told as "no connection within 1000 ms".
     """

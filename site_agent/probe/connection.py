@@ -3,30 +3,50 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Callable
 from typing import cast
 
 from gslb.core.model import IPAddress
 from site_agent.probe.tls import HANDSHAKE_TIMEOUT_S, Tls
+from site_agent.race import first_of
+from site_agent.schedule import CONNECT_APART_MS, CONNECT_TRIES
 
 MOST_BUFFERED_BYTES = 256 * 1024
 
 
 async def connect(address: IPAddress, port: int, tls: Tls | None) -> Connection:
     """Open a connection, with `tls` the handshake done too. Raises OSError; the caller owns the time-out."""
+    dialled = await first_of(
+        CONNECT_TRIES,
+        CONNECT_APART_MS / 1000,
+        lambda: _dial(address, port),
+        decides=lambda _: True,
+        drop=socket.socket.close,
+    )
     loop = asyncio.get_running_loop()
     if tls is None:
-        _, connection = await loop.create_connection(Connection, str(address), port)
+        _, connection = await loop.create_connection(Connection, sock=dialled)
         return connection
     _, connection = await loop.create_connection(
         Connection,
-        str(address),
-        port,
+        sock=dialled,
         ssl=tls.context,
         server_hostname=tls.name,
         ssl_handshake_timeout=HANDSHAKE_TIMEOUT_S,
     )
     return connection
+
+
+async def _dial(address: IPAddress, port: int) -> socket.socket:
+    dialled = socket.socket(socket.AF_INET if address.version == 4 else socket.AF_INET6, socket.SOCK_STREAM)
+    try:
+        dialled.setblocking(False)
+        await asyncio.get_running_loop().sock_connect(dialled, (str(address), port))
+    except BaseException:
+        dialled.close()
+        raise
+    return dialled
 
 
 class Connection(asyncio.Protocol):

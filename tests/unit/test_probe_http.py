@@ -235,7 +235,7 @@ async def test_no_file_descriptor_left_is_not_the_targets_fault(monkeypatch: pyt
     async def exhausted(*_: object, **__: object) -> None:
         raise OSError(errno.EMFILE, "Too many open files")
 
-    monkeypatch.setattr(asyncio.get_running_loop(), "create_connection", exhausted)
+    monkeypatch.setattr(asyncio.get_running_loop(), "sock_connect", exhausted)
     assert await ask(HTTP, 80) == Abandoned(reason="resources")
 
 
