@@ -117,6 +117,28 @@ async def test_a_site_lost_with_its_agent_leaves_the_answers(stage: Stage) -> No
     await stage.until_agreed()
 
 
+async def test_a_site_cut_off_from_everybody_leaves_the_answers_and_comes_back(stage: Stage) -> None:
+    """Stopped, it neither answers nor refuses, and its agent says nothing: two other sites and the witness see it."""
+    servers = servers_of(EU)
+    client = await stage.client_of(servers[0])
+    cut_off = [stage.children.running[name].pid for name in (f"agent-{EU.site}", *(one.name for one in servers))]
+    for process in cut_off:
+        os.kill(process, signal.SIGSTOP)
+    try:
+        await stage.until_changed(client, frozenset(EU.addresses))
+        assert await stage.ask(DNS_NAMES[1], client) in US.addresses
+        status = await stage.admin.GetStatus(admin_pb2.GetStatusRequest(), timeout=5)
+        lost = {member.verdict for pool in status.pools if pool.site == EU.site for member in pool.members}
+        sick = [agent.agent for site in status.sites for agent in site.agents if agent.sick]
+        assert (lost, sick) == ({"down"}, [])
+    finally:
+        for process in cut_off:
+            os.kill(process, signal.SIGCONT)
+    await stage.until_serving(servers)
+    await stage.until_answered(client, servers[0].address)
+    await stage.until_agreed()
+
+
 async def test_a_drained_site_gets_no_clients_until_undrained(stage: Stage) -> None:
     client = await stage.client_of(servers_of(AP)[0])
     scope = facts_pb2.Scope(kind=facts_pb2.SCOPE_KIND_SITE, name=AP.site)
