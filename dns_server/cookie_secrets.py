@@ -5,24 +5,23 @@ Nothing here, nor any error, shows a secret.
 
 from __future__ import annotations
 
-import asyncio
 import os
 import re
 import secrets
 import stat
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
+from dns_server.watched import Watched
 from gslb.core.answering.cookies import SECRET_BYTES
 from gslb.core.errors import GslbError
-from gslb.runtime.logs import get_logger
 
 LOOK_S = 2.0
 MOST_SECRETS = 2
 _FORBIDDEN = stat.S_IWGRP | stat.S_IRWXO
 _LARGEST_BYTES = 1024
 _SECRET = re.compile(rf"[0-9a-fA-F]{{{2 * SECRET_BYTES}}}")
-_Stamp = tuple[int, ...] | None
 
 
 class BadSecrets(GslbError):
@@ -36,42 +35,30 @@ class BadSecrets(GslbError):
 
 
 class CookieSecrets:
-    """`current`: those in force, the one that makes new cookies first. `refused`: files found unusable since then."""
+    """Those in force, the one that makes new cookies first."""
 
     def __init__(self, path: Path | None) -> None:
         """Without a file one secret is drawn, good for the life of this process. Raises BadSecrets."""
-        self._path = path
-        self._stamp = _stamp(path) if path else None
-        self.current = load(path) if path else (secrets.token_bytes(SECRET_BYTES),)
-        self.refused = 0
+        self._own = (secrets.token_bytes(SECRET_BYTES),)
+        self._file = Watched("cookie secrets", lambda: (path,), partial(load, path)) if path else None
+
+    @property
+    def current(self) -> tuple[bytes, ...]:
+        return self._file.current if self._file else self._own
+
+    @property
+    def refused(self) -> int:
+        """Files found unusable since the start."""
+        return self._file.refused if self._file else 0
 
     @property
     def has_file(self) -> bool:
-        return self._path is not None
+        return self._file is not None
 
     async def follow(self, changed: Callable[[], None], look_s: float = LOOK_S) -> None:
         """Take what the file says whenever it changes, until cancelled; a bad one changes nothing."""
-        while self._path is not None:
-            await asyncio.sleep(look_s)
-            if await asyncio.to_thread(self._look, self._path):
-                changed()
-
-    def _look(self, path: Path) -> bool:
-        stamp = _stamp(path)
-        if stamp == self._stamp:
-            return False
-        self._stamp = stamp
-        try:
-            found = load(path)
-        except BadSecrets as error:
-            self.refused += 1
-            get_logger("dns").error("cookie secrets refused, keeping the old ones", reason=str(error))
-            return False
-        if found == self.current:
-            return False
-        self.current = found
-        get_logger("dns").info("cookie secrets changed", count=len(found))
-        return True
+        if self._file is not None:
+            await self._file.follow(changed, look_s)
 
 
 def load(path: Path) -> tuple[bytes, ...]:
@@ -91,12 +78,3 @@ def load(path: Path) -> tuple[bytes, ...]:
     if not 1 <= len(lines) <= MOST_SECRETS or not all(map(_SECRET.fullmatch, lines)):
         raise BadSecrets(path, "it must hold one or two lines of 32 hexadecimal digits")
     return tuple(map(bytes.fromhex, lines))
-
-
-def _stamp(path: Path) -> _Stamp:
-    """What tells one state of the file from another; None when it is not there."""
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return found.st_dev, found.st_ino, found.st_size, found.st_mode, found.st_mtime_ns

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import partial
 
 import grpc
@@ -15,6 +15,7 @@ from dns_server.replica import Replica
 from dns_server.saver import Saver
 from dns_server.stream import Identity, Shared, Stream
 from gslb.api.v1.discovery_pb2_grpc import DiscoveryStub
+from gslb.codec.sealing import Trust
 from gslb.runtime import rpc
 from gslb.runtime.addresses import SocketAddress
 from gslb.runtime.backoff import Backoff
@@ -37,6 +38,7 @@ class Feed:
         replica: Replica,
         saver: Saver,
         engine: Engine,
+        trust: Callable[[], Trust],
         security: Security = LOOPBACK_ONLY,
     ) -> None:
         self._security = security
@@ -49,6 +51,7 @@ class Feed:
             engine=engine,
             demand=demand,
             save_now=saver.put_now,
+            trust=trust,
         )
         self._log = get_logger("dns")
         self.demand = demand

@@ -13,11 +13,12 @@ from socket import socket
 
 from prometheus_client import CollectorRegistry
 
-from dns_server.cookie_secrets import CookieSecrets
+from dns_server import break_glass, trusted_keys
 from dns_server.engines.base import Engine
 from dns_server.engines.choice import make_engine
 from dns_server.feed import Feed
 from dns_server.files import Files, Kind
+from dns_server.guides import Guides
 from dns_server.handover.door import Estate, Taken, open_door
 from dns_server.handover.folder import Folder
 from dns_server.handover.predecessor import claimed
@@ -27,6 +28,7 @@ from dns_server.replica import Replica
 from dns_server.saver import Saver
 from dns_server.stream import Identity
 from dns_server.trial import try_out
+from gslb.codec.sealing import Trust
 from gslb.core.answering import identity
 from gslb.core.identity import names
 from gslb.core.order import Order
@@ -46,7 +48,8 @@ class Options:
     `take_over`: from the dns server that has the folder, if there is one. `hands_over`: lets another process do so.
     `metrics`: None = not served. `engine`: as for `make_engine`.
     `nsid`: told to who asks which server answers; None = `name`, empty = nothing is told. `cookie_secrets`: a file;
-    None = a secret of its own.
+    None = a secret of its own. `trusted_keys`: of which one must have signed what is served; none = no matter who.
+    `break_glass`: a file of overrides, which need not exist; None = `break-glass.yaml` in `data`.
     """
 
     name: str
@@ -60,10 +63,16 @@ class Options:
     nsid: str | None = None
     cookie_secrets: Path | None = None
     security: Security = LOOPBACK_ONLY
+    trusted_keys: tuple[Path, ...] = ()
+    break_glass: Path | None = None
 
     @property
     def folder(self) -> Path:
         return self.data / "dns"
+
+    @property
+    def overrides_file(self) -> Path:
+        return self.break_glass or self.data / "break-glass.yaml"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,17 +93,19 @@ async def run(
     with a snapshot or without.
 
     `registry`: where to show the metrics besides `options.metrics`. Raises OSError when an address cannot be had,
-    FolderInUse, CannotTakeOver, BadSecrets, PlaintextRefused and WrongCertificate. A certificate that cannot be used
-    costs the coordinators' news, never an answer.
+    FolderInUse, CannotTakeOver, BadSecrets, BadKey, PlaintextRefused and WrongCertificate. A certificate that cannot be
+    used costs the coordinators' news, never an answer.
     """
     _check(options)
-    cookie_secrets = await asyncio.to_thread(CookieSecrets, options.cookie_secrets)
+    guides = await asyncio.to_thread(Guides.read, options.cookie_secrets, options.trusted_keys, options.overrides_file)
     shown = registry if registry is not None else CollectorRegistry()
     async with AsyncExitStack() as stack:
         folder, before = await stack.enter_async_context(claimed(options.folder, take_over=options.take_over))
-        parts = _make_parts(options, cookie_secrets)
+        parts = _make_parts(options, guides)
         parts.identify()
+        parts.break_glass()
         await parts.restore()
+        parts.break_glass()
         taken = await before.sockets(parts.restore, parts.order) if before else []
         stack.enter_context(_shown(DnsCollector(parts.sources), shown))
         listen = await stack.enter_async_context(_answering(parts.engine, options.listen, taken))
@@ -129,7 +140,7 @@ class _Parts:
     engine: Engine
     replica: Replica
     feed: Feed
-    cookie_secrets: CookieSecrets
+    guides: Guides
     nsid: bytes
 
     @property
@@ -138,7 +149,7 @@ class _Parts:
             engine=self.engine,
             replica=self.replica,
             files=self.files,
-            cookie_secrets=self.cookie_secrets,
+            guides=self.guides,
             demand=self.feed.demand,
             beat_s=self.feed.beat_s,
             now_s=monotonic_s,
@@ -146,24 +157,45 @@ class _Parts:
 
     async def restore(self) -> None:
         """Serve what was last known good, before anybody is asked; again: only what was saved since."""
-        await asyncio.to_thread(_restore, self.files, self.replica, self.engine)
+        await asyncio.to_thread(_restore, self.files, self.replica, self.engine, self.guides.trust.current)
 
     def identify(self) -> None:
         """Tell the engine who it is, with the cookie secrets of the moment."""
-        self.engine.identify(identity.Identity(nsid=self.nsid, secrets=self.cookie_secrets.current))
+        self.engine.identify(identity.Identity(nsid=self.nsid, secrets=self.guides.cookie_secrets.current))
+
+    def break_glass(self) -> None:
+        """Let the break-glass overrides of the moment take force."""
+        overrides, log = self.guides.break_glass.current, get_logger("dns")
+        if overrides != self.replica.break_glass:
+            self.replica.take_break_glass(overrides)
+            said = [f"{one.action} {one.scope.kind} {one.scope.name}: {one.why}" for one in overrides]
+            log.warning("break-glass overrides changed", in_force=said)
+        if unknown := self.replica.unknown_scopes():
+            log.warning("break-glass overrides of nothing in the configuration", scopes=list(map(str, unknown)))
+
+    async def follow_break_glass(self) -> None:
+        await self.guides.break_glass.follow(self.break_glass, break_glass.LOOK_S)
+
+    async def follow_trust(self) -> None:
+        """What serves was trusted when it came: it goes on, whatever the keys are by now."""
+
+        def changed() -> None:
+            get_logger("dns").info("trusted keys changed", keys=sorted(self.guides.trust.current.keys))
+
+        await self.guides.trust.follow(changed, trusted_keys.LOOK_S)
 
     def order(self) -> Order:
         """Of what serves."""
         return self.replica.order
 
 
-def _make_parts(options: Options, cookie_secrets: CookieSecrets) -> _Parts:
+def _make_parts(options: Options, guides: Guides) -> _Parts:
     files = Files(options.folder)
     saver = Saver(files)
     engine = make_engine(options.engine, entropy=secrets.randbits(64))
     replica = Replica(engine.publish, saver.put)
     about = Identity(name=options.name, engine=engine.name, queries_total=lambda: engine.counters.queries_total)
-    feed = Feed(about, replica, saver, engine, options.security)
+    feed = Feed(about, replica, saver, engine, lambda: guides.trust.current, options.security)
     nsid = options.name if options.nsid is None else options.nsid
     return _Parts(
         files=files,
@@ -171,19 +203,19 @@ def _make_parts(options: Options, cookie_secrets: CookieSecrets) -> _Parts:
         engine=engine,
         replica=replica,
         feed=feed,
-        cookie_secrets=cookie_secrets,
+        guides=guides,
         nsid=nsid.encode()[: identity.MAX_NSID_BYTES],
     )
 
 
-def _restore(files: Files, replica: Replica, engine: Engine) -> None:
+def _restore(files: Files, replica: Replica, engine: Engine, trust: Trust) -> None:
     facts = files.load(Kind.FACTS, load_facts)
-    directions = files.load(Kind.DIRECTIVES, Directions.load)
+    directions = files.load(Kind.DIRECTIVES, lambda saved: Directions.load(saved, trust))
     if facts is not None:
         replica.take_reports(facts.reports.values())
     if directions is not None:
         replica.take_directions(directions)
-    passed = files.load(Kind.SNAPSHOT, lambda saved: try_out(Received.load(saved), replica.premises, engine))
+    passed = files.load(Kind.SNAPSHOT, lambda saved: try_out(Received.load(saved, trust), replica.premises, engine))
     if passed is not None:
         replica.take_snapshot(passed)
 
@@ -229,15 +261,17 @@ async def _handing_over(options: Options, parts: _Parts, folder: Folder) -> Asyn
 
 @asynccontextmanager
 async def _running(parts: _Parts, coordinators: tuple[SocketAddress, ...], expiry: Expiry) -> AsyncIterator[None]:
-    """Following the coordinators and the cookie secrets, saving what is said, minding our certificate."""
+    """Following the coordinators and what operators may change, saving what is said, minding our certificate."""
     async with asyncio.TaskGroup() as group:
         tasks = [
             group.create_task(keep_running("saver", parts.saver.run)),
             group.create_task(parts.feed.run(coordinators)),
             group.create_task(expiry.run()),
+            group.create_task(keep_running("trusted keys", parts.follow_trust)),
+            group.create_task(keep_running("break glass", parts.follow_break_glass)),
         ]
-        if parts.cookie_secrets.has_file:
-            follow = partial(parts.cookie_secrets.follow, parts.identify)
+        if parts.guides.cookie_secrets.has_file:
+            follow = partial(parts.guides.cookie_secrets.follow, parts.identify)
             tasks.append(group.create_task(keep_running("cookie secrets", follow)))
         yield
         for task in tasks:

@@ -16,12 +16,12 @@ from prometheus_client.core import (
 )
 from prometheus_client.registry import Collector
 
-from dns_server.cookie_secrets import CookieSecrets
 from dns_server.demand import Demand
 from dns_server.engines.answers import MOST_PAIRS, Answers
 from dns_server.engines.base import Counters, Engine
 from dns_server.engines.latency import Latency
 from dns_server.files import Files
+from dns_server.guides import Guides
 from dns_server.replica import Replica
 from gslb.core.order import Order
 
@@ -33,7 +33,7 @@ class Sources:
     engine: Engine
     replica: Replica
     files: Files
-    cookie_secrets: CookieSecrets
+    guides: Guides
     demand: Demand
     beat_s: Mapping[str, float]
     now_s: Callable[[], float]
@@ -57,8 +57,9 @@ class DnsCollector(Collector):
         yield CounterMetricFamily(
             "gslb_dns_refused_cookie_secrets",
             "Files of cookie secrets found unusable.",
-            value=self._sources.cookie_secrets.refused,
+            value=self._sources.guides.cookie_secrets.refused,
         )
+        yield from _guides(self._sources)
 
 
 def _queries(counters: Counters) -> Iterator[Metric]:
@@ -161,6 +162,32 @@ def _decisions(replica: Replica) -> Iterator[Metric]:
     )
     yield GaugeMetricFamily(
         "gslb_dns_decision_longest_seconds", "The longest so far.", value=progress.longest_decision_s
+    )
+
+
+def _guides(sources: Sources) -> Iterator[Metric]:
+    keys, glass = sources.guides.trust, sources.guides.break_glass
+    yield GaugeMetricFamily(
+        "gslb_dns_trusted_keys", "Keys that may sign; 0: no matter who.", value=len(keys.current.keys)
+    )
+    yield CounterMetricFamily(
+        "gslb_dns_refused_trusted_keys", "Times the keys were found unusable.", value=keys.refused
+    )
+    yield GaugeMetricFamily(
+        "gslb_dns_break_glass_overrides", "Overrides of the break-glass file in force.", value=len(glass.current)
+    )
+    yield GaugeMetricFamily(
+        "gslb_dns_break_glass_unknown_overrides",
+        "Of these, of nothing in the configuration.",
+        value=len(sources.replica.unknown_scopes()),
+    )
+    yield GaugeMetricFamily(
+        "gslb_dns_break_glass_bad",
+        "1: the file is wrong, what it said before is in force.",
+        value=not glass.is_good,
+    )
+    yield CounterMetricFamily(
+        "gslb_dns_refused_break_glass_files", "Break-glass files found unusable.", value=glass.refused
     )
 
 

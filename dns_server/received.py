@@ -16,6 +16,7 @@ from gslb.api.v1.discovery_pb2 import FactsUpdate
 from gslb.api.v1.facts_pb2 import Directives as DirectivesMessage
 from gslb.api.v1.facts_pb2 import Envelope
 from gslb.codec.facts import dump_report, load_directives, load_order, load_report
+from gslb.codec.sealing import Sealed, Trust
 from gslb.core.directives import Directives
 from gslb.core.errors import InvalidSnapshot
 from gslb.core.facts import NO_FACTS, Facts, merge
@@ -42,10 +43,11 @@ class Received:
         return tuple(piece for part in parts for piece in (len(part).to_bytes(_LENGTH_BYTES), part))
 
     @classmethod
-    def load(cls, saved: bytes) -> Received:
+    def load(cls, saved: bytes, trust: Trust) -> Received:
         """Raises InvalidSnapshot."""
         parts = _parts(saved)
         envelope = _decode(Envelope, next(parts, b""))
+        trust.check(Sealed.MANIFEST, envelope)
         return cls(envelope=envelope, chunks={sha256(part).digest(): part for part in parts})
 
 
@@ -64,14 +66,18 @@ class Directions:
         return (self.envelope.SerializeToString(deterministic=True),)
 
     @classmethod
-    def load(cls, saved: bytes) -> Directions:
+    def load(cls, saved: bytes, trust: Trust) -> Directions:
         """Raises InvalidSnapshot."""
-        return cls.unpack(_decode(Envelope, saved))
+        return cls.unpack(_decode(Envelope, saved), trust)
 
     @classmethod
-    def unpack(cls, envelope: Envelope) -> Directions:
+    def unpack(cls, envelope: Envelope, trust: Trust) -> Directions:
         """Raises InvalidSnapshot."""
-        return cls(envelope=envelope, directives=load_directives(_decode(DirectivesMessage, envelope.payload)))
+        trust.check(Sealed.DIRECTIVES, envelope)
+        directives = load_directives(_decode(DirectivesMessage, envelope.payload))
+        if directives.revision != envelope.order.directive:
+            raise InvalidSnapshot(f"directives {directives.revision} in an envelope of {load_order(envelope.order)}")
+        return cls(envelope=envelope, directives=directives)
 
 
 def dump_facts(facts: Facts) -> tuple[bytes, ...]:

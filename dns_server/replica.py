@@ -15,10 +15,13 @@ from dns_server.files import Kind
 from dns_server.received import Directions, Received, dump_facts
 from dns_server.saver import Dump
 from dns_server.trial import NO_PREMISES, Passed, Premises
+from gslb.api.v1.facts_pb2 import Envelope
 from gslb.core.answering.view import Index, View
 from gslb.core.decision import Decision
+from gslb.core.directives import Directives, Override, Scope
 from gslb.core.facts import AgentId, Facts, Report, merge, merge_all
 from gslb.core.order import Order
+from gslb.core.scopes import names_of
 from gslb.core.steering.decide import changed_endpoints, decide
 from gslb.runtime.clock import monotonic_s
 
@@ -50,6 +53,10 @@ class Replica:
         self._save = save
         self._received: Received | None = None
         self._directions: Directions | None = None
+        self._coming: Directions | None = None
+        """Of a later incarnation than the snapshot; they wait for one of theirs."""
+        self._signed_with: set[str] = set()
+        """Ids of the keys by which the present snapshot is saved."""
         self._premises = NO_PREMISES
         self._held: dict[AgentId, Report] = {}
         self._index: Index | None = None
@@ -79,6 +86,17 @@ class Replica:
         )
 
     @property
+    def break_glass(self) -> tuple[Override, ...]:
+        return self._premises.directives.break_glass
+
+    def unknown_scopes(self) -> tuple[Scope, ...]:
+        """What break-glass overrides name and the snapshot does not have."""
+        if self._index is None:
+            return ()
+        model = self._index.snapshot.model
+        return tuple(one.scope for one in self.break_glass if one.scope.name not in names_of(one.scope.kind, model))
+
+    @property
     def decision_digest(self) -> bytes:
         return self._decision.digest if self._decision else b""
 
@@ -94,7 +112,7 @@ class Replica:
 
     def is_older(self, order: Order) -> bool:
         """Whether a snapshot of this order would be a step back."""
-        return (order.incarnation, order.config) < (self.order.incarnation, self.order.config)
+        return self._is_past(order) or (order.incarnation, order.config) < (self.order.incarnation, self.order.config)
 
     def serves(self, order: Order) -> bool:
         """Whether it is this snapshot that serves."""
@@ -107,25 +125,46 @@ class Replica:
             self.progress.refused["older snapshot"] += 1
             return False
         self._received = passed.received
+        self._signed_with = {passed.received.envelope.key_id}
         self._layouts = frozenset(layout.digest for layout in passed.index.snapshot.layouts)
         self._release_held(frozenset(site.name for site in passed.index.snapshot.model.sites))
+        self._take_coming(passed.received.order)
         self._serve(passed.index, self._decide(passed.index, passed.premises, passed.decision))
         self._save(Kind.FACTS, partial(dump_facts, self.facts))
         return True
 
+    def take_signature(self, envelope: Envelope) -> None:
+        """Of the snapshot that serves, by another key: saved too, so that the files outlive the old key."""
+        known = self._received
+        if known is None or known.envelope.payload != envelope.payload or envelope.key_id in self._signed_with:
+            return
+        self._signed_with.add(envelope.key_id)
+        self._received = replace(known, envelope=envelope)
+        self._save(Kind.SNAPSHOT, self._received.dump)
+
     def take_directions(self, directions: Directions) -> bool:
-        """Serve by these directives; False if newer ones do already."""
+        """Serve by these directives, those of a later incarnation once a snapshot of theirs serves; False if newer ones
+        do already."""
         order, mine = directions.order, self.order
-        if (order.incarnation, order.directive) < (mine.incarnation, mine.directive):
+        if self._is_past(order) or (order.incarnation, order.directive) < (mine.incarnation, mine.directive):
             self.progress.refused["older directives"] += 1
             return False
+        if self._received is not None and order.incarnation > self._received.order.incarnation:
+            if self._coming is not None and order < self._coming.order:
+                return False
+            self._coming = directions
+            return True
         known = self._directions
         self._directions = directions
         if known is None or known.directives != directions.directives:
-            self._turn(replace(self._premises, directives=directions.directives))
+            self._turn(replace(self._premises, directives=self._with_break_glass(directions)))
         if known is None or known.envelope != directions.envelope:
             self._save(Kind.DIRECTIVES, directions.dump)
         return True
+
+    def take_break_glass(self, overrides: tuple[Override, ...]) -> None:
+        """What was put in force on this machine; beats all directives."""
+        self._turn(replace(self._premises, directives=replace(self._premises.directives, break_glass=overrides)))
 
     def take_reports(self, reports: Iterable[Report]) -> None:
         """Merge; one decision for all of them. A report of an unknown layout waits, the newest of each agent."""
@@ -153,6 +192,23 @@ class Replica:
         self.progress.reports["held"] += 1
         self._held[report.agent] = report
         return facts
+
+    def _is_past(self, order: Order) -> bool:
+        """Whether it is of an incarnation before that of directives which wait."""
+        return self._coming is not None and order.incarnation < self._coming.order.incarnation
+
+    def _with_break_glass(self, directions: Directions) -> Directives:
+        return replace(directions.directives, break_glass=self.break_glass)
+
+    def _take_coming(self, order: Order) -> None:
+        """With a snapshot of this order: by the directives that waited for one of its incarnation."""
+        if self._coming is None or self._coming.order.incarnation > order.incarnation:
+            return
+        coming, self._coming = self._coming, None
+        if coming.order.incarnation == order.incarnation:
+            self._directions = coming
+            self._premises = replace(self._premises, directives=self._with_break_glass(coming))
+            self._save(Kind.DIRECTIVES, coming.dump)
 
     def _release_held(self, sites: frozenset[str]) -> None:
         """With a new snapshot: merge what waited for it, forget agents of sites that are no more."""

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Iterator, MutableMapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 import grpc
 
+from dns_server.break_glass import digest_of
 from dns_server.demand import Demand
 from dns_server.engines.base import Engine
 from dns_server.fetch import Fetch
@@ -27,6 +28,7 @@ from gslb.api.v1 import discovery_pb2 as pb
 from gslb.api.v1.facts_pb2 import Envelope
 from gslb.api.v1.facts_pb2 import Report as ReportMessage
 from gslb.codec.facts import dump_order, load_order, load_report
+from gslb.codec.sealing import Sealed, Trust, Untrusted
 from gslb.core.errors import InvalidSnapshot
 from gslb.core.facts import AgentId, Report, digest
 from gslb.core.order import Order
@@ -55,9 +57,10 @@ class Identity:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shared:
-    """What the streams to all coordinators share. `trial`: one snapshot at a time is tried out.
+    """What the streams to all coordinators share. `trial`: one snapshot at a time is tried out. `trust`: in force now.
 
     `save_now`: a snapshot is saved before it serves, so that a crash never falls back behind what clients have seen.
+    `told`: what was logged and need not be again, since a stranger could repeat it at will.
     """
 
     identity: Identity
@@ -67,6 +70,8 @@ class Shared:
     engine: Engine
     demand: Demand
     save_now: Callable[[Kind, Dump], Awaitable[None]]
+    trust: Callable[[], Trust]
+    told: set[tuple[str, str]] = field(default_factory=set)
 
 
 class Stream:
@@ -151,9 +156,9 @@ class Stream:
 
     async def _take_directives(self, envelope: Envelope) -> None:
         try:
-            taken = self._replica.take_directions(Directions.unpack(envelope))
+            taken = self._replica.take_directions(Directions.unpack(envelope, self._shared.trust()))
         except InvalidSnapshot as error:
-            await self._refuse(load_order(envelope.order), "invalid directives", str(error))
+            await self._refuse(load_order(envelope.order), "directives", error)
             return
         if taken:
             await self._accept(load_order(envelope.order))
@@ -162,17 +167,22 @@ class Stream:
 
     async def _take_manifest(self, envelope: Envelope) -> None:
         order = load_order(envelope.order)
+        try:
+            self._shared.trust().check(Sealed.MANIFEST, envelope)
+            await self._take_trusted(envelope, order)
+        except InvalidSnapshot as error:
+            await self._refuse(order, "snapshot", error)
+
+    async def _take_trusted(self, envelope: Envelope, order: Order) -> None:
+        """Fetch the snapshot, if it is newer. Raises InvalidSnapshot."""
         if self._replica.serves(order):
+            self._replica.take_signature(envelope)
             await self._accept(order)
         elif self._replica.is_older(order):
             self._replica.progress.refused["older snapshot"] += 1
             await self._nack(order, f"older than {self._replica.order}, which serves")
         else:
-            try:
-                self._fetch = Fetch(envelope, self._replica.chunks_held)
-            except InvalidSnapshot as error:
-                await self._refuse(order, "invalid snapshot", str(error))
-                return
+            self._fetch = Fetch(envelope, self._replica.chunks_held)
             await self._go_on_fetching()
 
     async def _take_chunk(self, chunk: pb.ChunkBytes) -> None:
@@ -200,7 +210,7 @@ class Stream:
             try:
                 passed = await asyncio.to_thread(try_out, received, self._replica.premises, self._shared.engine)
             except InvalidSnapshot as error:
-                await self._refuse(received.order, "invalid snapshot", str(error))
+                await self._refuse(received.order, "snapshot", error)
                 return
             await self._shared.save_now(Kind.SNAPSHOT, received.dump)
             if self._replica.take_snapshot(passed):
@@ -210,10 +220,14 @@ class Stream:
     async def _accept(self, order: Order) -> None:
         await self._write(pb.SubscribeRequest(ack=pb.Ack(order=dump_order(order))))
 
-    async def _refuse(self, order: Order, reason: str, detail: str) -> None:
+    async def _refuse(self, order: Order, what: str, error: InvalidSnapshot) -> None:
+        reason = f"{error.reason if isinstance(error, Untrusted) else 'invalid'} {what}"
         self._replica.progress.refused[reason] += 1
-        self._log.error(f"{reason} refused", order=str(order), coordinator=self._coordinator, detail=detail)
-        await self._nack(order, detail)
+        if (self._coordinator, reason) not in self._shared.told:
+            self._log.error(f"{reason} refused", order=str(order), coordinator=self._coordinator, detail=str(error))
+        if isinstance(error, Untrusted):
+            self._shared.told.add((self._coordinator, reason))
+        await self._nack(order, str(error))
 
     async def _nack(self, order: Order, reason: str) -> None:
         await self._write(pb.SubscribeRequest(nack=pb.Nack(order=dump_order(order), reason=reason[:500])))
@@ -225,6 +239,8 @@ class Stream:
                 order=dump_order(self._replica.order),
                 decision=self._replica.decision_digest,
                 queries_total=self._shared.identity.queries_total(),
+                break_glass=len(self._replica.break_glass),
+                break_glass_digest=digest_of(self._replica.break_glass),
             )
             await self._write(pb.SubscribeRequest(status=status))
             if self._fetch is not None and monotonic_s() - self._progress_s > STALLED_S:

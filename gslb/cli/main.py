@@ -19,7 +19,7 @@ SECTIONS: dict[str, tuple[str, ...]] = {
     "Look": ("status", "explain"),
     "Operate": ("drain", "undrain", "force-up", "force-down", "clear"),
     "Keep": ("backup", "restore"),
-    "Secure": ("pki", "audit"),
+    "Secure": ("pki", "keys", "audit"),
     "Shell": ("completion",),
 }
 

@@ -93,13 +93,13 @@ class _Parser:
     def check_keys(self) -> None:
         for name, entry in self.root.entries.items():
             if name not in keys(File):
-                self.problems.error(entry.mark, _unknown(name, File))
+                self.problems.error(entry.mark, unknown_key(name, File))
 
     def block(self, name: str, block: type[BlockT]) -> Located[BlockT]:
         """A block that may stand once; absent or broken, its defaults."""
         entry = self.root.entries.get(name)
         node: Node = entry.value if entry else Table({}, self.root.mark)
-        return Located(_validate(node, block, self.problems, name) or block(), node)
+        return Located(validate(node, block, self.problems, name) or block(), node)
 
     def blocks(self, name: str, block: type[BlockT]) -> tuple[Located[BlockT], ...]:
         entry = self.root.entries.get(name)
@@ -110,7 +110,7 @@ class _Parser:
             return ()
         found = []
         for node in entry.value.items:
-            value = _validate(node, block, self.problems, name)
+            value = validate(node, block, self.problems, name)
             if value is not None:
                 found.append(Located(value, node))
             else:
@@ -118,7 +118,7 @@ class _Parser:
         return tuple(found)
 
 
-def _validate(node: Node, block: type[BlockT], problems: Problems, within: str) -> BlockT | None:
+def validate(node: Node, block: type[BlockT], problems: Problems, within: str) -> BlockT | None:
     """The typed block, or None with every reason reported.
 
     Where unknown keys are all that is wrong, what is left is still read, so that errors in it are reported as well.
@@ -171,7 +171,7 @@ def _report(root: Table, block: type[Block], detail: ErrorDetails, problems: Pro
         problems.error(found.key_mark, f"{what} has no value: write one, or remove it")
     elif kind == "extra_forbidden":
         at = found.key_mark if found.key == path[-1] else found.node.mark
-        problems.error(at, _unknown(str(path[-1]), _block_at(block, path[:-1]) or block))
+        problems.error(at, unknown_key(str(path[-1]), _block_at(block, path[:-1]) or block))
     elif path[-1] == "[key]":
         problems.error(found.key_mark, f"{subject}{_sentence(detail, found.node)}")
     else:
@@ -209,7 +209,7 @@ def _no_list(name: str, node: Node) -> str:
     return f"`{name}`: {_shown(node)} stands where a list is wanted: begin each item with `- `"
 
 
-def _unknown(name: str, block: type[Block]) -> str:
+def unknown_key(name: str, block: type[Block]) -> str:
     if name in block.later:
         return f"`{name}` {LATER}"
     return f"unknown {block.noun} `{name[:100]}`{did_you_mean(name, keys(block))}"

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from prometheus_client import CollectorRegistry
 
+from gslb.codec.sealing import NO_SIGNER
 from gslb.coordinator.admin.decider import Decider
 from gslb.coordinator.admin.overrides import Overrides
 from gslb.coordinator.admin.service import AdminService
@@ -38,6 +39,7 @@ from gslb.runtime.addresses import SocketAddress
 from gslb.runtime.clock import monotonic_s, wall_unix_s
 from gslb.runtime.expiry import Expiry
 from gslb.runtime.logs import get_logger
+from gslb.runtime.signing_keys import load_signer
 from gslb.runtime.tls import LOOPBACK_ONLY, Security
 from gslb.store.blobs import Blobs
 from gslb.store.etcd.options import EtcdOptions
@@ -49,7 +51,8 @@ class Options:
 
     `metrics`: where /metrics, /livez and /readyz are served, None = nowhere. `config`: applied if the store is empty.
     `etcd`: the store, None = the embedded one in `data`. `limits`: how many configurations are kept.
-    `admins`: operators who may do everything, besides `admin`.
+    `admins`: operators who may do everything, besides `admin`. `signing_key`: signs what dns servers are told; None:
+    nobody does.
     """
 
     name: str
@@ -61,6 +64,7 @@ class Options:
     limits: Limits = DEFAULT_LIMITS
     security: Security = LOOPBACK_ONLY
     admins: frozenset[str] = frozenset()
+    signing_key: Path | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,19 +83,20 @@ async def run(
 ) -> None:
     """Serve until cancelled. `on_ready` is called once, when what the store holds is published and calls are taken.
 
-    Raises StoreUnavailable, CannotListen; OSError when the metrics address is taken; ConfigErrors for `config`; what
-    `Security` raises.
+    Raises StoreUnavailable, CannotListen, BadKey; OSError when the metrics address is taken; ConfigErrors for `config`;
+    what `Security` raises.
     """
     options.security.check([options.listen])
     options.security.check_name(Kind.COORDINATOR, options.name)
     registry = registry if registry is not None else CollectorRegistry()
     metrics, log = Metrics(registry), get_logger("coordinator")
     folder = options.data / "coordinator"
+    signer = NO_SIGNER if options.signing_key is None else load_signer(options.signing_key)
     async with AsyncExitStack() as stack:
         storage = await stack.enter_async_context(open_storage(folder, options.etcd, new_incarnation=wall_unix_s()))
         store, inputs = storage.store, storage.inputs
         compiled = Blobs(folder / "compiled", sync=False)
-        hub = Hub(incarnation=store.incarnation, clock=monotonic_s, metrics=metrics)
+        hub = Hub(incarnation=store.incarnation, clock=monotonic_s, metrics=metrics, signer=signer)
         registry.register(DemandCollector(hub.demands))
         journal = Journal(store)
         configuration = Configuration(store, inputs, compiled, hub, wall_unix_s, options.limits)
@@ -132,7 +137,7 @@ async def run(
         if options.metrics is not None:
             page = http.serve(options.metrics.host, options.metrics.port, registry, lambda: _missing(hub))
             metrics_port = await stack.enter_async_context(page)
-        log.info("coordinator serves", port=port, order=str(hub.order))
+        log.info("coordinator serves", port=port, order=str(hub.order), signs_with=signer.key_id)
         if on_ready is not None:
             on_ready(Bound(port=port, metrics_port=metrics_port))
         async with asyncio.TaskGroup() as tasks:

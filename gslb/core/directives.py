@@ -45,10 +45,14 @@ class Override:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Directives:
-    """`overrides`: sorted by scope, at most one per scope. The narrower scope wins (member, pool, site)."""
+    """`overrides`: sorted by scope, at most one per scope. The narrower scope wins (member, pool, site).
+
+    `break_glass`: of one dns server's machine alone, sorted likewise; any of them beats all `overrides`.
+    """
 
     revision: int = 0
     overrides: tuple[Override, ...] = ()
+    break_glass: tuple[Override, ...] = ()
 
 
 NO_DIRECTIVES = Directives()

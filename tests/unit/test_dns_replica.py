@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import pytest
 from support.dnsworld import CONFIG, addresses, ask, facts_of, make_snapshot, world
@@ -19,6 +20,7 @@ from dns_server.saver import Dump
 from dns_server.trial import NO_PREMISES, try_out
 from gslb.api.v1.facts_pb2 import Envelope
 from gslb.codec.facts import dump_directives, dump_order
+from gslb.codec.sealing import ANYBODY
 from gslb.codec.snapshot import dump_snapshot
 from gslb.core.answering.view import View
 from gslb.core.directives import Action, Directives, Override, Scope, ScopeKind
@@ -39,7 +41,7 @@ def received_of(snapshot: Snapshot) -> Received:
 def directions_of(order: Order, *overrides: Override) -> Directions:
     directives = Directives(revision=order.directive, overrides=overrides)
     payload = dump_directives(directives).SerializeToString()
-    return Directions.unpack(Envelope(payload=payload, order=dump_order(order)))
+    return Directions.unpack(Envelope(payload=payload, order=dump_order(order)), ANYBODY)
 
 
 def drain(site: str) -> Override:
@@ -145,6 +147,40 @@ def test_order_never_falls_when_the_store_is_restored(held: Held) -> None:
     assert orders[-1] == Order(2, 1, 0)
 
 
+def test_directives_of_a_later_incarnation_wait_for_its_snapshot(held: Held) -> None:
+    held.replica.take_directions(directions_of(Order(1, 1, 5)))
+    assert held.replica.take_directions(directions_of(Order(2, 1, 3), drain("eu")))
+    assert held.www() == {"192.0.2.1"}
+    assert held.replica.order == Order(1, 1, 5)
+    assert not held.replica.take_directions(directions_of(Order(1, 1, 6))), "they are of a store that was replaced"
+    assert held.take_snapshot(make_snapshot(order=Order(2, 1, 0)))
+    assert held.www() != {"192.0.2.1"}
+    assert held.replica.order == Order(2, 1, 3)
+    saved = Directions.load(b"".join(held.saved[Kind.DIRECTIVES]()), ANYBODY)
+    assert saved.order == Order(2, 1, 3)
+
+
+def test_directives_in_an_envelope_of_another_order_are_refused() -> None:
+    payload = dump_directives(Directives(revision=4)).SerializeToString()
+    with pytest.raises(InvalidSnapshot, match=r"directives 4 in an envelope of 1\.1\.5"):
+        Directions.unpack(Envelope(payload=payload, order=dump_order(Order(1, 1, 5))), ANYBODY)
+
+
+def test_break_glass_beats_directives_and_outlives_new_ones(held: Held) -> None:
+    held.replica.take_break_glass((drain("eu"),))
+    assert held.www() != {"192.0.2.1"}
+    held.replica.take_directions(directions_of(Order(1, 1, 5), replace(drain("eu"), action=Action.FORCE_UP)))
+    assert held.take_snapshot(make_snapshot(order=Order(1, 2, 0)))
+    assert held.www() != {"192.0.2.1"}
+    held.replica.take_break_glass(())
+    assert held.www() == {"192.0.2.1"}
+
+
+def test_break_glass_for_what_is_not_there_is_told(held: Held) -> None:
+    held.replica.take_break_glass((drain("eu"), drain("nowhere")))
+    assert held.replica.unknown_scopes() == (Scope(ScopeKind.SITE, "nowhere"),)
+
+
 def test_a_snapshot_on_trial_while_reports_go_on_serves_by_the_newest(held: Held) -> None:
     passed = try_out(received_of(make_snapshot(order=Order(1, 2, 0))), held.replica.premises, PythonEngine(entropy=1))
     held.report(facts_of(world(), down=("eu/e1",), sequence=2))
@@ -199,10 +235,9 @@ def test_what_is_saved_can_be_served_again(held: Held) -> None:
     held.replica.take_directions(directions_of(Order(1, 1, 3), drain("us")))
     again = Held()
     again.replica.take_reports(load_facts(b"".join(held.saved[Kind.FACTS]())).reports.values())
-    again.replica.take_directions(Directions.load(b"".join(held.saved[Kind.DIRECTIVES]())))
-    again.replica.take_snapshot(
-        try_out(Received.load(b"".join(received_of(world()).dump())), again.replica.premises, PythonEngine(entropy=1))
-    )
+    again.replica.take_directions(Directions.load(b"".join(held.saved[Kind.DIRECTIVES]()), ANYBODY))
+    received = Received.load(b"".join(received_of(world()).dump()), ANYBODY)
+    again.replica.take_snapshot(try_out(received, again.replica.premises, PythonEngine(entropy=1)))
     assert again.replica.decision_digest == held.replica.decision_digest != b""
     assert again.replica.order == held.replica.order == Order(1, 1, 3)
 
@@ -212,7 +247,9 @@ def test_facts_survive_their_file() -> None:
     assert load_facts(b"".join(dump_facts(facts))) == facts
 
 
-@pytest.mark.parametrize("load", [Received.load, Directions.load, load_facts])
+@pytest.mark.parametrize(
+    "load", [partial(Received.load, trust=ANYBODY), partial(Directions.load, trust=ANYBODY), load_facts]
+)
 def test_damaged_content_is_refused(load: object) -> None:
     for content in (b"\xff" * 40, b"\x00\x00\xff\xff"):
         with pytest.raises(InvalidSnapshot):

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from gslb.api.v1 import facts_pb2 as gslb_dot_api_dot_v1_dot_facts__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bgslb/api/v1/discovery.proto\x12\x0bgslb.api.v1\x1a\x17gslb/api/v1/facts.proto\"\xb3\x02\n\x10SubscribeRequest\x12&\n\x05hello\x18\x01 \x01(\x0b\x32\x15.gslb.api.v1.DnsHelloH\x00\x12+\n\x06\x63hunks\x18\x02 \x01(\x0b\x32\x19.gslb.api.v1.ChunkRequestH\x00\x12\x1f\n\x03\x61\x63k\x18\x03 \x01(\x0b\x32\x10.gslb.api.v1.AckH\x00\x12!\n\x04nack\x18\x04 \x01(\x0b\x32\x11.gslb.api.v1.NackH\x00\x12(\n\x06status\x18\x05 \x01(\x0b\x32\x16.gslb.api.v1.DnsStatusH\x00\x12*\n\x05\x66\x61\x63ts\x18\x06 \x01(\x0b\x32\x19.gslb.api.v1.FactsRequestH\x00\x12%\n\x06\x64\x65mand\x18\x07 \x01(\x0b\x32\x13.gslb.api.v1.DemandH\x00\x42\t\n\x07message\"\\\n\x08\x44nsHello\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\x0e\n\x06\x65ngine\x18\x03 \x01(\t\x12!\n\x05order\x18\x04 \x01(\x0b\x32\x12.gslb.api.v1.Order\"\x1f\n\x0c\x43hunkRequest\x12\x0f\n\x07\x64igests\x18\x01 \x03(\x0c\"(\n\x03\x41\x63k\x12!\n\x05order\x18\x01 \x01(\x0b\x32\x12.gslb.api.v1.Order\"9\n\x04Nack\x12!\n\x05order\x18\x01 \x01(\x0b\x32\x12.gslb.api.v1.Order\x12\x0e\n\x06reason\x18\x02 \x01(\t\"W\n\tDnsStatus\x12!\n\x05order\x18\x01 \x01(\x0b\x32\x12.gslb.api.v1.Order\x12\x10\n\x08\x64\x65\x63ision\x18\x02 \x01(\x0c\x12\x15\n\rqueries_total\x18\x03 \x01(\x04\"\x0e\n\x0c\x46\x61\x63tsRequest\"m\n\x06\x44\x65mand\x12!\n\x05order\x18\x01 \x01(\x0b\x32\x12.gslb.api.v1.Order\x12\x10\n\x08services\x18\x02 \x03(\r\x12\x0f\n\x07\x63lasses\x18\x03 \x03(\r\x12\x0f\n\x07\x61nswers\x18\x04 \x03(\x04\x12\x0c\n\x04rest\x18\x05 \x01(\x04\"\xee\x01\n\x11SubscribeResponse\x12)\n\x08manifest\x18\x01 \x01(\x0b\x32\x15.gslb.api.v1.EnvelopeH\x00\x12(\n\x05\x63hunk\x18\x02 \x01(\x0b\x32\x17.gslb.api.v1.ChunkBytesH\x00\x12+\n\ndirectives\x18\x03 \x01(\x0b\x32\x15.gslb.api.v1.EnvelopeH\x00\x12)\n\x05\x66\x61\x63ts\x18\x04 \x01(\x0b\x32\x18.gslb.api.v1.FactsUpdateH\x00\x12!\n\x04\x62\x65\x61t\x18\x05 \x01(\x0b\x32\x11.gslb.api.v1.BeatH\x00\x42\t\n\x07message\"-\n\nChunkBytes\x12\x0e\n\x06\x64igest\x18\x01 \x01(\x0c\x12\x0f\n\x07\x63ontent\x18\x02 \x01(\x0c\"3\n\x0b\x46\x61\x63tsUpdate\x12$\n\x07reports\x18\x01 \x03(\x0b\x32\x13.gslb.api.v1.Report\"G\n\x04\x42\x65\x61t\x12!\n\x05order\x18\x01 \x01(\x0b\x32\x12.gslb.api.v1.Order\x12\r\n\x05\x66\x61\x63ts\x18\x02 \x01(\x0c\x12\r\n\x05heard\x18\x03 \x03(\t2[\n\tDiscovery\x12N\n\tSubscribe\x12\x1d.gslb.api.v1.SubscribeRequest\x1a\x1e.gslb.api.v1.SubscribeResponse(\x01\x30\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bgslb/api/v1/discovery.proto\x12\x0bgslb.api.v1\x1a\x17gslb/api/v1/facts.proto\"\xb3\x02\n\x10SubscribeRequest\x12&\n\x05hello\x18\x01 \x01(\x0b\x32\x15.gslb.api.v1.DnsHelloH\x00\x12+\n\x06\x63hunks\x18\x02 \x01(\x0b\x32\x19.gslb.api.v1.ChunkRequestH\x00\x12\x1f\n\x03\x61\x63k\x18\x03 \x01(\x0b\x32\x10.gslb.api.v1.AckH\x00\x12!\n\x04nack\x18\x04 \x01(\x0b\x32\x11.gslb.api.v1.NackH\x00\x12(\n\x06status\x18\x05 \x01(\x0b\x32\x16.gslb.api.v1.DnsStatusH\x00\x12*\n\x05\x66\x61\x63ts\x18\x06 \x01(\x0b\x32\x19.gslb.api.v1.FactsRequestH\x00\x12%\n\x06\x64\x65mand\x18\x07 \x01(\x0b\x32\x13.gslb.api.v1.DemandH\x00\x42\t\n\x07message\"\\\n\x08\x44nsHello\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\x0e\n\x06\x65ngine\x18\x03 \x01(\t\x12!\n\x05order\x18\x04 \x01(\x0b\x32\x12.gslb.api.v1.Order\"\x1f\n\x0c\x43hunkRequest\x12\x0f\n\x07\x64igests\x18\x01 \x03(\x0c\"(\n\x03\x41\x63k\x12!\n\x05order\x18\x01 \x01(\x0b\x32\x12.gslb.api.v1.Order\"9\n\x04Nack\x12!\n\x05order\x18\x01 \x01(\x0b\x32\x12.gslb.api.v1.Order\x12\x0e\n\x06reason\x18\x02 \x01(\t\"\x88\x01\n\tDnsStatus\x12!\n\x05order\x18\x01 \x01(\x0b\x32\x12.gslb.api.v1.Order\x12\x10\n\x08\x64\x65\x63ision\x18\x02 \x01(\x0c\x12\x15\n\rqueries_total\x18\x03 \x01(\x04\x12\x13\n\x0b\x62reak_glass\x18\x04 \x01(\r\x12\x1a\n\x12\x62reak_glass_digest\x18\x05 \x01(\x0c\"\x0e\n\x0c\x46\x61\x63tsRequest\"m\n\x06\x44\x65mand\x12!\n\x05order\x18\x01 \x01(\x0b\x32\x12.gslb.api.v1.Order\x12\x10\n\x08services\x18\x02 \x03(\r\x12\x0f\n\x07\x63lasses\x18\x03 \x03(\r\x12\x0f\n\x07\x61nswers\x18\x04 \x03(\x04\x12\x0c\n\x04rest\x18\x05 \x01(\x04\"\xee\x01\n\x11SubscribeResponse\x12)\n\x08manifest\x18\x01 \x01(\x0b\x32\x15.gslb.api.v1.EnvelopeH\x00\x12(\n\x05\x63hunk\x18\x02 \x01(\x0b\x32\x17.gslb.api.v1.ChunkBytesH\x00\x12+\n\ndirectives\x18\x03 \x01(\x0b\x32\x15.gslb.api.v1.EnvelopeH\x00\x12)\n\x05\x66\x61\x63ts\x18\x04 \x01(\x0b\x32\x18.gslb.api.v1.FactsUpdateH\x00\x12!\n\x04\x62\x65\x61t\x18\x05 \x01(\x0b\x32\x11.gslb.api.v1.BeatH\x00\x42\t\n\x07message\"-\n\nChunkBytes\x12\x0e\n\x06\x64igest\x18\x01 \x01(\x0c\x12\x0f\n\x07\x63ontent\x18\x02 \x01(\x0c\"3\n\x0b\x46\x61\x63tsUpdate\x12$\n\x07reports\x18\x01 \x03(\x0b\x32\x13.gslb.api.v1.Report\"G\n\x04\x42\x65\x61t\x12!\n\x05order\x18\x01 \x01(\x0b\x32\x12.gslb.api.v1.Order\x12\r\n\x05\x66\x61\x63ts\x18\x02 \x01(\x0c\x12\r\n\x05heard\x18\x03 \x03(\t2[\n\tDiscovery\x12N\n\tSubscribe\x12\x1d.gslb.api.v1.SubscribeRequest\x1a\x1e.gslb.api.v1.SubscribeResponse(\x01\x30\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -42,20 +42,20 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_ACK']._serialized_end=546
   _globals['_NACK']._serialized_start=548
   _globals['_NACK']._serialized_end=605
-  _globals['_DNSSTATUS']._serialized_start=607
-  _globals['_DNSSTATUS']._serialized_end=694
-  _globals['_FACTSREQUEST']._serialized_start=696
-  _globals['_FACTSREQUEST']._serialized_end=710
-  _globals['_DEMAND']._serialized_start=712
-  _globals['_DEMAND']._serialized_end=821
-  _globals['_SUBSCRIBERESPONSE']._serialized_start=824
-  _globals['_SUBSCRIBERESPONSE']._serialized_end=1062
-  _globals['_CHUNKBYTES']._serialized_start=1064
-  _globals['_CHUNKBYTES']._serialized_end=1109
-  _globals['_FACTSUPDATE']._serialized_start=1111
-  _globals['_FACTSUPDATE']._serialized_end=1162
-  _globals['_BEAT']._serialized_start=1164
-  _globals['_BEAT']._serialized_end=1235
-  _globals['_DISCOVERY']._serialized_start=1237
-  _globals['_DISCOVERY']._serialized_end=1328
+  _globals['_DNSSTATUS']._serialized_start=608
+  _globals['_DNSSTATUS']._serialized_end=744
+  _globals['_FACTSREQUEST']._serialized_start=746
+  _globals['_FACTSREQUEST']._serialized_end=760
+  _globals['_DEMAND']._serialized_start=762
+  _globals['_DEMAND']._serialized_end=871
+  _globals['_SUBSCRIBERESPONSE']._serialized_start=874
+  _globals['_SUBSCRIBERESPONSE']._serialized_end=1112
+  _globals['_CHUNKBYTES']._serialized_start=1114
+  _globals['_CHUNKBYTES']._serialized_end=1159
+  _globals['_FACTSUPDATE']._serialized_start=1161
+  _globals['_FACTSUPDATE']._serialized_end=1212
+  _globals['_BEAT']._serialized_start=1214
+  _globals['_BEAT']._serialized_end=1285
+  _globals['_DISCOVERY']._serialized_start=1287
+  _globals['_DISCOVERY']._serialized_end=1378
 # @@protoc_insertion_point(module_scope)

@@ -174,9 +174,16 @@ class DnsStatus(_message.Message):
     ORDER_FIELD_NUMBER: _builtins.int
     DECISION_FIELD_NUMBER: _builtins.int
     QUERIES_TOTAL_FIELD_NUMBER: _builtins.int
+    BREAK_GLASS_FIELD_NUMBER: _builtins.int
+    BREAK_GLASS_DIGEST_FIELD_NUMBER: _builtins.int
     decision: _builtins.bytes
     """Of the decision that serves; the coordinator compares it with its own."""
     queries_total: _builtins.int
+    break_glass: _builtins.int
+    """Overrides of the break-glass file on its machine, and what tells one set of them from another. While there are any,
+    its decision is its own.
+    """
+    break_glass_digest: _builtins.bytes
     @_builtins.property
     def order(self) -> _facts_pb2.Order: ...
     def __init__(
@@ -185,10 +192,12 @@ class DnsStatus(_message.Message):
         order: _facts_pb2.Order | None = ...,
         decision: _builtins.bytes = ...,
         queries_total: _builtins.int = ...,
+        break_glass: _builtins.int = ...,
+        break_glass_digest: _builtins.bytes = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["order", b"order"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["decision", b"decision", "order", b"order", "queries_total", b"queries_total"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["break_glass", b"break_glass", "break_glass_digest", b"break_glass_digest", "decision", b"decision", "order", b"order", "queries_total", b"queries_total"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -47,6 +47,11 @@ from gslb.runtime.addresses import SocketAddress
     multiple=True,
     help="An operator who may do everything, besides `admin`, whatever the configuration says; repeat for several.",
 )
+@click.option(
+    "--signing-key",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Sign snapshots and directives with this key of `gslb keys new`; give it to all coordinators.",
+)
 @options.metrics
 @options.log_level
 def coordinator(
@@ -57,6 +62,7 @@ def coordinator(
     keep_revisions: int,
     keep_bytes: int,
     admins: tuple[str, ...],
+    signing_key: Path | None,
     metrics: SocketAddress | None,
     log_level: str,
     store: Place | None,
@@ -83,5 +89,6 @@ def coordinator(
         limits=Limits(revisions=keep_revisions, size_bytes=keep_bytes),
         security=security(),
         admins=frozenset(admins),
+        signing_key=signing_key,
     )
     serve(run(settings), log_level)

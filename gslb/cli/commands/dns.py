@@ -34,6 +34,19 @@ from gslb.runtime.addresses import SocketAddress
     help="File of one or two lines of 32 hexadecimal digits: the first makes DNS cookies, all are accepted. For "
     "servers that share an address; default: a random one, until the process ends.",
 )
+@click.option(
+    "--trusted-keys",
+    type=click.Path(exists=True, path_type=Path),
+    multiple=True,
+    help="Serve only what one of these keys has signed: NAME.pub of `gslb keys new`, or a folder of them; repeat for "
+    "several. Followed while it runs.",
+)
+@click.option(
+    "--break-glass",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="File of overrides that beat everything and need no coordinator (default: break-glass.yaml in --data). "
+    "Followed while it runs, and need not exist before.",
+)
 @options.log_level
 def dns(
     name: str,
@@ -46,6 +59,8 @@ def dns(
     nsid: str | None,
     no_nsid: bool,
     cookie_secrets: Path | None,
+    trusted_keys: tuple[Path, ...],
+    break_glass: Path | None,
     log_level: str,
 ) -> None:
     """Run a DNS server: it answers, over UDP and TCP, with what the coordinators and agents tell.
@@ -68,5 +83,7 @@ def dns(
         nsid="" if no_nsid else nsid,
         cookie_secrets=cookie_secrets,
         security=security(),
+        trusted_keys=trusted_keys,
+        break_glass=break_glass,
     )
     serve(run(settings), log_level)

@@ -75,6 +75,12 @@ def _dns_servers(hub: Hub, now_s: float) -> Iterator[str]:
                 " force: this store is older or another one; bring the newer one back, or start that dns server with"
                 " an empty data folder"
             )
+        if server.break_glass[0] and server.streams:
+            count, digest = server.break_glass
+            yield (
+                f"dns server {server.name} answers by {count} override{'s' * (count != 1)} of a break-glass file on"
+                f" its machine (digest {digest.hex()[:8]}), which beat everything said here"
+            )
         if server.differs_since_s is not None and now_s - server.differs_since_s > DIFFERS_AFTER_S:
             yield (
                 f"dns server {server.name} decides otherwise than this coordinator from the same order for"

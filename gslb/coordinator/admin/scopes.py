@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import product
 from typing import assert_never
@@ -23,9 +22,10 @@ from gslb.core.decision import (
     ServFail,
     shares_of,
 )
-from gslb.core.directives import Scope, ScopeKind
+from gslb.core.directives import Scope
 from gslb.core.model import Family, Model
 from gslb.core.names import Name
+from gslb.core.scopes import names_of
 
 MAX_WARNINGS = 50
 MAX_NAMES = 5
@@ -34,22 +34,12 @@ MAX_NAMES = 5
 def check_scope(scope: Scope, model: Model) -> None:
     """NOT_FOUND, with the nearest known one, for what is not in the configuration."""
     if not has_scope(scope, model):
-        near = did_you_mean(scope.name, _known(scope.kind, model))
+        near = did_you_mean(scope.name, names_of(scope.kind, model))
         raise not_found(f"no {scope.kind} '{scope.name}' in the configuration{near}")
 
 
 def has_scope(scope: Scope, model: Model) -> bool:
-    return scope.name in _known(scope.kind, model)
-
-
-def _known(kind: ScopeKind, model: Model) -> Iterable[str]:
-    match kind:
-        case ScopeKind.SITE:
-            return (site.name for site in model.sites)
-        case ScopeKind.POOL:
-            return (pool.name for pool in model.pools)
-        case ScopeKind.MEMBER:
-            return (f"{pool.name}/{member.name}" for pool in model.pools for member in pool.members)
+    return scope.name in names_of(scope.kind, model)
 
 
 def consequences(model: Model, before: Decision, after: Decision) -> tuple[str, ...]:

@@ -112,6 +112,8 @@ def _dns_server(server: DnsServer, now_s: float) -> pb.DnsServerStatus:
         age_ms=int((now_s - server.seen_s) * 1000),
         connected=server.streams > 0,
         queries_total=server.queries_total,
+        break_glass=server.break_glass[0],
+        break_glass_digest=server.break_glass[1],
         refused=f"{server.refused[0]}: {server.refused[1]}" if server.refused else "",
     )
 

@@ -22,6 +22,7 @@ from gslb.core.identity.names import Kind
 MAX_NAME_CHARACTERS = 128
 MAX_REASON_CHARACTERS = 500
 MAX_CHUNKS_PER_REQUEST = 64
+MAX_DIGEST_BYTES = 32
 Stream: TypeAlias = "grpc.aio.ServicerContext[pb.SubscribeRequest, pb.SubscribeResponse]"
 
 
@@ -74,7 +75,11 @@ class DiscoveryService:
                 case "status":
                     status = message.status
                     self._hub.dns_servers.status(
-                        server, load_order(status.order), status.decision, status.queries_total
+                        server,
+                        load_order(status.order),
+                        status.decision,
+                        status.queries_total,
+                        (status.break_glass, status.break_glass_digest[:MAX_DIGEST_BYTES]),
                     )
                 case "demand":
                     self._hub.demands.take(message.demand)

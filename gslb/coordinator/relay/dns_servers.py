@@ -17,7 +17,10 @@ FORGET_AFTER_S = 3600.0
 
 @dataclass(slots=True, kw_only=True)
 class DnsServer:
-    """`refused`: order and reason of what it would not serve. `differs_since_s`: since when it decides otherwise."""
+    """`refused`: order and reason of what it would not serve. `differs_since_s`: since when it decides otherwise.
+
+    `break_glass`: how many overrides of its machine's own it decides by, and their digest.
+    """
 
     name: str
     engine: str = ""
@@ -25,6 +28,7 @@ class DnsServer:
     order: Order = field(default_factory=Order)
     decision: bytes = b""
     queries_total: int = 0
+    break_glass: tuple[int, bytes] = (0, b"")
     refused: tuple[Order, str] | None = None
     seen_s: float = 0.0
     streams: int = 0
@@ -55,8 +59,16 @@ class DnsServers:
         server.streams -= 1
         server.differs_since_s = None
 
-    def status(self, server: DnsServer, order: Order, decision: bytes, queries_total: int) -> None:
+    def status(
+        self,
+        server: DnsServer,
+        order: Order,
+        decision: bytes,
+        queries_total: int,
+        break_glass: tuple[int, bytes] = (0, b""),
+    ) -> None:
         server.order, server.decision, server.queries_total = order, decision, queries_total
+        server.break_glass = break_glass
         server.seen_s = self._clock()
         if server.refused is not None and order >= server.refused[0]:
             server.refused = None
@@ -66,11 +78,14 @@ class DnsServers:
         server.refused = order, reason
 
     def compare(self, order: Order, decision: bytes) -> None:
-        """Note who concludes otherwise from an order of ours; to be called every second with our own decision."""
+        """Note who concludes otherwise from an order of ours; to be called every second with our own decision.
+
+        Who has broken the glass is expected to.
+        """
         self._ours.append((order, decision))
         orders = {order for order, _ in self._ours}
         for server in self._servers.values():
-            same = server.order not in orders or (server.order, server.decision) in self._ours
+            same = server.break_glass[0] or server.order not in orders or (server.order, server.decision) in self._ours
             if same or not server.streams:
                 server.differs_since_s = None
             elif server.differs_since_s is None:

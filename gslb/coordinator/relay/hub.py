@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from gslb.api.v1 import discovery_pb2 as pb
 from gslb.api.v1.facts_pb2 import Envelope
 from gslb.codec.facts import dump_directives, dump_order
+from gslb.codec.sealing import NO_SIGNER, Sealed, Signer
 from gslb.coordinator.metrics import Metrics
 from gslb.coordinator.relay.agents import Agents
 from gslb.coordinator.relay.demand import Demands
@@ -26,9 +27,12 @@ from gslb.core.snapshot import Snapshot
 
 
 class Hub:
-    """`clock` is monotonic."""
+    """`clock` is monotonic. `signer`: seals what dns servers are told."""
 
-    def __init__(self, *, incarnation: int, clock: Callable[[], float], metrics: Metrics) -> None:
+    def __init__(
+        self, *, incarnation: int, clock: Callable[[], float], metrics: Metrics, signer: Signer = NO_SIGNER
+    ) -> None:
+        self._signer = signer
         self._incarnation = incarnation
         self._metrics = metrics
         self._publication: Publication | None = None
@@ -158,11 +162,11 @@ class Hub:
         return [agent for agent in self.agents.all() if not self.agents.is_silent(agent)]
 
     def _manifest(self, publication: Publication) -> Envelope:
-        return Envelope(payload=publication.bundle.manifest, order=dump_order(publication.snapshot.order))
+        return self._signer.seal(Sealed.MANIFEST, publication.bundle.manifest, publication.snapshot.order)
 
     def _directions(self) -> Envelope:
         payload = dump_directives(self._directives).SerializeToString(deterministic=True)
-        return Envelope(payload=payload, order=dump_order(self.order))
+        return self._signer.seal(Sealed.DIRECTIVES, payload, self.order)
 
     def _keep_registers(self) -> None:
         """Registers live as long as their agents are known."""

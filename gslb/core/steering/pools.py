@@ -11,14 +11,16 @@ from gslb.core.steering.outline import Seat, SeenPool
 from gslb.core.steering.shares import scale
 from gslb.core.steering.verdicts import NOT_PROBED, Judge, Judgement
 
-Overrides = Mapping[Scope, Override]
+Overrides = tuple[Mapping[Scope, Override], ...]
+"""By scope; what stands in an earlier one beats all the later ones, however narrow."""
 
 OUT = frozenset({Action.DRAIN, Action.FORCE_DOWN})
 """What an operator took out never serves, not even under `all_down`."""
 
 
 def overrides_of(directives: Directives) -> Overrides:
-    return {override.scope: override for override in directives.overrides}
+    layers = (directives.break_glass, directives.overrides)
+    return tuple({override.scope: override for override in layer} for layer in layers if layer)
 
 
 def assess(pool: SeenPool, judge: Judge, overrides: Overrides) -> PoolState:
@@ -73,7 +75,7 @@ def _override(pool: SeenPool, seat: Seat, overrides: Overrides) -> Override | No
         Scope(ScopeKind.POOL, pool.key.pool),
         Scope(ScopeKind.SITE, pool.site),
     )
-    return next((overrides[scope] for scope in scopes if scope in overrides), None)
+    return next((layer[scope] for layer in overrides for scope in scopes if scope in layer), None)
 
 
 def _vectors(pool: SeenPool, members: list[_Member]) -> dict[Level, Shares]:

@@ -1,0 +1,29 @@
+"""The files that operators may change while a dns server runs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from dns_server import break_glass, trusted_keys
+from dns_server.cookie_secrets import CookieSecrets
+from dns_server.watched import Watched
+from gslb.codec.sealing import Trust
+from gslb.core.directives import Override
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Guides:
+    cookie_secrets: CookieSecrets
+    trust: Watched[Trust]
+    break_glass: Watched[tuple[Override, ...]]
+
+    @classmethod
+    def read(cls, cookie_secrets: Path | None, trusted: Sequence[Path], overrides: Path) -> Guides:
+        """Raises BadSecrets and BadKey; bad break-glass overrides are logged and counted."""
+        return cls(
+            cookie_secrets=CookieSecrets(cookie_secrets),
+            trust=trusted_keys.watch(trusted),
+            break_glass=break_glass.watch(overrides),
+        )
