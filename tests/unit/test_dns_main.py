@@ -19,12 +19,11 @@ from support.dnsworld import CONFIG, facts_of, make_snapshot, query_for, world
 from support.waiting import eventually, until
 
 from dns_server.main import Options, run
-from gslb.api.v1.facts_pb2 import Directives as DirectivesMessage
 from gslb.api.v1.facts_pb2 import Envelope
 from gslb.api.v1.facts_pb2 import Order as OrderMessage
 from gslb.codec.facts import load_order
 from gslb.codec.snapshot import dump_snapshot
-from gslb.core.directives import NO_DIRECTIVES
+from gslb.core.directives import NO_DIRECTIVES, Directives
 from gslb.core.facts import Facts
 from gslb.core.order import Order
 from gslb.core.steering.decide import decide
@@ -105,13 +104,12 @@ async def test_a_bad_snapshot_is_refused_and_the_last_good_one_serves(coordinato
 
 async def test_older_orders_are_refused_and_counted(coordinator: Both, tmp_path: Path) -> None:
     said, address = coordinator
-    directives = DirectivesMessage(revision=7).SerializeToString()
     async with dns_server(tmp_path, address) as server:
         said.publish(make_snapshot(order=Order(1, 5, 0)))
-        said.send(directives=Envelope(payload=directives, order=OrderMessage(incarnation=1, directive=7)))
+        said.direct(Directives(revision=7), Order(1, 0, 7))
         await until(lambda: set(said.acked()) == {Order(1, 5, 0), Order(1, 0, 7)})
         said.publish(make_snapshot(order=Order(1, 4, 0)))
-        said.send(directives=Envelope(payload=directives, order=OrderMessage(incarnation=1, directive=6)))
+        said.direct(Directives(revision=6), Order(1, 0, 6))
         await until(lambda: {order for order, _ in said.refused()} == {Order(1, 4, 0), Order(1, 0, 6)})
         assert server.metric("gslb_dns_feed_refused_total", reason="older snapshot") == 1
         assert server.metric("gslb_dns_feed_refused_total", reason="older directives") == 1

@@ -10,10 +10,10 @@ import pytest
 from prometheus_client import CollectorRegistry, Metric
 from prometheus_client.registry import Collector
 
-from dns_server.cookie_secrets import CookieSecrets
 from dns_server.demand import Demand
 from dns_server.engines.choice import make_engine
 from dns_server.files import Files
+from dns_server.guides import Guides
 from dns_server.metrics import DnsCollector, Sources
 from dns_server.replica import Replica
 from gslb.coordinator.metrics import Metrics
@@ -52,7 +52,7 @@ def dns(folder: Path, registry: Recorder) -> None:
         engine=engine,
         replica=Replica(lambda view: None, lambda kind, dump: None),
         files=Files(folder),
-        cookie_secrets=CookieSecrets(None),
+        guides=Guides.read(None, (), folder / "break-glass.yaml"),
         demand=Demand(engine.take_asked),
         beat_s={},
         now_s=lambda: 0.0,
