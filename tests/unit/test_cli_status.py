@@ -29,7 +29,13 @@ def answer() -> pb.GetStatusResponse:
         why=WHY,
     )
     member = pb.MemberStatus(
-        name="eu1", address="2001:db8::10", verdict="down", detail="got [/b] for body", standby=True, override=override
+        name="eu1",
+        address="2001:db8::10",
+        verdict="down",
+        detail="got [/b] for body",
+        standby=True,
+        override=override,
+        flaps=3,
     )
     return pb.GetStatusResponse(
         sites=[pb.SiteStatus(name="eu", agents=[pb.AgentStatus(agent="eu/a", silent=True, sick=True)])],
@@ -85,7 +91,7 @@ def test_what_stands_beside_a_verdict(shown: str) -> None:
         "web: got [/b] for body",
         "0",
         "-",
-        "standby, drained",
+        "standby, drained, down 3 times in 15 min",
     ]
     assert "silent, doubts itself, earlier layout" in shown
 

@@ -107,6 +107,8 @@ def _notes(member: admin_pb2.MemberStatus) -> Iterator[str]:
         yield "standby"
     if member.HasField("override"):
         yield _ACTIONS.get(member.override.action, "?")
+    if member.flaps > 1:
+        yield f"down {member.flaps} times in 15 min"
 
 
 def _agents(answer: admin_pb2.GetStatusResponse) -> Table:
