@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import accumulate, chain, groupby, repeat
+from itertools import accumulate, chain, compress, count, groupby, repeat
+from operator import is_not
 from typing import Generic, TypeVar, assert_never
 
 from gslb.api.v1 import engine_pb2 as pb
@@ -18,7 +19,6 @@ from gslb.core.decision import (
     Outcome,
     PoolKey,
     Pools,
-    PoolState,
     Row,
     ServFail,
     Shares,
@@ -115,6 +115,7 @@ class DecisionDumper:
 
     def __init__(self, snapshot: Snapshot) -> None:
         self._everything = outline(snapshot)
+        self._pools = tuple(self._everything.pools)
         self._members = {
             pool.name: {member.name: number for number, member in enumerate(pool.members)}
             for pool in snapshot.model.pools
@@ -139,10 +140,11 @@ class DecisionDumper:
 
     def _tell_pools(self, decision: Decision, message: pb.EngineDecision) -> None:
         """Levels at which other members serve than before, or with other shares."""
-        before: Iterable[PoolState | None] = self._before.pools.values() if self._before is not None else repeat(None)
-        for number, (old, (key, new)) in enumerate(zip(before, decision.pools.items(), strict=False)):
-            if old is not new:
-                message.vectors.extend(self._vectors(number, key, old.vectors if old is not None else {}, new.vectors))
+        before = self._before.pools if self._before is not None else {}
+        for number in _differing(before.values(), decision.pools.values()):
+            key = self._pools[number]
+            old = before[key].vectors if before else {}
+            message.vectors.extend(self._vectors(number, key, old, decision.pools[key].vectors))
 
     def _vectors(
         self, number: int, key: PoolKey, old: Mapping[Level, Shares], new: Mapping[Level, Shares]
@@ -166,42 +168,54 @@ class DecisionDumper:
         known: dict[tuple[int, int], int] = {}
         new: dict[int, list[int]] = {}
         left: list[int] = []
-        for number, lane, row in self._moved(decision):
+        for number, lane, was, row in self._moved(decision):
             key = id(row), id(lane.chain)
-            column = known.get(key)
+            column, held = known.get(key), self._column_of[number]
             if column is None:
-                column = known[key] = self._column(row, _slots(lane.chain), message)
+                numbers = self._numbers(row, was, held, _slots(lane.chain), message)
+                column = known[key] = self._column(numbers, message)
             self._columns.use(column)
-            held, self._column_of[number] = self._column_of[number], column
+            self._column_of[number] = column
             left.extend(() if held is None else (held,))
             new.setdefault(column, []).append(number)
         message.assignments.extend(pb.AssignmentData(column=column, lanes=lanes) for column, lanes in new.items())
         return left
 
-    def _moved(self, decision: Decision) -> Iterator[tuple[int, Lane, Row]]:
-        """Lanes, by number, whose rows are other objects than before."""
-        before = self._before.rows.served if self._before is not None else repeat(None)
-        alike = zip(self._everything.units, self._first_lanes, before, decision.rows.served, strict=False)
-        for unit, first, old, new in alike:
-            if old is new:
-                continue
-            rows = zip(unit.lanes, old.rows if old is not None else repeat(None), new.rows, strict=False)
-            for number, (lane, was, row) in enumerate(rows, first):
+    def _moved(self, decision: Decision) -> Iterator[tuple[int, Lane, Row | None, Row]]:
+        """Lanes, by number, whose rows are other objects than before; with both."""
+        before = self._before.rows.served if self._before is not None else ()
+        for number in _differing(before, decision.rows.served):
+            unit, first, new = self._everything.units[number], self._first_lanes[number], decision.rows.served[number]
+            rows = zip(unit.lanes, before[number].rows if before else repeat(None), new.rows, strict=False)
+            for lane_number, (lane, was, row) in enumerate(rows, first):
                 if was is not row:
-                    yield number, lane, row
+                    yield lane_number, lane, was, row
 
-    def _column(self, row: Row, slots: Slots, message: pb.EngineDecision) -> int:
-        """The number of the column of these outcomes, sent if it is new."""
-        numbers = {outcome: self._row(outcome, slots, message) for outcome in set(row)}
-        runs = tuple((numbers[outcome], sum(1 for _ in run)) for outcome, run in groupby(row))
-        number = self._columns.get(runs)
-        if number is None:
-            number = self._columns.add(runs)
-            lengths = [length for _, length in runs]
-            message.columns.append(pb.ColumnData(id=number, rows=[row for row, _ in runs], lengths=lengths))
-            for used in numbers.values():
+    def _numbers(
+        self, row: Row, was: Row | None, held: int | None, slots: Slots, message: pb.EngineDecision
+    ) -> Iterator[int]:
+        """By class, the number of the outcome's row. What is equal to what `was` there keeps the number that the column
+        `held` has there: to hash an outcome takes much longer than to compare it with one of the same shares."""
+        before: Iterable[tuple[Outcome | None, int]] = repeat((None, 0))
+        if was is not None and held is not None:
+            before = zip(was, chain.from_iterable(repeat(*run) for run in self._columns.key(held)), strict=True)
+        known: dict[int, int] = {}
+        for outcome, (earlier, number) in zip(row, before, strict=False):
+            if id(outcome) not in known:
+                known[id(outcome)] = number if outcome == earlier else self._row(outcome, slots, message)
+            yield known[id(outcome)]
+
+    def _column(self, numbers: Iterable[int], message: pb.EngineDecision) -> int:
+        """The number of the column of these rows, sent if it is new."""
+        runs = tuple((number, len(list(run))) for number, run in groupby(numbers))
+        column = self._columns.get(runs)
+        if column is None:
+            column = self._columns.add(runs)
+            rows, lengths = zip(*runs, strict=True)
+            message.columns.append(pb.ColumnData(id=column, rows=rows, lengths=lengths))
+            for used in set(rows):
                 self._rows.use(used)
-        return number
+        return column
 
     def _row(self, outcome: Outcome, slots: Slots, message: pb.EngineDecision) -> int:
         """The number of an outcome's row, sent if it is new."""
@@ -217,6 +231,12 @@ class DecisionDumper:
         runs = self._columns.release(column)
         for row in {row for row, _ in runs or ()}:
             self._rows.release(row)
+
+
+def _differing(before: Iterable[object], after: Iterable[object]) -> Iterator[int]:
+    """Numbers of objects that are others than `before`; all where nothing was before. Looks at no more than it must:
+    between two decisions, most of this is no longer near the processor."""
+    return compress(count(), map(is_not, chain(before, repeat(None)), after))
 
 
 def _dump_row(number: int, outcome: Outcome, slots: Slots) -> pb.RowData:
@@ -271,6 +291,9 @@ class _Numbers(Generic[Key]):
             self._held.append(_Numbered(key))
         self._numbers[key] = number
         return number
+
+    def key(self, number: int) -> Key:
+        return self._held[number].key
 
     def use(self, number: int) -> None:
         self._held[number].uses += 1

@@ -13,23 +13,25 @@ use crate::error::Invalid;
 pub const COHORTS: usize = 4096;
 /// Names whose permutation is remembered, 8 KiB each.
 const MAX_STRATA: usize = 4096;
+/// Tables that are remembered, most of them of 512 octets to 2 KiB: what a failure changes, a recovery changes back.
+const MAX_MADE: usize = 1024;
 
 type Strata = Arc<[u16]>;
 
 /// By cohort: indexes into the shares, best first. Cohorts that rank alike share one run, and the runs' numbers are
 /// packed: a table of two names takes 512 octets.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Table {
-    packed: Box<[u8]>,
+    packed: Arc<[u8]>,
     /// Of one number: 1, 2, 4, 8 or 16, so that none lies across octets but those of 16.
     bits: usize,
-    ranks: Box<[u16]>,
+    ranks: Arc<[u16]>,
     picks: usize,
 }
 
 impl Table {
     /// `numbers`: by cohort, of a run of `picks` among `ranks`.
-    fn new(numbers: &[u16], ranks: Box<[u16]>, picks: usize) -> Self {
+    fn new(numbers: &[u16], ranks: Arc<[u16]>, picks: usize) -> Self {
         let most = numbers.iter().copied().max().unwrap_or_default();
         let bits = ((u16::BITS - most.leading_zeros()).max(1) as usize).next_power_of_two();
         let mut packed = vec![0; (numbers.len() * bits).div_ceil(8)];
@@ -103,6 +105,7 @@ pub fn draw(prefix: u64, version: u64, salt: u64) -> Draw {
 pub struct Tables {
     costs: Vec<u32>,
     strata: HashMap<Box<str>, Strata, FixedState>,
+    made: HashMap<Box<[u8]>, Table, FixedState>,
 }
 
 impl Tables {
@@ -111,7 +114,7 @@ impl Tables {
         if costs.len() != COHORTS {
             return Err(Invalid::Content("there must be one cost a cohort"));
         }
-        Ok(Self { costs, strata: HashMap::default() })
+        Ok(Self { costs, strata: HashMap::default(), made: HashMap::default() })
     }
 
     /// For every cohort the `picks` best of these (name, share) pairs, ties by their order. None where one is alone:
@@ -120,6 +123,19 @@ impl Tables {
         if shares.len() < 2 {
             return None;
         }
+        let key = key(shares, picks);
+        if let Some(table) = self.made.get(&*key) {
+            return Some(table.clone());
+        }
+        let table = self.make(shares, picks);
+        if self.made.len() >= MAX_MADE {
+            self.made.clear();
+        }
+        self.made.insert(key.into(), table.clone());
+        Some(table)
+    }
+
+    fn make(&mut self, shares: &[(&str, u32)], picks: usize) -> Table {
         let held: Vec<(Strata, f64)> =
             shares.iter().map(|&(name, share)| (self.strata(name), f64::from(share.max(1)))).collect();
         let costs = |cohort: usize, (strata, share): &(Strata, f64)| {
@@ -140,7 +156,7 @@ impl Tables {
             };
             let ranks = (0..shares.len()).map(|index| index as u16).collect();
             let numbers: Vec<u16> = (0..COHORTS).map(best).collect();
-            return Some(Table::new(&numbers, ranks, picks));
+            return Table::new(&numbers, ranks, picks);
         }
         let mut known: HashMap<Box<[u16]>, u16, FixedState> = HashMap::default();
         let mut ranks = Vec::new();
@@ -156,7 +172,7 @@ impl Tables {
             })
         };
         let numbers: Vec<u16> = (0..COHORTS).map(&mut rank).collect();
-        Some(Table::new(&numbers, ranks.into(), picks))
+        Table::new(&numbers, ranks.into(), picks)
     }
 
     /// By cohort: which of the strata of (0, 1) the name has there; a permutation, keyed by the name.
@@ -185,6 +201,17 @@ impl Tables {
     }
 }
 
+/// All that a table depends on; no two tables' are the same.
+fn key(shares: &[(&str, u32)], picks: usize) -> Vec<u8> {
+    let mut key = picks.to_be_bytes().to_vec();
+    for (name, share) in shares {
+        key.extend_from_slice(&share.to_be_bytes());
+        key.extend_from_slice(&name.len().to_be_bytes());
+        key.extend_from_slice(name.as_bytes());
+    }
+    key
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -193,13 +220,49 @@ mod tests {
     fn packing_loses_nothing() {
         for most in [0_u16, 1, 2, 3, 4, 15, 16, 255, 256, 4095] {
             let numbers: Vec<u16> = (0..COHORTS as u16).map(|cohort| cohort % (most + 1)).collect();
-            let ranks: Box<[u16]> = (0..=most).collect();
+            let ranks: Arc<[u16]> = (0..=most).collect();
             let table = Table::new(&numbers, ranks, 1);
             for (cohort, &number) in numbers.iter().enumerate() {
                 assert_eq!(table.ranks(cohort), [number], "{most} {cohort}");
             }
         }
-        assert_eq!(Table::new(&[0, 1].repeat(COHORTS / 2), Box::from([0, 1]), 1).packed.len(), 512);
+        assert_eq!(Table::new(&[0, 1].repeat(COHORTS / 2), Arc::from([0, 1]), 1).packed.len(), 512);
+    }
+
+    fn equal_costs() -> Tables {
+        Tables::new(vec![1; COHORTS]).unwrap()
+    }
+
+    #[test]
+    fn a_table_is_made_once_as_long_as_few_others_are() {
+        let mut tables = equal_costs();
+        let first = tables.tabulate(&[("a", 3), ("b", 1)], 1).unwrap();
+        let again = tables.tabulate(&[("a", 3), ("b", 1)], 1).unwrap();
+        assert!(Arc::ptr_eq(&first.packed, &again.packed));
+        for other in 0..MAX_MADE as u32 {
+            tables.tabulate(&[("a", 4 + other), ("b", 1)], 1).unwrap();
+            assert!(tables.made.len() <= MAX_MADE);
+        }
+        let made_anew = tables.tabulate(&[("a", 3), ("b", 1)], 1).unwrap();
+        assert!(!Arc::ptr_eq(&first.packed, &made_anew.packed));
+        assert_eq!(first, made_anew);
+    }
+
+    #[test]
+    fn what_differs_in_anything_is_another_table() {
+        let mut tables = equal_costs();
+        let asked: [(&[(&str, u32)], usize); 6] = [
+            (&[("a", 1), ("b", 1)], 1),
+            (&[("a", 1), ("b", 1)], 2),
+            (&[("a", 1), ("b", 2)], 1),
+            (&[("b", 1), ("a", 1)], 1),
+            (&[("a", 1), ("b", 1), ("c", 1)], 1),
+            (&[("ab", 1), ("c", 1)], 1),
+        ];
+        for (shares, picks) in asked {
+            tables.tabulate(shares, picks).unwrap();
+        }
+        assert_eq!(tables.made.len(), asked.len());
     }
 
     /// A share of three quarters gets three quarters of the cohorts, but for a few.
