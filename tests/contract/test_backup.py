@@ -111,7 +111,7 @@ async def test_what_is_there_is_replaced_only_by_leave(
     asked: list[int] = []
     with pytest.raises(NotRestored, match="--replace"):
         await restore(backup, there, now_unix_s=5, may_replace=lambda _, keys: asked.append(keys) is not None)
-    assert asked == [6]  # three configurations, which are kept, which is in force, the override
+    assert asked == [11]  # three configurations, which are kept, which is in force, the override; 5 of the audit trail
     async with started(there) as running:
         assert await order(running) == before
     await restore(backup, there, now_unix_s=5, may_replace=lambda *_: True)
