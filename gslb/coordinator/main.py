@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from prometheus_client import CollectorRegistry
@@ -14,7 +15,7 @@ from gslb.codec.sealing import NO_SIGNER
 from gslb.coordinator.admin.decider import Decider
 from gslb.coordinator.admin.overrides import Overrides
 from gslb.coordinator.admin.service import AdminService
-from gslb.coordinator.audit.journal import Journal
+from gslb.coordinator.audit.journal import REMARKS, Journal, newest
 from gslb.coordinator.audit.remarks import Remarks
 from gslb.coordinator.backup.taking import Backups
 from gslb.coordinator.configuration.initial import apply_file
@@ -98,14 +99,13 @@ async def run(
         compiled = Blobs(folder / "compiled", sync=False)
         hub = Hub(incarnation=store.incarnation, clock=monotonic_s, metrics=metrics, signer=signer)
         registry.register(DemandCollector(hub.demands))
-        journal = Journal(store)
         configuration = Configuration(store, inputs, compiled, hub, wall_unix_s, options.limits)
         overrides = Overrides(store, hub, metrics, wall_unix_s)
         follower, decider = Follower(store, configuration, overrides, metrics), Decider(hub)
         await _restore(configuration, overrides)
         if options.config is not None and hub.publication is None:
             await apply_file(configuration, options.config)
-        remarks = Remarks(journal, metrics, lambda: hub.order, wall_unix_s)
+        remarks = Remarks(Journal(store, REMARKS), metrics, lambda: hub.order, wall_unix_s)
         door = Door(
             options.security.domain(),
             lambda: Access(configuration.grants, options.admins),
@@ -122,7 +122,7 @@ async def run(
                 Backups(store, inputs, wall_unix_s),
                 metrics,
                 door=door,
-                journal=journal,
+                audit=partial(newest, store),
                 remarks=remarks,
                 troubles=follower.troubles,
                 clock=monotonic_s,

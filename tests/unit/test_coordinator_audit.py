@@ -19,7 +19,7 @@ from gslb.api.v1 import admin_pb2 as pb
 from gslb.api.v1 import facts_pb2
 from gslb.cli.main import main
 from gslb.coordinator.audit.entry import MAX_TEXT_CHARACTERS, Entry, Note
-from gslb.coordinator.audit.journal import Journal
+from gslb.coordinator.audit.journal import CHANGES, REMARKS, Journal, Trail, newest
 from gslb.coordinator.audit.remarks import MAX_WAITING, Remarks
 from gslb.coordinator.metrics import Metrics
 from gslb.core.errors import Conflict, StoreUnavailable
@@ -71,11 +71,24 @@ async def test_numbers_rise_whoever_writes(store: EmbeddedStore) -> None:
 
 
 async def test_the_oldest_goes(store: EmbeddedStore) -> None:
-    journal = Journal(store, keep=3)
+    journal = Journal(store, Trail("changes", 3))
     for number in range(5):
         await journal.write(entry(number))
     assert [one.number for one in await journal.newest(10)] == [5, 4, 3]
-    assert len((await store.list("audit/entries/")).entries) == 3
+    assert len((await store.list("audit/changes/entries/")).entries) == 3
+
+
+async def test_refused_attempts_push_out_no_changes(store: EmbeddedStore) -> None:
+    changes, remarks = Journal(store, CHANGES), Journal(store, Trail(REMARKS.name, 3))
+    await changes.write(entry(1))
+    for number in range(2, 12):
+        await remarks.write(NOTE.refused(number, Order(), "no"))
+    found = await newest(store, 10)
+    assert [(one.entry.unix_s, one.entry.outcome) for one in found] == [
+        *((number, "refused: no") for number in (11, 10, 9)),
+        (1, "done"),
+    ]
+    assert [one.entry.unix_s for one in await newest(store, 2)] == [11, 10]
 
 
 async def test_an_entry_is_bounded(store: EmbeddedStore) -> None:
@@ -86,7 +99,9 @@ async def test_an_entry_is_bounded(store: EmbeddedStore) -> None:
     assert max(map(len, (found.entry.who, found.entry.what, found.entry.outcome))) == MAX_TEXT_CHARACTERS
 
 
-@pytest.mark.parametrize(("key", "value"), [("audit/last", b"x"), ("audit/entries/000000000001", b"{}")])
+@pytest.mark.parametrize(
+    ("key", "value"), [("audit/changes/last", b"x"), ("audit/changes/entries/000000000001", b"{}")]
+)
 async def test_what_others_wrote_is_not_believed(store: EmbeddedStore, key: str, value: bytes) -> None:
     journal = Journal(store)
     await journal.write(entry())
@@ -149,9 +164,9 @@ async def test_whoever_takes_a_copy_is_written_down(tmp_path: Path) -> None:
         async for _ in running.admin.Backup(pb.BackupRequest(), timeout=DEADLINE_S):
             pass
         await eventually(lambda: has_lines(running, 2))
-        newest = (await trail(running))[0]
-        assert (newest.action, newest.who, newest.outcome) == ("backup", "local", "done")
-        assert newest.before == newest.after
+        (copied,) = (one for one in await trail(running) if one.action != "apply")
+        assert (copied.action, copied.who, copied.outcome) == ("backup", "local", "done")
+        assert copied.before == copied.after
 
 
 async def has_lines(running: Running, count: int) -> bool:
@@ -176,9 +191,9 @@ async def test_the_certificate_says_who_not_the_caller(tmp_path: Path) -> None:
                     await attempt
                 assert error.value.code() is grpc.StatusCode.PERMISSION_DENIED
         await eventually(lambda: has_lines(running, 3))
-        newest = (await trail(running))[0]
-        assert (newest.who, newest.action) == ("operator/vera", "SetOverride")
-        assert "needs operator" in newest.outcome
+        (refused,) = (one for one in await trail(running) if one.who != "operator/admin")
+        assert (refused.who, refused.action) == ("operator/vera", "SetOverride")
+        assert "needs operator" in refused.outcome
 
 
 async def test_a_flood_of_refusals_is_counted_not_kept(store: EmbeddedStore) -> None:

@@ -1290,7 +1290,7 @@ class AuditEntry(_message.Message):
     AFTER_FIELD_NUMBER: _builtins.int
     OUTCOME_FIELD_NUMBER: _builtins.int
     number: _builtins.int
-    """Counts up."""
+    """Counts up, for changes and for other entries apart."""
     unix_s: _builtins.int
     who: _builtins.str
     """The name in the certificate, as operator/alice; "local" where there is no TLS."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 import grpc
 
@@ -18,7 +18,7 @@ from gslb.coordinator.admin.history import NO_CONFIGURATION, HistoryCalls, dump_
 from gslb.coordinator.admin.overrides import Overrides
 from gslb.coordinator.admin.scopes import check_scope, consequences
 from gslb.coordinator.admin.status import add_details, make_head
-from gslb.coordinator.audit.journal import Journal, Numbered
+from gslb.coordinator.audit.journal import MAX_SHOWN, Numbered
 from gslb.coordinator.audit.remarks import Remarks
 from gslb.coordinator.backup.taking import Backups
 from gslb.coordinator.callers import Caller, Denial
@@ -33,13 +33,14 @@ from gslb.core.identity.reach import refuse_scope
 
 MAX_TEXT_CHARACTERS = 500
 AUDIT_SHOWN = 100
+MAX_AUDIT_BYTES = 1_500_000
 MAX_DURATION_S = 366 * 24 * 3600
 
 
 class AdminService:
     """`troubles`: what is wrong with the store. `clock` is monotonic, `wall_clock` gives Unix seconds.
 
-    `door`: who calls, and what he is bound to. `journal`: the audit trail; `remarks` takes what changed nothing.
+    `door`: who calls, and what he is bound to. `audit`: its newest entries; `remarks` takes what changed nothing.
     """
 
     def __init__(
@@ -53,7 +54,7 @@ class AdminService:
         metrics: Metrics,
         *,
         door: Door,
-        journal: Journal,
+        audit: Callable[[int], Awaitable[list[Numbered]]],
         remarks: Remarks,
         troubles: Callable[[], Sequence[str]],
         clock: Callable[[], float],
@@ -65,7 +66,7 @@ class AdminService:
         self._history = HistoryCalls(configuration)
         self._overrides = overrides
         self._door = door
-        self._journal = journal
+        self._audit = audit
         self._remarks = remarks
         self._apply = ApplyCall(configuration, metrics, remarks.refused)
         self._backup = BackupCall(backups)
@@ -128,8 +129,12 @@ class AdminService:
         return pb.ClearOverrideResponse(order=dump_order(self._hub.order))
 
     async def GetAudit(self, request: pb.GetAuditRequest, _: object) -> pb.GetAuditResponse:  # noqa: N802
-        entries = await self._journal.newest(request.limit or AUDIT_SHOWN)
-        return pb.GetAuditResponse(entries=map(_dump_audit, entries))
+        response = pb.GetAuditResponse()
+        for numbered in await self._audit(min(request.limit or AUDIT_SHOWN, MAX_SHOWN)):
+            response.entries.append(_dump_audit(numbered))
+            if response.ByteSize() > MAX_AUDIT_BYTES:
+                break
+        return response
 
     def _check_reach(self, caller: Caller, scope: Scope, concluded: Concluded | None) -> None:
         """Raises Denial when the override would touch more than the caller is bound to."""

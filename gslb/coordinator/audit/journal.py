@@ -1,4 +1,7 @@
-"""The audit trail in the store: numbered entries, the newest 10,000, each written with what it tells of."""
+"""The audit trail in the store: numbered entries, the newest ones, each written with what it tells of.
+
+Changes have a trail of their own, so that no number of refused attempts can push them out.
+"""
 
 from __future__ import annotations
 
@@ -9,11 +12,29 @@ from gslb.coordinator.audit.entry import Entry, dump_entry, load_entry
 from gslb.core.errors import Conflict, StoreUnavailable
 from gslb.store.base import ABSENT, Store
 
-KEEP_ENTRIES = 10_000
 MAX_SHOWN = 1_000
-_LAST = "audit/last"
-_ENTRIES = "audit/entries/"
 _ATTEMPTS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Trail:
+    """`keep`: how many entries; the oldest go."""
+
+    name: str
+    keep: int
+
+    @property
+    def last(self) -> str:
+        """The key that holds the last number."""
+        return f"audit/{self.name}/last"
+
+    def key(self, number: int) -> str:
+        return f"audit/{self.name}/entries/{number:012d}"
+
+
+CHANGES = Trail("changes", 10_000)
+REMARKS = Trail("remarks", 1_000)
+"""Refused attempts and the like."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,9 +46,9 @@ class Numbered:
 class Journal:
     """Several coordinators may write at once: an entry's number is had by compare-and-swap."""
 
-    def __init__(self, store: Store, keep: int = KEEP_ENTRIES) -> None:
+    def __init__(self, store: Store, trail: Trail = CHANGES) -> None:
         self._store = store
-        self._keep = keep
+        self._trail = trail
 
     async def commit(
         self,
@@ -38,14 +59,16 @@ class Journal:
         deletes: Collection[str] = (),
     ) -> int:
         """The store's `commit`, with `entry` in the same transaction; raises as that does."""
+        trail = self._trail
         number, revision = await self._last()
         for _ in range(_ATTEMPTS):
             following = number + 1
+            oldest = [trail.key(following - trail.keep)] if following > trail.keep else []
             try:
                 return await self._store.commit(
-                    compares={**compares, _LAST: revision},
-                    puts={**puts, _LAST: str(following).encode(), _key(following): dump_entry(entry)},
-                    deletes=[*deletes, *([_key(following - self._keep)] if following > self._keep else [])],
+                    compares={**compares, trail.last: revision},
+                    puts={**puts, trail.last: str(following).encode(), trail.key(following): dump_entry(entry)},
+                    deletes=[*deletes, *oldest],
                 )
             except Conflict:
                 before = revision
@@ -63,7 +86,7 @@ class Journal:
         number, _ = await self._last()
         found = []
         for each in range(number, max(0, number - min(limit, MAX_SHOWN)), -1):
-            entry = await self._store.get(_key(each))
+            entry = await self._store.get(self._trail.key(each))
             if entry is None:  # older ones are gone too
                 break
             found.append(Numbered(each, load_entry(entry.value)))
@@ -71,14 +94,16 @@ class Journal:
 
     async def _last(self) -> tuple[int, int]:
         """The last number, and the revision of its key."""
-        entry = await self._store.get(_LAST)
+        entry = await self._store.get(self._trail.last)
         if entry is None:
             return 0, ABSENT
         try:
             return int(entry.value), entry.revision
         except ValueError:
-            raise StoreUnavailable(f"the store's '{_LAST}' is no number: restore it") from None
+            raise StoreUnavailable(f"the store's '{self._trail.last}' is no number: restore it") from None
 
 
-def _key(number: int) -> str:
-    return f"{_ENTRIES}{number:012d}"
+async def newest(store: Store, limit: int) -> list[Numbered]:
+    """Of both trails, the newest first. Raises StoreUnavailable."""
+    found = [each for trail in (CHANGES, REMARKS) for each in await Journal(store, trail).newest(limit)]
+    return sorted(found, key=lambda each: each.entry.unix_s, reverse=True)[:limit]
