@@ -103,6 +103,15 @@ def test_no_command_talks_to_others_without_tls(command: tuple[str, ...], tmp_pa
     assert not (tmp_path / "data").exists()
 
 
+def test_all_in_one_has_no_tls_and_stays_here(tmp_path: Path) -> None:
+    (tmp_path / "gslb.yaml").touch()
+    arguments = ["up", "-f", str(tmp_path / "gslb.yaml"), "--admin", "0.0.0.0:0", "--data", str(tmp_path / "data")]
+    result = CliRunner().invoke(main, arguments, env=ABSENT)
+    assert result.exit_code == 2
+    assert "--plaintext" in result.output
+    assert not (tmp_path / "data").exists()
+
+
 @pytest.mark.parametrize("command", ["coordinator", "dns", "agent"])
 def test_nobody_starts_with_a_certificate_of_another(command: str, folder: Path, tmp_path: Path) -> None:
     more = ("--site", "us") if command == "agent" else ()

@@ -54,6 +54,11 @@ def up(
     """
     from gslb.cli.allinone import Options, run
 
+    if not (admin.is_loopback or security().plaintext):
+        raise click.UsageError(
+            f"--admin {admin} is beyond this machine, and `gslb up` has no TLS: run the parts apart with --tls, or give"
+            " --plaintext if nobody else can reach that network"
+        )
     settings = Options(
         config=config,
         listen=listen,
