@@ -148,6 +148,9 @@ class Server:
     def publish(self, decision: Decision) -> None:
         """Answer with this from the next packets on."""
 
+    def retire(self) -> None:
+        """Free what earlier decisions held and nobody answers with any more."""
+
     def drain(self) -> None:
         """Leave the sockets to whoever has taken them over. Returns when all that was received is answered and TCP
         connections have ended, at most `drain_s` later; until then `counters` waits."""

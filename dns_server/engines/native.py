@@ -110,7 +110,8 @@ class NativeEngine:
         return Asked(order=self._serving.index.snapshot.order, most=most, rest=rest + others)
 
     def _settle(self) -> None:
-        """Let go of what was counted of earlier snapshots, once nothing is counted there any more."""
+        """Let go of earlier views and of what was counted with them, once nobody answers with them any more."""
+        self._server.retire()
         retired, self._retired = self._retired, []
         for tallies in retired:
             is_final = tallies.is_final()

@@ -150,6 +150,11 @@ impl Server {
         self.shared.identify(identity);
     }
 
+    /// Free what earlier views held and nobody answers with any more.
+    pub fn retire(&self) {
+        self.shared.retire();
+    }
+
     /// Counters of all workers there have been.
     pub fn counters(&self) -> impl Iterator<Item = &WorkerCounters> {
         self.counters.iter().map(Arc::as_ref)

@@ -2,17 +2,12 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread;
 use std::time::Duration;
 
 use arc_swap::{ArcSwap, Guard};
 use dns_core::{Identity, View};
 
 use crate::clock::{Clock, Now};
-
-/// Longer than any batch takes, unless its thread does not get to run.
-const RETIRING: Duration = Duration::from_millis(10);
-const LOOKS: u32 = 100;
 
 /// Of one server.
 pub struct Shared {
@@ -48,8 +43,8 @@ impl Shared {
         self.view.load()
     }
 
-    /// Answer with this from the next batch on. The one before is freed here, once the batches that began with it have
-    /// ended; if one takes very long, with the next.
+    /// Answer with this from the next batch on. The one before is freed here or by [`Self::retire`], once the batches
+    /// that began with it have ended.
     pub fn publish(&self, view: View) {
         self.swap(view, &mut self.published.lock().unwrap_or_else(PoisonError::into_inner));
     }
@@ -65,13 +60,12 @@ impl Shared {
     fn swap(&self, view: View, published: &mut Published) {
         let Published { identity, retired } = published;
         retired.push(self.view.swap(Arc::new(view.with_identity(Arc::clone(identity)))));
-        for _ in 0..LOOKS {
-            retired.retain(|view| Arc::strong_count(view) > 1);
-            if retired.is_empty() {
-                break;
-            }
-            thread::sleep(RETIRING / LOOKS);
-        }
+        free(retired);
+    }
+
+    /// Free earlier views that nobody answers with any more.
+    pub fn retire(&self) {
+        free(&mut self.published.lock().unwrap_or_else(PoisonError::into_inner).retired);
     }
 
     /// The time of the moment, for a batch.
@@ -105,6 +99,10 @@ impl Shared {
     }
 }
 
+fn free(retired: &mut Vec<Arc<View>>) {
+    retired.retain(|view| Arc::strong_count(view) > 1);
+}
+
 #[cfg(test)]
 mod tests {
     use std::sync::Weak;
@@ -116,34 +114,17 @@ mod tests {
     }
 
     #[test]
-    fn a_view_is_freed_when_the_next_one_comes_and_not_by_who_answers_with_it() {
-        let shared = Arc::new(Shared::new(Clock::new(0)));
+    fn views_are_freed_by_who_publishes_and_not_by_who_answers() {
+        let shared = Shared::new(Clock::new(0));
         let first = weak(&shared);
         shared.publish(View::nothing());
         assert!(first.upgrade().is_none());
 
         let (second, held) = (weak(&shared), shared.view());
-        let publishing = {
-            let shared = Arc::clone(&shared);
-            thread::spawn(move || shared.publish(View::nothing()))
-        };
-        while Arc::ptr_eq(&held, &shared.view()) {
-            thread::yield_now();
-        }
+        shared.publish(View::nothing());
         drop(held);
-        publishing.join().unwrap();
-        shared.publish(View::nothing()); // in case this thread did not get to run for a while
+        assert!(second.upgrade().is_some(), "whoever held it freed it");
+        shared.retire();
         assert!(second.upgrade().is_none());
-    }
-
-    #[test]
-    fn a_view_that_is_held_for_long_keeps_nobody_from_publishing() {
-        let shared = Shared::new(Clock::new(0));
-        let (first, held) = (weak(&shared), shared.view());
-        shared.publish(View::nothing());
-        drop(held);
-        assert!(first.upgrade().is_some(), "whoever held it freed it");
-        shared.publish(View::nothing());
-        assert!(first.upgrade().is_none());
     }
 }

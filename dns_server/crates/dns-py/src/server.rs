@@ -90,6 +90,11 @@ impl Server {
         });
     }
 
+    /// Free what earlier views held and nobody answers with any more.
+    fn retire(&self, py: Python<'_>) {
+        py.detach(|| self.server().retire());
+    }
+
     /// Answer with this from the next batch on.
     fn publish(&self, py: Python<'_>, decision: &Decision) {
         let view = decision.view();
