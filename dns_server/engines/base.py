@@ -54,7 +54,7 @@ class Counters:
         return self.queries.total()
 
 
-MOST_ASKED = 4_096
+MOST_ASKED = 1_024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,7 +17,7 @@ from gslb.core.names import Name
 from gslb.core.steering.stages.base import Key
 
 HALF_LIFE_S = 10.0
-MAX_PAIRS = 8_192
+MAX_PAIRS = 4_096
 """That are told apart; the smallest others are summed."""
 LEAST_RATE = 0.001
 """Queries a second below which a pair is forgotten: a minute after its last query."""

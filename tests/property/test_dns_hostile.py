@@ -36,7 +36,7 @@ CLIENT = IPv4Address("203.0.113.53")
 def allowed_bytes(packet: bytes) -> int:
     """What the packet allows over UDP, read by another implementation where that can read it."""
     try:
-        query = dns.message.from_wire(packet)
+        query = dns.message.from_wire(packet, keyring=False)
     except Exception:  # noqa: BLE001 - dnspython has many ways to say no
         return 1232
     return min(max(512, query.payload), 1232) if query.edns >= 0 else 512
@@ -58,7 +58,7 @@ def test_no_packet_makes_the_answer_fail_or_grow() -> None:
             if transport is Transport.UDP and len(result.message) > 512:
                 assert len(result.message) <= allowed_bytes(packet), packet.hex()
             if number % 50 == 0 and len(result.message) > 12:
-                dns.message.from_wire(result.message, ignore_trailing=False)
+                dns.message.from_wire(result.message, keyring=False, ignore_trailing=False)
     assert min(replies.values()) > 1000
     assert rcodes == set(Rcode) - {Rcode.YXDOMAIN}
 
