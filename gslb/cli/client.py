@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
 import click
@@ -21,28 +21,49 @@ if TYPE_CHECKING:
     from gslb.api.v1.admin_pb2_grpc import AdminAsyncStub
 
 CALL_TIMEOUT_S = 10.0
+READY_TIMEOUT_S = 2.0
+"""For a coordinator to take a connection, where there are others to try."""
 _TLS_SIGNS = ("handshake failed", "socket closed")
 """What gRPC says when a peer refuses the other's certificate, or its absence."""
 
 Answer = TypeVar("Answer")
 
 
-def call(admin: SocketAddress, use: Callable[[AdminAsyncStub], Awaitable[Answer]]) -> Answer:
-    """Run `use` with a stub for the coordinator at `admin`; a failed call ends the command with its reason."""
+def call(admin: Sequence[SocketAddress], use: Callable[[AdminAsyncStub], Awaitable[Answer]]) -> Answer:
+    """Run `use` with a stub for the first coordinator that answers; a failed call ends the command with its reason."""
     protection = security()
     try:
-        return asyncio.run(_call(admin, protection, use))
-    except grpc.aio.AioRpcError as error:
-        raise click.ClickException(explain_failure(admin, error)) from None
+        return asyncio.run(call_first(admin, protection, use))
     except (GslbError, OSError) as error:
         raise click.ClickException(str(error)) from None
 
 
-async def _call(
-    admin: SocketAddress, protection: Security, use: Callable[[AdminAsyncStub], Awaitable[Answer]]
+async def call_first(
+    admin: Sequence[SocketAddress], protection: Security, use: Callable[[AdminAsyncStub], Awaitable[Answer]]
 ) -> Answer:
-    async with rpc.channel(admin, protection) as channel:
-        return await use(AdminStub(channel))
+    """Only what never reached a coordinator is tried at the next: nothing is done twice. Raises ClickException."""
+    for address in admin:
+        async with rpc.channel(address, protection) as channel:
+            if len(admin) > 1 and not await _is_ready(channel):
+                continue
+            try:
+                return await use(AdminStub(channel))
+            except grpc.aio.AioRpcError as error:
+                raise click.ClickException(explain_failure(address, error)) from None
+    raise click.ClickException(f"no coordinator answers at {', '.join(map(str, admin))}: is one running there?")
+
+
+async def _is_ready(channel: grpc.aio.Channel) -> bool:
+    """Whether somebody takes the connection and speaks."""
+    try:
+        async with asyncio.timeout(READY_TIMEOUT_S):
+            state = channel.get_state(try_to_connect=True)
+            while state in (grpc.ChannelConnectivity.IDLE, grpc.ChannelConnectivity.CONNECTING):
+                await channel.wait_for_state_change(state)
+                state = channel.get_state(try_to_connect=True)
+    except TimeoutError:
+        return False
+    return state is grpc.ChannelConnectivity.READY
 
 
 def explain_failure(admin: SocketAddress, error: grpc.aio.AioRpcError) -> str:

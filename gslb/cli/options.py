@@ -38,6 +38,19 @@ class AddressType(click.ParamType[SocketAddress]):
             self.fail(str(error), param, ctx)
 
 
+class AddressesType(click.ParamType[tuple[SocketAddress, ...]]):
+    """`ADDR:PORT,ADDR:PORT,...`"""
+
+    name = "addr:port,..."
+
+    def convert(
+        self, value: str | tuple[SocketAddress, ...], param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[SocketAddress, ...]:
+        if not isinstance(value, str):
+            return value
+        return tuple(ADDRESS.convert(part.strip(), param, ctx) for part in value.split(","))
+
+
 class DurationType(click.ParamType[int]):
     """`90s`, `15m`, `2h`, `1d`, to whole seconds."""
 
@@ -67,6 +80,7 @@ class SizeType(click.ParamType[int]):
 
 
 ADDRESS = AddressType()
+ADDRESSES = AddressesType()
 DURATION = DurationType()
 SIZE = SizeType()
 
@@ -80,11 +94,11 @@ config_file = click.option(
 )
 _admin = click.option(
     "--admin",
-    type=ADDRESS,
+    type=ADDRESSES,
     default=DEFAULT_ADMIN,
     envvar="GSLB_ADMIN",
     show_default=True,
-    help="A coordinator. Also from GSLB_ADMIN.",
+    help="A coordinator; of several with commas between them the first that answers. Also from GSLB_ADMIN.",
 )
 
 

@@ -22,7 +22,7 @@ from gslb.runtime.addresses import SocketAddress
 @click.option("--dry-run", is_flag=True, help="Let the coordinator check it, change nothing.")
 @options.admin
 def apply(
-    config: Path, message: str, author: str | None, expect: int | None, dry_run: bool, admin: SocketAddress
+    config: Path, message: str, author: str | None, expect: int | None, dry_run: bool, admin: tuple[SocketAddress, ...]
 ) -> None:
     """Replace the configuration in force by this one, live, or refuse it as a whole.
 

@@ -54,7 +54,7 @@ class Compared:
 @click.argument("after", type=REVISION, required=False, metavar="[B]")
 @options.admin
 @options.as_json
-def diff(before: int | None, after: int | None, admin: SocketAddress, as_json: bool) -> None:
+def diff(before: int | None, after: int | None, admin: tuple[SocketAddress, ...], as_json: bool) -> None:
     """Show what changed from configuration A to B: first what it means, then file by file.
 
     \b

@@ -15,7 +15,7 @@ from gslb.runtime.addresses import SocketAddress
 @click.option("--type", "rrtype", default="A", show_default=True, help="Record type asked for.")
 @options.admin
 @options.as_json
-def explain(name: str, client_address: str, rrtype: str, admin: SocketAddress, as_json: bool) -> None:
+def explain(name: str, client_address: str, rrtype: str, admin: tuple[SocketAddress, ...], as_json: bool) -> None:
     """Say step by step why a client gets the answer it gets.
 
     \b

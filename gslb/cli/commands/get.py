@@ -14,7 +14,7 @@ from gslb.runtime.addresses import SocketAddress
 @click.argument("revision", type=REVISION, required=False)
 @options.admin
 @options.as_json
-def get(revision: int | None, admin: SocketAddress, as_json: bool) -> None:
+def get(revision: int | None, admin: tuple[SocketAddress, ...], as_json: bool) -> None:
     """Print a configuration, file by file, as it was applied: the one in force, or an earlier REVISION."""
     request = admin_pb2.GetConfigRequest(revision=revision or 0)
     answer = client.call(admin, lambda stub: stub.GetConfig(request, timeout=client.CALL_TIMEOUT_S))

@@ -13,7 +13,7 @@ from gslb.runtime.addresses import SocketAddress
 @click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True, help="So many, the newest first.")
 @options.admin
 @options.as_json
-def history(limit: int, admin: SocketAddress, as_json: bool) -> None:
+def history(limit: int, admin: tuple[SocketAddress, ...], as_json: bool) -> None:
     """List the configurations that were applied and are still kept, the newest first.
 
     \b

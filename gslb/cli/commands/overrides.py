@@ -32,7 +32,9 @@ def _setter(name: str, action: facts_pb2.OverrideAction.ValueType, text: str) ->
     @_who
     @_for
     @options.admin
-    def command(kind: str, name: str, why: str, who: str | None, duration_s: int, admin: SocketAddress) -> None:
+    def command(
+        kind: str, name: str, why: str, who: str | None, duration_s: int, admin: tuple[SocketAddress, ...]
+    ) -> None:
         request = admin_pb2.SetOverrideRequest(
             scope=dump_scope(Scope(ScopeKind(kind), name)),
             action=action,
@@ -56,7 +58,7 @@ def _clearer(name: str, text: str) -> click.Command:
     @_why
     @_who
     @options.admin
-    def command(kind: str, name: str, why: str, who: str | None, admin: SocketAddress) -> None:
+    def command(kind: str, name: str, why: str, who: str | None, admin: tuple[SocketAddress, ...]) -> None:
         request = admin_pb2.ClearOverrideRequest(
             scope=dump_scope(Scope(ScopeKind(kind), name)), who=who or client.whoami(), why=why
         )

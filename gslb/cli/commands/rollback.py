@@ -22,7 +22,7 @@ from gslb.runtime.addresses import SocketAddress
 @click.option("--dry-run", is_flag=True, help="Only say whether it could be done.")
 @options.admin
 def rollback(
-    revision: int, message: str, author: str | None, expect: int | None, dry_run: bool, admin: SocketAddress
+    revision: int, message: str, author: str | None, expect: int | None, dry_run: bool, admin: tuple[SocketAddress, ...]
 ) -> None:
     """Put the contents of an earlier configuration in force again, as a new revision.
 
