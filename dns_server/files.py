@@ -29,6 +29,7 @@ class Kind(StrEnum):
     SNAPSHOT = "snapshot"
     DIRECTIVES = "directives"
     FACTS = "facts"
+    COORDINATORS = "coordinators"
 
 
 class Files:

@@ -23,7 +23,7 @@ from dns_server.handover.door import Estate, Taken, open_door
 from dns_server.handover.folder import Folder
 from dns_server.handover.predecessor import claimed
 from dns_server.metrics import DnsCollector, Sources
-from dns_server.received import Directions, Received, load_facts
+from dns_server.received import Directions, Received, load_coordinators, load_facts
 from dns_server.replica import Replica
 from dns_server.saver import Saver
 from dns_server.stream import Identity
@@ -116,7 +116,7 @@ async def run(
         handed_over = await stack.enter_async_context(_handing_over(options, parts, folder))
         metrics = await stack.enter_async_context(_observable(options.metrics, shown, parts.replica))
         expiry = Expiry(options.security, shown, wall_unix_s)
-        await stack.enter_async_context(_running(parts, options.coordinators, expiry))
+        await stack.enter_async_context(_running(parts, expiry))
         get_logger("dns").info("answering", listen=[str(address) for address in listen], order=str(parts.order()))
         if on_ready is not None:
             on_ready(Bound(listen=listen, metrics=metrics))
@@ -158,6 +158,9 @@ class _Parts:
     async def restore(self) -> None:
         """Serve what was last known good, before anybody is asked; again: only what was saved since."""
         await asyncio.to_thread(_restore, self.files, self.replica, self.engine, self.guides.trust.current)
+        learnt = self.files.load(Kind.COORDINATORS, load_coordinators)
+        if learnt is not None:
+            self.feed.remember(learnt)
 
     def identify(self) -> None:
         """Tell the engine who it is, with the cookie secrets of the moment."""
@@ -195,7 +198,8 @@ def _make_parts(options: Options, guides: Guides) -> _Parts:
     engine = make_engine(options.engine, entropy=secrets.randbits(64))
     replica = Replica(engine.publish, saver.put)
     about = Identity(name=options.name, engine=engine.name, queries_total=lambda: engine.counters.queries_total)
-    feed = Feed(about, replica, saver, engine, lambda: guides.trust.current, options.security)
+    named = map(str, options.coordinators)
+    feed = Feed(about, replica, saver, engine, named, lambda: guides.trust.current, options.security)
     nsid = options.name if options.nsid is None else options.nsid
     return _Parts(
         files=files,
@@ -260,12 +264,12 @@ async def _handing_over(options: Options, parts: _Parts, folder: Folder) -> Asyn
 
 
 @asynccontextmanager
-async def _running(parts: _Parts, coordinators: tuple[SocketAddress, ...], expiry: Expiry) -> AsyncIterator[None]:
+async def _running(parts: _Parts, expiry: Expiry) -> AsyncIterator[None]:
     """Following the coordinators and what operators may change, saving what is said, minding our certificate."""
     async with asyncio.TaskGroup() as group:
         tasks = [
             group.create_task(keep_running("saver", parts.saver.run)),
-            group.create_task(parts.feed.run(coordinators)),
+            group.create_task(parts.feed.run()),
             group.create_task(expiry.run()),
             group.create_task(keep_running("trusted keys", parts.follow_trust)),
             group.create_task(keep_running("break glass", parts.follow_break_glass)),

@@ -5,7 +5,7 @@ A saved snapshot is its envelope and its chunks, each with its length in front.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Protocol, TypeVar
@@ -13,8 +13,8 @@ from typing import Protocol, TypeVar
 from google.protobuf.message import DecodeError
 
 from gslb.api.v1.discovery_pb2 import FactsUpdate
+from gslb.api.v1.facts_pb2 import Coordinators, Envelope
 from gslb.api.v1.facts_pb2 import Directives as DirectivesMessage
-from gslb.api.v1.facts_pb2 import Envelope
 from gslb.codec.facts import dump_report, load_directives, load_order, load_report
 from gslb.codec.sealing import Sealed, Trust
 from gslb.core.directives import Directives
@@ -91,6 +91,15 @@ def load_facts(saved: bytes) -> Facts:
     for message in _decode(FactsUpdate, saved).reports:
         facts = merge(facts, load_report(message))
     return facts
+
+
+def dump_coordinators(addresses: Iterable[str]) -> tuple[bytes, ...]:
+    return (Coordinators(addresses=sorted(addresses)).SerializeToString(deterministic=True),)
+
+
+def load_coordinators(saved: bytes) -> tuple[str, ...]:
+    """Raises InvalidSnapshot."""
+    return tuple(_decode(Coordinators, saved).addresses)
 
 
 class _Message(Protocol[M_co]):

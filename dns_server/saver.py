@@ -9,7 +9,7 @@ from threading import Lock
 
 from dns_server.files import Files, Kind
 
-PAUSES_S = {Kind.SNAPSHOT: 0.0, Kind.DIRECTIVES: 0.0, Kind.FACTS: 1.0}
+PAUSES_S = {Kind.SNAPSHOT: 0.0, Kind.DIRECTIVES: 0.0, Kind.FACTS: 1.0, Kind.COORDINATORS: 1.0}
 PATIENCE_S = 2.0
 
 Dump = Callable[[], tuple[bytes, ...]]

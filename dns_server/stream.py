@@ -18,7 +18,6 @@ from dns_server.demand import Demand
 from dns_server.engines.base import Engine
 from dns_server.fetch import Fetch
 from dns_server.files import Kind
-from dns_server.hearing import Hearing
 from dns_server.received import Directions, Received
 from dns_server.replica import Replica
 from dns_server.saver import Dump
@@ -31,6 +30,7 @@ from gslb.codec.facts import dump_order, load_order, load_report
 from gslb.codec.sealing import Sealed, Trust, Untrusted
 from gslb.core.errors import InvalidSnapshot
 from gslb.core.facts import AgentId, Report, digest
+from gslb.core.hearing import Hearing
 from gslb.core.order import Order
 from gslb.runtime.clock import monotonic_s
 from gslb.runtime.logs import get_logger
@@ -61,6 +61,7 @@ class Shared:
 
     `save_now`: a snapshot is saved before it serves, so that a crash never falls back behind what clients have seen.
     `told`: what was logged and need not be again, since a stranger could repeat it at will.
+    `tell` is called with a coordinator and where it says that all are.
     """
 
     identity: Identity
@@ -70,6 +71,7 @@ class Shared:
     engine: Engine
     demand: Demand
     save_now: Callable[[Kind, Dump], Awaitable[None]]
+    tell: Callable[[str, Iterable[str]], None]
     trust: Callable[[], Trust]
     told: set[tuple[str, str]] = field(default_factory=set)
 
@@ -125,6 +127,8 @@ class Stream:
                 await self._take_chunk(message.chunk)
             case "beat":
                 await self._take_beat(message.beat)
+            case "coordinators":
+                self._shared.tell(self._coordinator, message.coordinators.addresses)
             case _:
                 self._replica.progress.refused["unknown message"] += 1
         return True
@@ -145,7 +149,7 @@ class Stream:
     async def _take_beat(self, beat: pb.Beat) -> None:
         """Hear who is silent; if the coordinator knows other facts than we, ask once for all it knows."""
         replica, hearing = self._replica, self._shared.hearing
-        hearing.beat(self._coordinator, map(AgentId, beat.heard), monotonic_s())
+        hearing.beat(self._coordinator, map(AgentId, beat.heard), monotonic_s(), settling=beat.settling)
         silent = hearing.silent(replica.facts.reports, monotonic_s())
         if silent is not None:
             replica.take_silent(silent)

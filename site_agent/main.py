@@ -13,6 +13,7 @@ from pathlib import Path
 from prometheus_client import CollectorRegistry
 
 from gslb.api.v1 import health_pb2 as pb
+from gslb.core.coordinators import Known
 from gslb.core.errors import GslbError, InvalidSnapshot
 from gslb.core.facts import AgentId
 from gslb.core.identity.names import Kind
@@ -21,6 +22,7 @@ from gslb.core.order import Order
 from gslb.runtime import http
 from gslb.runtime.addresses import SocketAddress
 from gslb.runtime.clock import wall_unix_ms, wall_unix_s
+from gslb.runtime.companions import Companions
 from gslb.runtime.expiry import Expiry
 from gslb.runtime.logs import get_logger
 from gslb.runtime.tls import LOOPBACK_ONLY, Security
@@ -44,8 +46,9 @@ class InvalidOptions(GslbError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """`name` tells the agents of one site apart. `data`: folder for the boot counter, None = the wall clock stands in.
+    """`name` tells the agents of one site apart. `coordinators`: some; they tell of the others.
 
+    `data`: folder for the boot counter, None = the wall clock stands in.
     `metrics`: where /metrics, /livez and /readyz are served, None = nowhere. `probe_allow`: besides the site's own.
     """
 
@@ -126,13 +129,14 @@ class Agent:
                 metrics=self._metrics,
                 assign=lambda message: self._assign(message, prober, publisher),
                 on_report=self._reported,
+                tell=lambda by, addresses: uplinks.tell(by, addresses),
+                lose=lambda by: uplinks.lose(by),
             )
+            known, security = Known(map(str, self._options.coordinators)), self._options.security
+            uplinks = Companions("uplink", known, lambda address: Uplink(address, shared, security).run())
             tasks.create_task(lag.run(), name="loop lag")
             tasks.create_task(publisher.run(prober), name="publisher")
-            for coordinator in self._options.coordinators:
-                tasks.create_task(
-                    Uplink(coordinator, shared, self._options.security).run(), name=f"uplink {coordinator}"
-                )
+            tasks.create_task(uplinks.run(), name="uplinks")
 
     def _assign(self, message: pb.Assignment, prober: Prober, publisher: Publisher) -> None:
         """Whichever coordinator sends it: the highest order wins, a bad one changes nothing."""

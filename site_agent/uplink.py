@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import grpc
@@ -15,12 +15,11 @@ from gslb.codec.facts import dump_report
 from gslb.core.errors import GslbError
 from gslb.core.facts import AgentId
 from gslb.runtime import rpc
-from gslb.runtime.addresses import SocketAddress
 from gslb.runtime.backoff import Backoff
 from gslb.runtime.cancellation import CancelledElsewhere, alone
 from gslb.runtime.clock import monotonic_ms, monotonic_s
 from gslb.runtime.logs import get_logger
-from gslb.runtime.tls import LOOPBACK_ONLY, Security, UnusableCertificate
+from gslb.runtime.tls import LOOPBACK_ONLY, PlaintextRefused, Security, UnusableCertificate
 from site_agent import report
 from site_agent.metrics import AgentMetrics
 from site_agent.prober import Prober
@@ -42,7 +41,10 @@ class Disconnected(GslbError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shared:
-    """What all uplinks of an agent share. `assign` is called with every assignment, `on_report` after every report."""
+    """What all uplinks of an agent share. `assign` is called with every assignment, `on_report` after every report.
+
+    `tell` is called with a coordinator and where it says that all are, `lose` when its stream has ended.
+    """
 
     agent: AgentId
     boot: int
@@ -51,18 +53,20 @@ class Shared:
     metrics: AgentMetrics
     assign: Callable[[pb.Assignment], None]
     on_report: Callable[[], None]
+    tell: Callable[[str, Iterable[str]], None]
+    lose: Callable[[str], None]
 
 
 class Uplink:
-    """One coordinator, for as long as the agent lives."""
+    """One coordinator, for as long as it is one."""
 
-    def __init__(self, coordinator: SocketAddress, shared: Shared, security: Security = LOOPBACK_ONLY) -> None:
+    def __init__(self, coordinator: str, shared: Shared, security: Security = LOOPBACK_ONLY) -> None:
         self._coordinator = coordinator
         self._security = security
         self._shared = shared
         self._backoff = Backoff(most_s=MOST_BACKOFF_S)
         self._is_told = False
-        self._log = get_logger("agent").bind(agent=shared.agent, coordinator=str(coordinator))
+        self._log = get_logger("agent").bind(agent=shared.agent, coordinator=coordinator)
 
     async def run(self) -> None:
         """Stay connected until cancelled. Only the first of a row of failures is logged."""
@@ -96,6 +100,8 @@ class Uplink:
             return rpc.channel(self._coordinator, self._security)
         except UnusableCertificate as error:
             raise Disconnected(f"our certificate cannot be used: {error}") from None
+        except PlaintextRefused as error:  # of one that others told of
+            raise Disconnected(str(error)) from None
 
     async def _exchange(self, stream: Stream) -> None:
         shared = self._shared
@@ -111,16 +117,22 @@ class Uplink:
             raise Disconnected(str(group.exceptions[0])) from None
         finally:
             shared.metrics.connected.dec()
+            shared.lose(self._coordinator)
             shared.publisher.close_feed(feed)
 
     async def _receive(self, stream: Stream) -> None:
-        """Assignments, until the stream ends. A silent peer is found out by keepalive, not by a time-out here."""
+        """Assignments and who else coordinates, until the stream ends.
+
+        A silent peer is found out by keepalive, not by a time-out here.
+        """
         while True:
             message = await _read(stream)
             if message.HasField("assignment"):
                 self._backoff.reset()
                 self._is_told = False
                 self._shared.assign(message.assignment)
+            elif message.HasField("coordinators"):
+                self._shared.tell(self._coordinator, message.coordinators.addresses)
 
     async def _send(self, stream: Stream, feed: Feed) -> None:
         """The newest register whenever there is one, then the evidence behind what has changed."""

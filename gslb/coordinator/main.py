@@ -24,6 +24,10 @@ from gslb.coordinator.configuration.retention import DEFAULT_LIMITS, Limits
 from gslb.coordinator.door import Door
 from gslb.coordinator.follower import Follower
 from gslb.coordinator.metrics import Metrics
+from gslb.coordinator.peers.leader import Leader
+from gslb.coordinator.peers.listener import Listener
+from gslb.coordinator.peers.peering import PeeringService
+from gslb.coordinator.peers.roster import Roster
 from gslb.coordinator.refusals import Refusals
 from gslb.coordinator.relay.demand import DemandCollector
 from gslb.coordinator.relay.discovery import DiscoveryService
@@ -45,15 +49,19 @@ from gslb.runtime.tls import LOOPBACK_ONLY, Security
 from gslb.store.blobs import Blobs
 from gslb.store.etcd.options import EtcdOptions
 
+SETTLE_S = 10.0
+"""After a start: agents come back within their longest pause, so until then none counts as silent."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
     """`listen`: for agents, dns servers and operators. `data`: folder for the store and its blobs.
 
     `metrics`: where /metrics, /livez and /readyz are served, None = nowhere. `config`: applied if the store is empty.
-    `etcd`: the store, None = the embedded one in `data`. `limits`: how many configurations are kept.
-    `admins`: operators who may do everything, besides `admin`. `signing_key`: signs what dns servers are told; None:
-    nobody does.
+    `etcd`: the store, None = the embedded one in `data`. `advertise`: where agents, dns servers and other coordinators
+    reach this one, as they are told; None = at `listen` where coordinators share etcd, else they are told nothing.
+    `limits`: how many configurations are kept. `admins`: operators who may do everything, besides `admin`.
+    `signing_key`: signs what dns servers are told; None: nobody does.
     """
 
     name: str
@@ -66,6 +74,13 @@ class Options:
     security: Security = LOOPBACK_ONLY
     admins: frozenset[str] = frozenset()
     signing_key: Path | None = None
+    advertise: SocketAddress | None = None
+
+    def advertised(self, port: int) -> str | None:
+        """`port`: the one that is listened on."""
+        if self.advertise is not None:
+            return str(self.advertise)
+        return str(SocketAddress(self.listen.host, port)) if self.etcd is not None else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,11 +112,16 @@ async def run(
         storage = await stack.enter_async_context(open_storage(folder, options.etcd, new_incarnation=wall_unix_s()))
         store, inputs = storage.store, storage.inputs
         compiled = Blobs(folder / "compiled", sync=False)
-        hub = Hub(incarnation=store.incarnation, clock=monotonic_s, metrics=metrics, signer=signer)
+        hub = Hub(incarnation=store.incarnation, clock=monotonic_s, metrics=metrics, signer=signer, settle_s=SETTLE_S)
         registry.register(DemandCollector(hub.demands))
         configuration = Configuration(store, inputs, compiled, hub, wall_unix_s, options.limits)
         overrides = Overrides(store, hub, metrics, wall_unix_s)
         follower, decider = Follower(store, configuration, overrides, metrics), Decider(hub)
+        roster = Roster(store, options.name, monotonic_s)
+
+        def troubles() -> tuple[str, ...]:
+            return (*follower.troubles(), *roster.troubles())
+
         await _restore(configuration, overrides)
         if options.config is not None and hub.publication is None:
             await apply_file(configuration, options.config)
@@ -116,6 +136,7 @@ async def run(
             admin=AdminService(
                 options.name,
                 hub,
+                roster,
                 decider,
                 configuration,
                 overrides,
@@ -124,12 +145,13 @@ async def run(
                 door=door,
                 audit=partial(newest, store),
                 remarks=remarks,
-                troubles=follower.troubles,
+                troubles=troubles,
                 clock=monotonic_s,
                 wall_clock=wall_unix_s,
             ),
             discovery=DiscoveryService(hub, metrics, door.caller),
             health=HealthService(hub, metrics, monotonic_s, door.caller),
+            peering=PeeringService(hub, metrics, door.caller),
         )
         guards = Guards(refusals=Refusals(metrics), door=door, security=options.security)
         port = await stack.enter_async_context(serve(services, options.listen, guards, metrics.handshakes.inc))
@@ -141,10 +163,26 @@ async def run(
         if on_ready is not None:
             on_ready(Bound(port=port, metrics_port=metrics_port))
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(Ticker(hub, decider, follower.troubles, overrides, metrics, monotonic_s).run())
+            tasks.create_task(Ticker(hub, decider, troubles, metrics, monotonic_s).run())
             tasks.create_task(follower.run())
             tasks.create_task(remarks.run())
             tasks.create_task(Expiry(options.security, registry, wall_unix_s).run())
+            tasks.create_task(Leader(store, options.name, configuration, overrides, metrics, monotonic_s).run())
+            tasks.create_task(_with_others(options, port, roster, hub, metrics))
+
+
+async def _with_others(options: Options, port: int, roster: Roster, hub: Hub, metrics: Metrics) -> None:
+    """Be one of the coordinators there are."""
+    address = options.advertised(port)
+    listener = Listener(options.name, address, hub, metrics, options.security)
+
+    def met(addresses: tuple[str, ...]) -> None:
+        hub.coordinate(addresses)
+        listener.meet(addresses)
+
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(listener.run())
+        tasks.create_task(roster.run(address, met))
 
 
 async def _restore(configuration: Configuration, overrides: Overrides) -> None:

@@ -1,4 +1,4 @@
-"""The coordinator's gRPC server: its three services, health by service name, and reflection."""
+"""The coordinator's gRPC server: its services, health by service name, and reflection."""
 
 from __future__ import annotations
 
@@ -12,12 +12,14 @@ from grpc_health.v1.health_pb2 import HealthCheckResponse
 from grpc_health.v1.health_pb2_grpc import add_HealthServicer_to_server as add_grpc_health
 from grpc_reflection.v1alpha import reflection
 
-from gslb.api.v1 import admin_pb2, discovery_pb2, health_pb2
+from gslb.api.v1 import admin_pb2, discovery_pb2, health_pb2, peering_pb2
 from gslb.api.v1.admin_pb2_grpc import AdminServicer, add_AdminServicer_to_server
 from gslb.api.v1.discovery_pb2_grpc import DiscoveryServicer, add_DiscoveryServicer_to_server
 from gslb.api.v1.health_pb2_grpc import HealthServicer, add_HealthServicer_to_server
+from gslb.api.v1.peering_pb2_grpc import PeeringServicer, add_PeeringServicer_to_server
 from gslb.coordinator.admin.service import AdminService
 from gslb.coordinator.door import Door
+from gslb.coordinator.peers.peering import PeeringService
 from gslb.coordinator.refusals import Refusals
 from gslb.coordinator.relay.discovery import DiscoveryService
 from gslb.coordinator.relay.health import HealthService
@@ -31,7 +33,12 @@ STOP_GRACE_S = 0.3
 
 _NAMES = tuple(
     file.DESCRIPTOR.services_by_name[name].full_name
-    for file, name in ((admin_pb2, "Admin"), (discovery_pb2, "Discovery"), (health_pb2, "Health"))
+    for file, name in (
+        (admin_pb2, "Admin"),
+        (discovery_pb2, "Discovery"),
+        (health_pb2, "Health"),
+        (peering_pb2, "Peering"),
+    )
 )
 
 
@@ -46,6 +53,7 @@ class Services:
     admin: AdminService
     discovery: DiscoveryService
     health: HealthService
+    peering: PeeringService
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +75,7 @@ async def serve(
     add_AdminServicer_to_server(cast("AdminServicer", services.admin), server)
     add_DiscoveryServicer_to_server(cast("DiscoveryServicer", services.discovery), server)
     add_HealthServicer_to_server(cast("HealthServicer", services.health), server)
+    add_PeeringServicer_to_server(cast("PeeringServicer", services.peering), server)
     checks = health.aio.HealthServicer()
     add_grpc_health(checks, server)
     reflection.enable_server_reflection((*_NAMES, health.SERVICE_NAME, reflection.SERVICE_NAME), server)

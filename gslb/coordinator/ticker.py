@@ -7,11 +7,9 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from gslb.coordinator.admin.alarms import raise_alarms
 from gslb.coordinator.admin.decider import Decider
-from gslb.coordinator.admin.overrides import Overrides
 from gslb.coordinator.metrics import Metrics
 from gslb.coordinator.relay.agents import BEAT_S
 from gslb.coordinator.relay.hub import Hub
-from gslb.core.errors import GslbError
 from gslb.runtime.logs import get_logger
 
 
@@ -23,14 +21,12 @@ class Ticker:
         hub: Hub,
         decider: Decider,
         troubles: Callable[[], Sequence[str]],
-        overrides: Overrides,
         metrics: Metrics,
         clock: Callable[[], float],
     ) -> None:
         self._hub = hub
         self._decider = decider
         self._troubles = troubles
-        self._overrides = overrides
         self._metrics = metrics
         self._clock = clock
         self._log = get_logger("coordinator")
@@ -41,7 +37,6 @@ class Ticker:
             tasks.create_task(self._every_beat(self._beat))
             tasks.create_task(self._every_beat(self._hub.demands.beat))
             tasks.create_task(self._every_beat(self._look))
-            tasks.create_task(self._every_beat(self._end_overrides))
 
     async def _every_beat(self, act: Callable[[], Awaitable[None]]) -> None:
         while True:
@@ -55,15 +50,9 @@ class Ticker:
     async def _beat(self) -> None:
         self._hub.beat()
 
-    async def _end_overrides(self) -> None:
-        try:
-            await self._overrides.end_expired()
-        except GslbError as error:
-            self._log.warning("overrides whose time is over stay", reason=str(error))
-
     async def _look(self) -> None:
         concluded = await self._decider.conclude()
-        if concluded is not None:
+        if concluded is not None and not self._hub.is_settling:
             self._hub.dns_servers.compare(concluded.order, concluded.decision.digest)
         self._hub.dns_servers.forget_lost()
         alarms = raise_alarms(self._hub, concluded, self._troubles(), self._clock())

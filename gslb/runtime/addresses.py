@@ -31,5 +31,13 @@ class SocketAddress:
         except ValueError:
             return self.host == "localhost"
 
+    @property
+    def is_anywhere(self) -> bool:
+        """All addresses of this machine: to listen at, not to connect to."""
+        try:
+            return ip_address(self.host).is_unspecified
+        except ValueError:
+            return False
+
     def __str__(self) -> str:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"

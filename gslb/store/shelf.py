@@ -62,15 +62,22 @@ class Shelf:
             raise MissingBlob(f"blob {digest.hex()} is damaged in the store: its content has another hash")
         return content
 
-    async def keep_only(self, digests: Collection[bytes]) -> None:
-        """Remove all others, also those that came in part; what somebody takes up meanwhile stays."""
+    async def has_any(self) -> bool:
+        """Whether any blob, whole or in part, is there."""
+        return bool((await self._store.list(_MANIFESTS)).entries)
+
+    async def keep_only(self, digests: Collection[bytes], fence: Mapping[str, int]) -> None:
+        """Remove all others, also those that came in part; what somebody takes up meanwhile stays.
+
+        `fence`: of the leader that does it; once another one leads nothing is removed.
+        """
         kept = {_MANIFESTS + digest.hex() for digest in digests}
         for entry in (await self._store.list(_MANIFESTS)).entries:
             if entry.key not in kept:
                 pieces = (_piece(entry.key, number) for number in range(MAX_PIECES))
                 with suppress(Conflict):
                     await self._store.commit(
-                        compares={entry.key: entry.revision}, puts={}, deletes=[entry.key, *pieces]
+                        compares={entry.key: entry.revision, **fence}, puts={}, deletes=[entry.key, *pieces]
                     )
 
 

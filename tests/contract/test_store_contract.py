@@ -515,7 +515,7 @@ async def test_contents_that_nothing_names_are_removed_and_cannot_be_named_any_m
     shelf = Shelf(store)
     await shelf.put(kept_digest, kept)
     relied_on = await shelf.put(gone_digest, gone)
-    await shelf.keep_only([kept_digest])
+    await shelf.keep_only([kept_digest], {})
     assert await shelf.read(kept_digest) == kept
     assert len((await store.list("blobs/")).entries) == 3
     with pytest.raises(Conflict):
@@ -529,7 +529,7 @@ async def test_a_manifest_that_others_wrote_makes_a_content_missing(store: Store
     await store.commit(compares={}, puts={f"blobs/manifests/{digest.hex()}": manifest, "blobs/manifests/odd": manifest})
     with pytest.raises(MissingBlob):
         await shelf.read(digest)
-    await shelf.keep_only([])
+    await shelf.keep_only([], {})
     assert (await store.list("")).entries == ()
 
 

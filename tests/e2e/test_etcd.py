@@ -6,7 +6,7 @@ import asyncio
 import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import grpc
@@ -40,10 +40,11 @@ def store(members: Cluster, request: pytest.FixtureRequest) -> Iterator[str]:
 
 
 @asynccontextmanager
-async def coordinator(folder: Path, store: str) -> AsyncIterator[Running]:
+async def coordinator(folder: Path, store: str, name: str = "c1") -> AsyncIterator[Running]:
     """A process that answers; SIGKILLed at the end, as a lost machine would be."""
     port = free_port()
-    command = ("-m", "gslb.cli", "coordinator", "--admin", f"127.0.0.1:{port}", "--data", str(folder), "--store", store)
+    ours = ("--name", name, "--admin", f"127.0.0.1:{port}", "--data", str(folder), "--store", store)
+    command = ("-m", "gslb.cli", "coordinator", *ours)
     process = await asyncio.create_subprocess_exec(sys.executable, *command, stderr=PIPE)
     reading = asyncio.create_task(process.communicate())
     try:
@@ -135,7 +136,7 @@ async def is_calm(running: Running) -> bool:
 
 
 async def test_what_another_coordinator_writes_takes_force(tmp_path: Path, store: str) -> None:
-    async with coordinator(tmp_path / "one", store) as one, coordinator(tmp_path / "two", store) as two:
+    async with coordinator(tmp_path / "one", store) as one, coordinator(tmp_path / "two", store, "c2") as two:
         async with two.dns_server("d") as dns:
             await one.applied(files(CONFIG))
             await one.admin.SetOverride(drain("web-us"), timeout=READY_S)
@@ -146,3 +147,31 @@ async def test_what_another_coordinator_writes_takes_force(tmp_path: Path, store
 
 async def is_at(running: Running, revision: int) -> bool:
     return (await running.status()).order.config == revision
+
+
+async def test_an_agent_that_reaches_one_coordinator_is_known_at_the_other(tmp_path: Path, store: str) -> None:
+    """As when the network is cut between an agent and one of them: facts, and that the agent is alive, go round."""
+    async with coordinator(tmp_path / "one", store) as one, coordinator(tmp_path / "two", store, "c2") as two:
+        await one.applied(files(CONFIG))
+        await eventually(lambda: is_at(two, 1))
+        async with one.agent("eu/a1") as agent, two.dns_server("d") as dns:
+            for state in (UP, DOWN):
+                report = await agent.report(state)
+                await dns.until(lambda report=report: report in dns.updates)
+            await dns.until(lambda: [list(beat.heard) for beat in dns.beats[-1:]] == [["eu/a1"]])
+            (shown,) = [agent for site in (await two.status()).sites for agent in site.agents]
+            assert (shown.silent, shown.elsewhere) == (False, True)
+
+
+async def test_all_coordinators_compile_the_same_octets(tmp_path: Path, store: str) -> None:
+    async with AsyncExitStack() as stack:
+        one, two = [
+            await stack.enter_async_context(coordinator(tmp_path / name, store, name)) for name in ("one", "two")
+        ]
+        async with one.dns_server("d1") as first, two.dns_server("d2") as second:
+            moved = CONFIG.replace("192.0.2.11", "192.0.2.12")
+            for revision, (at, text) in enumerate([(one, CONFIG), (two, SECOND), (one, moved), (two, THIRD)], start=1):
+                await at.applied(files(text))
+                for dns in (first, second):
+                    await dns.until(lambda dns=dns, revision=revision: dns.manifest_order.config == revision)
+                assert first.manifest == second.manifest

@@ -53,6 +53,12 @@ def answer() -> pb.GetStatusResponse:
             )
         ],
         queries_per_s=123.66,
+        coordinators=[
+            pb.CoordinatorStatus(
+                name="a", address="h1:7400", leads=True, connected=True, order=facts_pb2.Order(config=5)
+            ),
+            pb.CoordinatorStatus(name="b", address="h2:7400"),
+        ],
     )
 
 
@@ -106,3 +112,9 @@ def test_nothing_is_cut_off_on_a_narrow_terminal() -> None:
     assert "…" not in out.getvalue()
     assert out.getvalue().count("word") == 30
     assert "123456" in out.getvalue()
+
+
+def test_coordinators_and_who_leads(shown: str) -> None:
+    lines = [re.split(r"\s{2,}", line.strip()) for line in shown.splitlines()]
+    assert ["a", "h1:7400", "0.5.0", "heard, leads"] in lines
+    assert ["b", "h2:7400", "away"] in lines

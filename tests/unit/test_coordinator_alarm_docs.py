@@ -14,9 +14,10 @@ import pytest
 from gslb.coordinator import follower
 from gslb.coordinator.admin import alarms
 from gslb.coordinator.configuration import keeper
+from gslb.coordinator.peers import roster
 
 PAGE = Path(__file__).parents[2] / "docs" / "operations.md"
-TROUBLES = {follower: "_unavailable", keeper: "_broken"}
+TROUBLES = {follower: "_unavailable", keeper: "_broken", roster: "_namesake"}
 """Modules with troubles that become alarms as they are, and the attribute that holds the sentence."""
 
 

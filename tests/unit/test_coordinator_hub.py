@@ -3,58 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from types import MappingProxyType, SimpleNamespace
+from types import SimpleNamespace
 
 import pytest
-from prometheus_client import CollectorRegistry
-from support.nothing import NOTHING
+from support.hubs import US1, US2, Clock, make_hub, publication, register
 
-from gslb.api.v1 import health_pb2
 from gslb.codec.facts import load_order
-from gslb.codec.snapshot import Bundle
 from gslb.coordinator.admin.alarms import MAX_SERVICES, RETIRED_AFTER_S, raise_alarms
 from gslb.coordinator.admin.decider import Concluded, Decider
-from gslb.coordinator.metrics import Metrics
 from gslb.coordinator.relay.agents import MAX_AGENTS_PER_SITE, Agents, Evidence
 from gslb.coordinator.relay.dns_servers import FORGET_AFTER_S, MAX_DNS_SERVERS, DnsServers
 from gslb.coordinator.relay.hub import Hub
-from gslb.coordinator.relay.publication import Publication
-from gslb.core.answering.view import build_view
-from gslb.core.compile import compile_snapshot
 from gslb.core.decision import Rows, Served
 from gslb.core.directives import Directives
-from gslb.core.facts import AgentId, Report
+from gslb.core.facts import AgentId
 from gslb.core.names import Name
 from gslb.core.order import Order
-
-US1, US2 = AgentId("us/a1"), AgentId("us/a2")
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now_s = 1_000.0
-
-    def __call__(self) -> float:
-        return self.now_s
-
-
-def make_hub(clock: Clock) -> Hub:
-    return Hub(incarnation=7, clock=clock, metrics=Metrics(CollectorRegistry()))
-
-
-def publication(revision: int, *sites: str) -> Publication:
-    snapshot = compile_snapshot(NOTHING, {}, order=Order(7, revision, 0), serials={}, earlier=(), seed=1)
-    assignments = {site: health_pb2.Assignment() for site in sites}
-    return Publication(
-        snapshot=snapshot,
-        bundle=Bundle(b"manifest", MappingProxyType({bytes([revision]): b"chunk"})),
-        index=build_view(snapshot),
-        assignments=assignments,
-    )
-
-
-def register(agent: AgentId, sequence: int = 1) -> Report:
-    return Report(agent=agent, boot=1, sequence=sequence, layout=b"12345678", states=b"\x05")
 
 
 def test_an_agent_is_silent_after_three_missed_beats() -> None:

@@ -13,7 +13,6 @@ from dns_server import replica as replica_module
 from dns_server.engines.native import NativeEngine
 from dns_server.engines.python import PythonEngine
 from dns_server.files import Kind
-from dns_server.hearing import Hearing
 from dns_server.received import Directions, Received, dump_facts, load_facts
 from dns_server.replica import Replica
 from dns_server.saver import Dump
@@ -26,6 +25,7 @@ from gslb.core.answering.view import View
 from gslb.core.directives import Action, Directives, Override, Scope, ScopeKind
 from gslb.core.errors import InvalidSnapshot
 from gslb.core.facts import AgentId, Facts, Report, digest
+from gslb.core.hearing import Hearing
 from gslb.core.order import Order
 from gslb.core.snapshot import Snapshot
 from gslb.core.steering.decide import decide

@@ -668,6 +668,7 @@ class GetStatusResponse(_message.Message):
     COORDINATOR_FIELD_NUMBER: _builtins.int
     VERSION_FIELD_NUMBER: _builtins.int
     QUERIES_PER_S_FIELD_NUMBER: _builtins.int
+    COORDINATORS_FIELD_NUMBER: _builtins.int
     decision: _builtins.bytes
     """Of the coordinator's own decision."""
     coordinator: _builtins.str
@@ -688,6 +689,8 @@ class GetStatusResponse(_message.Message):
     def overrides(self) -> _containers.RepeatedCompositeFieldContainer[_facts_pb2.Override]: ...
     @_builtins.property
     def alarms(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    @_builtins.property
+    def coordinators(self) -> _containers.RepeatedCompositeFieldContainer[Global___CoordinatorStatus]: ...
     def __init__(
         self,
         *,
@@ -702,14 +705,52 @@ class GetStatusResponse(_message.Message):
         coordinator: _builtins.str = ...,
         version: _builtins.str = ...,
         queries_per_s: _builtins.float = ...,
+        coordinators: _abc.Iterable[Global___CoordinatorStatus] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["order", b"order"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["alarms", b"alarms", "coordinator", b"coordinator", "decision", b"decision", "dns_servers", b"dns_servers", "order", b"order", "overrides", b"overrides", "pools", b"pools", "queries_per_s", b"queries_per_s", "services", b"services", "sites", b"sites", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["alarms", b"alarms", "coordinator", b"coordinator", "coordinators", b"coordinators", "decision", b"decision", "dns_servers", b"dns_servers", "order", b"order", "overrides", b"overrides", "pools", b"pools", "queries_per_s", b"queries_per_s", "services", b"services", "sites", b"sites", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GetStatusResponse: _TypeAlias = GetStatusResponse  # noqa: Y015
+
+@_typing.final
+class CoordinatorStatus(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    ADDRESS_FIELD_NUMBER: _builtins.int
+    LEADS_FIELD_NUMBER: _builtins.int
+    CONNECTED_FIELD_NUMBER: _builtins.int
+    ORDER_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    address: _builtins.str
+    """HOST:PORT; empty = nobody is told of it."""
+    leads: _builtins.bool
+    """It does what only one may do."""
+    connected: _builtins.bool
+    """The coordinator that was asked hears it, or is it."""
+    @_builtins.property
+    def order(self) -> _facts_pb2.Order:
+        """What it had in force when it was last heard."""
+
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        address: _builtins.str = ...,
+        leads: _builtins.bool = ...,
+        connected: _builtins.bool = ...,
+        order: _facts_pb2.Order | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["order", b"order"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "connected", b"connected", "leads", b"leads", "name", b"name", "order", b"order"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CoordinatorStatus: _TypeAlias = CoordinatorStatus  # noqa: Y015
 
 @_typing.final
 class SiteStatus(_message.Message):
@@ -750,6 +791,7 @@ class AgentStatus(_message.Message):
     LAG_MS_FIELD_NUMBER: _builtins.int
     CURRENT_FIELD_NUMBER: _builtins.int
     VERSION_FIELD_NUMBER: _builtins.int
+    ELSEWHERE_FIELD_NUMBER: _builtins.int
     agent: _builtins.str
     boot: _builtins.int
     sequence: _builtins.int
@@ -761,6 +803,8 @@ class AgentStatus(_message.Message):
     current: _builtins.bool
     """Its layout is the one in force."""
     version: _builtins.str
+    elsewhere: _builtins.bool
+    """Another coordinator hears it, this one does not."""
     def __init__(
         self,
         *,
@@ -773,10 +817,11 @@ class AgentStatus(_message.Message):
         lag_ms: _builtins.int = ...,
         current: _builtins.bool = ...,
         version: _builtins.str = ...,
+        elsewhere: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["age_ms", b"age_ms", "agent", b"agent", "boot", b"boot", "current", b"current", "lag_ms", b"lag_ms", "sequence", b"sequence", "sick", b"sick", "silent", b"silent", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["age_ms", b"age_ms", "agent", b"agent", "boot", b"boot", "current", b"current", "elsewhere", b"elsewhere", "lag_ms", b"lag_ms", "sequence", b"sequence", "sick", b"sick", "silent", b"silent", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

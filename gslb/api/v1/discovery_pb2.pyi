@@ -271,6 +271,7 @@ class SubscribeResponse(_message.Message):
     DIRECTIVES_FIELD_NUMBER: _builtins.int
     FACTS_FIELD_NUMBER: _builtins.int
     BEAT_FIELD_NUMBER: _builtins.int
+    COORDINATORS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def manifest(self) -> _facts_pb2.Envelope:
         """Payload: Manifest."""
@@ -285,6 +286,10 @@ class SubscribeResponse(_message.Message):
     def facts(self) -> Global___FactsUpdate: ...
     @_builtins.property
     def beat(self) -> Global___Beat: ...
+    @_builtins.property
+    def coordinators(self) -> _facts_pb2.Coordinators:
+        """At first, and whenever they change."""
+
     def __init__(
         self,
         *,
@@ -293,12 +298,13 @@ class SubscribeResponse(_message.Message):
         directives: _facts_pb2.Envelope | None = ...,
         facts: Global___FactsUpdate | None = ...,
         beat: Global___Beat | None = ...,
+        coordinators: _facts_pb2.Coordinators | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["beat", b"beat", "chunk", b"chunk", "directives", b"directives", "facts", b"facts", "manifest", b"manifest", "message", b"message"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["beat", b"beat", "chunk", b"chunk", "coordinators", b"coordinators", "directives", b"directives", "facts", b"facts", "manifest", b"manifest", "message", b"message"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["beat", b"beat", "chunk", b"chunk", "directives", b"directives", "facts", b"facts", "manifest", b"manifest", "message", b"message"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["beat", b"beat", "chunk", b"chunk", "coordinators", b"coordinators", "directives", b"directives", "facts", b"facts", "manifest", b"manifest", "message", b"message"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_message: _TypeAlias = _typing.Literal["manifest", "chunk", "directives", "facts", "beat"]  # noqa: Y015
+    _WhichOneofReturnType_message: _TypeAlias = _typing.Literal["manifest", "chunk", "directives", "facts", "beat", "coordinators"]  # noqa: Y015
     _WhichOneofArgType_message: _TypeAlias = _typing.Literal["message", b"message"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_message) -> _WhichOneofReturnType_message | None: ...
 
@@ -355,13 +361,16 @@ class Beat(_message.Message):
     ORDER_FIELD_NUMBER: _builtins.int
     FACTS_FIELD_NUMBER: _builtins.int
     HEARD_FIELD_NUMBER: _builtins.int
+    SETTLING_FIELD_NUMBER: _builtins.int
     facts: _builtins.bytes
     """Over (agent, boot, sequence of the last change) of all registers."""
+    settling: _builtins.bool
+    """This coordinator has only just started: that an agent is not among `heard` says nothing yet."""
     @_builtins.property
     def order(self) -> _facts_pb2.Order: ...
     @_builtins.property
     def heard(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Agents heard within three beats, sorted."""
+        """Agents heard within three beats, sorted: to dns servers by any coordinator, to coordinators by this one."""
 
     def __init__(
         self,
@@ -369,10 +378,11 @@ class Beat(_message.Message):
         order: _facts_pb2.Order | None = ...,
         facts: _builtins.bytes = ...,
         heard: _abc.Iterable[_builtins.str] | None = ...,
+        settling: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["order", b"order"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["facts", b"facts", "heard", b"heard", "order", b"order"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["facts", b"facts", "heard", b"heard", "order", b"order", "settling", b"settling"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

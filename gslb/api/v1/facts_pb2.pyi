@@ -216,6 +216,28 @@ class Directives(_message.Message):
 Global___Directives: _TypeAlias = Directives  # noqa: Y015
 
 @_typing.final
+class Coordinators(_message.Message):
+    """Where all coordinators are reached, as HOST:PORT: agents and dns servers stream to every one of them."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ADDRESSES_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def addresses(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    def __init__(
+        self,
+        *,
+        addresses: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["addresses", b"addresses"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Coordinators: _TypeAlias = Coordinators  # noqa: Y015
+
+@_typing.final
 class Envelope(_message.Message):
     """Bytes as they were signed and digested; never serialised again on the way."""
 

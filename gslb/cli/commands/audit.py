@@ -15,7 +15,7 @@ from gslb.runtime.addresses import SocketAddress
 @options.admin
 @click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True, help="So many, the newest.")
 @options.as_json
-def audit(admin: SocketAddress, limit: int, as_json: bool) -> None:
+def audit(admin: tuple[SocketAddress, ...], limit: int, as_json: bool) -> None:
     """Show who has changed what, and who has tried to: for admins.
 
     The newest 10,000 changes are kept, and the newest 1,000 attempts.

@@ -24,7 +24,7 @@ BACKUP_TIMEOUT_S = 900.0
 @click.command()
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
 @options.admin
-def backup(file: Path, admin: SocketAddress) -> None:
+def backup(file: Path, admin: tuple[SocketAddress, ...]) -> None:
     """Write everything that the store holds into FILE: configurations, overrides, large inputs.
 
     Any coordinator will do, and it goes on working meanwhile. FILE must not exist; nobody but you may read it. It is

@@ -15,8 +15,18 @@ from gslb.runtime.addresses import SocketAddress
 
 
 @click.command()
-@click.option("--name", default="coordinator", show_default=True, help="Its name in `gslb status` and logs.")
+@click.option(
+    "--name",
+    default="coordinator",
+    show_default=True,
+    help="Its name in `gslb status` and logs; of several coordinators each has its own.",
+)
 @options.admin_listen
+@click.option(
+    "--advertise",
+    type=options.ADDRESS,
+    help="Where agents, dns servers and other coordinators reach it; they are told. Default: at --admin with etcd.",
+)
 @click.option(
     "-f",
     "--file",
@@ -57,6 +67,7 @@ from gslb.runtime.addresses import SocketAddress
 def coordinator(
     name: str,
     admin: SocketAddress,
+    advertise: SocketAddress | None,
     config: Path | None,
     data: Path,
     keep_revisions: int,
@@ -79,6 +90,8 @@ def coordinator(
     from gslb.coordinator.main import Options, run
 
     etcd = etcd_options(store, etcd_ca, etcd_cert, etcd_key, etcd_user, etcd_password_file)
+    if etcd is not None and advertise is None and admin.is_anywhere:
+        raise click.UsageError(f"others cannot reach it at {admin}: say where they can with --advertise HOST:PORT")
     settings = Options(
         name=name,
         listen=admin,
@@ -86,6 +99,7 @@ def coordinator(
         metrics=metrics,
         config=config,
         etcd=etcd,
+        advertise=advertise,
         limits=Limits(revisions=keep_revisions, size_bytes=keep_bytes),
         security=security(),
         admins=frozenset(admins),

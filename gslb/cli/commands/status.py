@@ -25,7 +25,7 @@ _COLOURS = {"up": "green", "down": "red", "recovering": "yellow", "unknown": "di
 @options.admin
 @options.as_json
 @click.option("--service", "services", multiple=True, help="Only this service; repeat for several.")
-def status(admin: SocketAddress, as_json: bool, services: tuple[str, ...]) -> None:
+def status(admin: tuple[SocketAddress, ...], as_json: bool, services: tuple[str, ...]) -> None:
     """Show who serves what: shares, verdicts with their evidence and age, agents, and every dns server's revision."""
     request = admin_pb2.GetStatusRequest()
     answer = client.call(admin, lambda stub: stub.GetStatus(request, timeout=client.CALL_TIMEOUT_S))
@@ -40,7 +40,15 @@ def status(admin: SocketAddress, as_json: bool, services: tuple[str, ...]) -> No
     for alarm in answer.alarms:
         out.print(f"ALARM {alarm}", style="bold red")
     wanted = {name.rstrip(".").lower() for name in services}
-    for made in (_services(answer, wanted), _pools(answer), _agents(answer), _dns_servers(answer), _overrides(answer)):
+    parts = (
+        _services(answer, wanted),
+        _pools(answer),
+        _agents(answer),
+        _dns_servers(answer),
+        _coordinators(answer),
+        _overrides(answer),
+    )
+    for made in parts:
         if made.row_count:
             out.print()
             out.print(made)
@@ -132,7 +140,10 @@ def _agents(answer: admin_pb2.GetStatusResponse) -> Table:
 
 
 def _agent_states(agent: admin_pb2.AgentStatus) -> Iterator[Text]:
-    yield Text("silent", style="red") if agent.silent else Text("heard", style="green")
+    if agent.elsewhere:
+        yield Text("heard by another coordinator", style="yellow")
+    else:
+        yield Text("silent", style="red") if agent.silent else Text("heard", style="green")
     if agent.sick:
         yield Text("doubts itself", style="red")
     if not agent.current:
@@ -161,6 +172,16 @@ def _dns_servers(answer: admin_pb2.GetStatusResponse) -> Table:
             screen.age(server.age_ms),
             str(server.queries_total),
         )
+    return made
+
+
+def _coordinators(answer: admin_pb2.GetStatusResponse) -> Table:
+    made = screen.table("coordinator", "address", "order", "state", title="Coordinators")
+    for one in answer.coordinators if len(answer.coordinators) > 1 else ():
+        state = Text("heard", style="green") if one.connected else Text("away", style="red")
+        if one.leads:
+            state.append(", leads", style="bold")
+        made.add_row(one.name, one.address, _order(one.order) if one.connected else "", state)
     return made
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from types import MappingProxyType
 
 from google.protobuf.message import DecodeError
 
@@ -23,6 +24,7 @@ from gslb.store.base import ABSENT, Store
 KEY = "directives"
 ITSELF = "coordinator"
 """Who ends overrides whose time is over."""
+NO_FENCE: Mapping[str, int] = MappingProxyType({})
 _ATTEMPTS = 5
 
 Rewrite = Callable[[tuple[Override, ...]], tuple[Override, ...]]
@@ -69,29 +71,33 @@ class Overrides:
         self._log.info("override cleared", scope=str(scope), who=note.who)
         return directives
 
-    async def end_expired(self) -> None:
-        """End those whose time is over. Raises StoreUnavailable: then they stay, and the next call ends them."""
+    async def end_expired(self, fence: Mapping[str, int]) -> None:
+        """End those whose time is over, as the leader with this fence.
+
+        Raises StoreUnavailable, Conflict: then they stay, and the next call, of whoever leads then, ends them.
+        """
         now = self._wall_clock()
         over = [override for override in self._hub.directives.overrides if is_over(override, now)]
         if not over:
             return
         note = Note(who=ITSELF, peer="", action="end", what=", ".join(str(override.scope) for override in over))
-        await self._rewrite(lambda present: tuple(one for one in present if not is_over(one, now)), note)
+        await self._rewrite(lambda present: tuple(one for one in present if not is_over(one, now)), note, fence)
         self._metrics.overrides.labels("ended").inc(len(over))
         self._log.info("overrides ended", scopes=[str(override.scope) for override in over])
 
-    async def _rewrite(self, rewrite: Rewrite, note: Note) -> Directives:
+    async def _rewrite(self, rewrite: Rewrite, note: Note, fence: Mapping[str, int] = NO_FENCE) -> Directives:
         """Store the next directives by compare-and-swap, then publish them, even if the caller is gone by then."""
-        return await asyncio.shield(asyncio.create_task(self._rewrite_now(rewrite, note)))
+        return await asyncio.shield(asyncio.create_task(self._rewrite_now(rewrite, note, fence)))
 
-    async def _rewrite_now(self, rewrite: Rewrite, note: Note) -> Directives:
+    async def _rewrite_now(self, rewrite: Rewrite, note: Note, fence: Mapping[str, int]) -> Directives:
         async with self._one_at_a_time:
             for _ in range(_ATTEMPTS):
                 present, revision = await self._read()
                 directives = Directives(revision=present.revision + 1, overrides=rewrite(present.overrides))
                 entry = self._entry(note, present.revision, directives.revision)
                 try:
-                    await self._journal.commit(entry, compares={KEY: revision}, puts={KEY: _dump(directives)})
+                    compares = {KEY: revision, **fence}
+                    await self._journal.commit(entry, compares=compares, puts={KEY: _dump(directives)})
                 except Conflict:
                     continue
                 self._hub.direct(directives)

@@ -25,6 +25,7 @@ from gslb.coordinator.callers import Caller, Denial
 from gslb.coordinator.configuration.keeper import Configuration
 from gslb.coordinator.door import Door
 from gslb.coordinator.metrics import Metrics
+from gslb.coordinator.peers.roster import Roster
 from gslb.coordinator.refusals import RpcRefused, invalid
 from gslb.coordinator.relay.hub import Hub
 from gslb.coordinator.wrapping import Context
@@ -47,6 +48,7 @@ class AdminService:
         self,
         name: str,
         hub: Hub,
+        roster: Roster,
         decider: Decider,
         configuration: Configuration,
         overrides: Overrides,
@@ -62,6 +64,7 @@ class AdminService:
     ) -> None:
         self._name = name
         self._hub = hub
+        self._roster = roster
         self._decider = decider
         self._history = HistoryCalls(configuration)
         self._overrides = overrides
@@ -100,7 +103,7 @@ class AdminService:
     async def GetStatus(self, _: pb.GetStatusRequest, __: object) -> pb.GetStatusResponse:  # noqa: N802
         concluded = await self._decider.conclude()
         alarms = raise_alarms(self._hub, concluded, self._troubles(), self._clock())
-        status = make_head(self._name, self._hub, concluded, alarms, self._clock())
+        status = make_head(self._name, self._hub, self._roster, concluded, alarms, self._clock())
         if concluded is not None:
             demand = self._hub.demands.now
             await asyncio.to_thread(add_details, status, concluded, self._hub.agents, demand, self._clock())

@@ -10,6 +10,7 @@ from gslb.api.v1 import admin_pb2 as pb
 from gslb.codec.facts import dump_order, dump_override
 from gslb.coordinator.admin.decider import Concluded
 from gslb.coordinator.admin.members import PoolStatuses
+from gslb.coordinator.peers.roster import Roster
 from gslb.coordinator.relay.agents import Agents
 from gslb.coordinator.relay.dns_servers import DnsServer
 from gslb.coordinator.relay.hub import Hub
@@ -28,7 +29,7 @@ MAX_STATUS_BYTES = MAX_MESSAGE_BYTES - 64 * 1024
 
 
 def make_head(
-    name: str, hub: Hub, concluded: Concluded | None, alarms: Sequence[str], now_s: float
+    name: str, hub: Hub, roster: Roster, concluded: Concluded | None, alarms: Sequence[str], now_s: float
 ) -> pb.GetStatusResponse:
     """All but services and pools. `now_s`: of the monotonic clock."""
     return pb.GetStatusResponse(
@@ -41,6 +42,7 @@ def make_head(
         coordinator=name,
         version=__version__,
         queries_per_s=hub.demands.now.total,
+        coordinators=_coordinators(name, hub, roster),
     )
 
 
@@ -55,6 +57,19 @@ def add_details(
     while status.ByteSize() > MAX_STATUS_BYTES and (status.services or status.pools):
         del status.services[len(status.services) // 2 :]
         del status.pools[len(status.pools) // 2 :]
+
+
+def _coordinators(name: str, hub: Hub, roster: Roster) -> Iterator[pb.CoordinatorStatus]:
+    """This one, and all others that are listed."""
+    for each, address in sorted({name: "", **roster.addresses}.items()):
+        order = hub.order if each == name else hub.peers.orders.get(address)
+        yield pb.CoordinatorStatus(
+            name=each,
+            address=address,
+            leads=each == roster.leader,
+            connected=order is not None,
+            order=dump_order(order) if order is not None else None,
+        )
 
 
 def _keep_unhealthy(status: pb.GetStatusResponse) -> None:
@@ -77,21 +92,22 @@ def _sites(concluded: Concluded, hub: Hub) -> Iterator[pb.SiteStatus]:
     model = concluded.snapshot.model
     with_pools = {pool.site for pool in model.pools}
     current = {layout.site: layout.digest for layout in layouts(model)}
-    agents = sorted({*hub.agents.all(), *concluded.facts.reports})
+    agents, heard = sorted({*hub.agents.all(), *concluded.facts.reports}), hub.heard()
     for site in model.sites:
         here = [agent for agent in agents if agent.partition("/")[0] == site.name]
         yield pb.SiteStatus(
             name=site.name,
             witness=site.name not in with_pools,
-            agents=[_agent(agent, concluded, hub, current[site.name]) for agent in here],
+            agents=[_agent(agent, concluded, hub, heard, current[site.name]) for agent in here],
         )
 
 
-def _agent(agent: AgentId, concluded: Concluded, hub: Hub, layout: bytes) -> pb.AgentStatus:
+def _agent(agent: AgentId, concluded: Concluded, hub: Hub, heard: frozenset[AgentId], layout: bytes) -> pb.AgentStatus:
     status = pb.AgentStatus(
         agent=agent,
         age_ms=int(hub.agents.age_s(agent) * 1000),
-        silent=hub.agents.is_silent(agent),
+        silent=agent not in heard,
+        elsewhere=agent in heard and hub.agents.is_silent(agent),
         version=hub.agents.version(agent),
     )
     report = concluded.facts.reports.get(agent)

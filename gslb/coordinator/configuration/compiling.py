@@ -74,8 +74,13 @@ def build(change: Change, contents: Contents, geography: Geography) -> Built:
     return Built(publication=publication, record=record, warnings=loaded.warnings)
 
 
-def rebuild(record: Record, incarnation: int, contents: Contents, geography: Geography) -> Publication:
-    """The publication of a configuration that was applied before, from its files. Blocking; raises as `build`."""
+def rebuild(
+    record: Record, incarnation: int, contents: Contents, geography: Geography, earlier: tuple[Layout, ...]
+) -> Publication:
+    """The publication of a configuration that was applied before, from its files. Blocking; raises as `build`.
+
+    With the layouts of the configuration before it as `earlier` it is the same to the last octet.
+    """
     return _compile(
         _load(record.files, contents),
         record.files,
@@ -83,7 +88,7 @@ def rebuild(record: Record, incarnation: int, contents: Contents, geography: Geo
         geography,
         order=Order(incarnation, record.revision, 0),
         serials=_serials(record),
-        earlier=(),
+        earlier=earlier,
         seed=record.seed,
     )
 

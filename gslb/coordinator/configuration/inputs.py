@@ -53,8 +53,15 @@ class Inputs:
         if self._shelf is not None and not self.local.has(digest):
             await asyncio.to_thread(self.local.put, await self._shelf.read(digest, stale=stale))
 
-    async def keep_only(self, named: Collection[bytes], offered: Collection[bytes]) -> None:
-        """Delete all but those: what is only offered is needed here and nowhere else."""
-        await asyncio.to_thread(self.local.keep_only, {*named, *offered})
+    async def keep_only(self, named: Collection[bytes]) -> None:
+        """Delete all others on this machine."""
+        await asyncio.to_thread(self.local.keep_only, named)
+
+    async def has_shared(self) -> bool:
+        """Whether there is anything in the store that could be removed. Raises StoreUnavailable."""
+        return self._shelf is not None and await self._shelf.has_any()
+
+    async def share_only(self, named: Collection[bytes], fence: Mapping[str, int]) -> None:
+        """Remove all others from the store, as the leader with this fence. Raises StoreUnavailable."""
         if self._shelf is not None:
-            await self._shelf.keep_only(named)
+            await self._shelf.keep_only(named, fence)

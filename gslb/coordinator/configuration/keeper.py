@@ -26,12 +26,14 @@ from gslb.coordinator.configuration.retention import DEFAULT_LIMITS, Limits
 from gslb.coordinator.refusals import RpcRefused
 from gslb.coordinator.relay.hub import Hub
 from gslb.coordinator.relay.publication import Publication
-from gslb.core.errors import GslbError
+from gslb.core.errors import Conflict, GslbError
 from gslb.core.identity.access import Grant
 from gslb.core.order import Order
 from gslb.runtime.logs import get_logger
 from gslb.store.base import Store
 from gslb.store.blobs import Blobs, MissingBlob
+
+_ATTEMPTS = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +79,8 @@ class Configuration:
         self._one_at_a_time = asyncio.Lock()
         self._applying: set[asyncio.Task[Outcome]] = set()
         self._offered: list[frozenset[bytes]] = []
+        self._inputs_in_force: frozenset[bytes] | None = None
+        self._collected = 0
         self._broken = ""
         self._grants: tuple[Grant, ...] = ()
         self._log = get_logger("coordinator")
@@ -84,8 +88,6 @@ class Configuration:
     async def restore(self, *, stale: bool = False) -> None:
         """Publish what the store holds. Raises StoreUnavailable."""
         await self._catch_up(await self._history.current(stale=stale), stale=stale)
-        if not stale:
-            await self._collect()
 
     async def catch_up(self) -> None:
         """Publish what the store holds by now, if it is newer. Raises StoreUnavailable."""
@@ -139,14 +141,19 @@ class Configuration:
 
     async def _apply(self, offer: Offer, contents: Contents) -> Outcome:
         async with self._one_at_a_time:
-            current = await self._history.current()
-            _check_expected(offer, current)
-            await self._catch_up(current)
-            if current.record is not None and _is_same(current.record, offer.files):
-                return Outcome(order=self._hub.order, unchanged=True, warnings=())
-            built = await asyncio.to_thread(self._build, offer, contents, current)
-            if not offer.dry_run:
-                await self._commit(built, contents, current, offer.note)
+            for _ in range(_ATTEMPTS):
+                with suppress(Conflict):  # another coordinator was first: see what is in force now
+                    return await self._apply_after(await self._history.current(), offer, contents)
+        raise Conflict("others are applying configurations all the time: try again")
+
+    async def _apply_after(self, current: Current, offer: Offer, contents: Contents) -> Outcome:
+        _check_expected(offer, current)
+        await self._catch_up(current)
+        if current.record is not None and _is_same(current.record, offer.files):
+            return Outcome(order=self._hub.order, unchanged=True, warnings=())
+        built = await asyncio.to_thread(self._build, offer, contents, current)
+        if not offer.dry_run:
+            await self._commit(built, contents, current, offer.note)
         order = Order(self._incarnation, built.record.revision, self._hub.directives.revision)
         return Outcome(order=order, unchanged=False, warnings=built.warnings)
 
@@ -162,14 +169,21 @@ class Configuration:
             self._broken = f"configuration {record.revision} in the store cannot be used, apply another: {error}"
             self._log.error("stored configuration cannot be used", revision=record.revision, reason=str(error))
             return
+        before = self._inputs_in_force
         self._publish(publication, record)
+        if not stale and before != self._inputs_in_force:
+            await self._collect()
 
     def _recalled(self, record: Record) -> Publication:
         """As compiled when it was applied; compiled again where that is gone, or of another version."""
         publication = recall(record, self._incarnation, self._compiled)
         if publication is None:
             contents = Contents(record.files, texts(record), self._inputs.local)
-            publication = rebuild(record, self._incarnation, contents, self._geography)
+            before = self._hub.publication
+            earlier = before.snapshot.layouts if before else ()
+            publication = rebuild(record, self._incarnation, contents, self._geography, earlier)
+            if publication.bundle.manifest != record.manifest:
+                self._log.info("compiled otherwise than when it was applied", revision=record.revision)
             self._write_compiled(publication)
         return publication
 
@@ -201,6 +215,7 @@ class Configuration:
         self._hub.publish(publication)
         self._grants = record.access
         self._broken = ""
+        self._inputs_in_force = frozenset(inputs_of(record))
 
     def _write_blobs(self, built: Built, contents: Contents) -> None:
         for digest in inputs_of(built.record):
@@ -213,11 +228,26 @@ class Configuration:
         present = self._hub.publication
         self._compiled.keep_only({*publication.bundle.chunks, *(present.bundle.chunks if present else ())})
 
+    async def collect_shared(self, fence: Mapping[str, int]) -> None:
+        """Remove inputs from the store that no kept record names, if there were applies since the last time.
+
+        As the leader with this fence; what fails is tried another time.
+        """
+        revision = self._hub.order.config
+        if revision == self._collected:
+            return
+        try:
+            if await self._inputs.has_shared():
+                await self._inputs.share_only(await self._history.blobs(), fence)
+            self._collected = revision
+        except GslbError as error:
+            self._log.warning("old inputs stay in the store", reason=str(error))
+
     async def _collect(self) -> None:
-        """Delete inputs that neither a kept record nor an offer under way names; what fails is tried another time."""
+        """Delete inputs here that neither a kept record nor an offer under way names."""
         try:
             named = await self._history.blobs()
-            await self._inputs.keep_only(named, frozenset().union(*self._offered))
+            await self._inputs.keep_only(named.union(*self._offered))
         except (GslbError, OSError) as error:
             self._log.warning("old inputs stay", reason=str(error))
 

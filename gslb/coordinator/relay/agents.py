@@ -31,14 +31,17 @@ class Evidence:
 
 @dataclass(slots=True)
 class _Agent:
+    """`is_direct`: it has spoken to this coordinator; else `heard_s` is when another one told of it first."""
+
     heard_s: float
+    is_direct: bool = True
     version: str = ""
     layout: bytes = b""
     evidence: tuple[Evidence | None, ...] = ()
 
 
 class Agents:
-    """Grows by `hello` only, to at most MAX_AGENTS_PER_SITE a site. `clock` is monotonic."""
+    """Grows by `hello` and `learn` only, to at most MAX_AGENTS_PER_SITE a site. `clock` is monotonic."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
@@ -46,14 +49,31 @@ class Agents:
 
     def hello(self, agent: AgentId, version: str) -> bool:
         """Take notice of an agent; where its site is full in place of the longest silent one, else False."""
-        if agent not in self._agents and not self._make_room(agent.partition("/")[0]):
+        if agent not in self._agents and not self._make_room(agent):
             return False
         known = self._agents.setdefault(agent, _Agent(heard_s=self._clock()))
         known.version = version
+        known.is_direct = True
         return True
 
-    def _make_room(self, site: str) -> bool:
-        present = [agent for agent in self._agents if agent.partition("/")[0] == site]
+    def learn(self, agent: AgentId) -> bool:
+        """Take notice of an agent that another coordinator tells of; False where its site is full.
+
+        Nobody makes room for it: two coordinators would bring back to each other what either has forgotten.
+        """
+        if agent not in self._agents:
+            if len(self._present(agent)) >= MAX_AGENTS_PER_SITE:
+                return False
+            self._agents[agent] = _Agent(heard_s=self._clock(), is_direct=False)
+        return True
+
+    def _present(self, beside: AgentId) -> list[AgentId]:
+        """All agents of its site."""
+        site = beside.partition("/")[0]
+        return [agent for agent in self._agents if agent.partition("/")[0] == site]
+
+    def _make_room(self, newcomer: AgentId) -> bool:
+        present = self._present(newcomer)
         if len(present) < MAX_AGENTS_PER_SITE:
             return True
         oldest = max(present, key=self.age_s)
@@ -66,16 +86,18 @@ class Agents:
         """Note a sign of life; False for an agent whose site has left the configuration."""
         known = self._agents.get(agent)
         if known is not None:
-            known.heard_s = self._clock()
+            known.heard_s, known.is_direct = self._clock(), True
         return known is not None
 
     def age_s(self, agent: AgentId) -> float:
-        """Since it was last heard; endless if it never was."""
+        """Since it was last heard, or first told of by others; endless for an unknown one."""
         known = self._agents.get(agent)
         return self._clock() - known.heard_s if known else float("inf")
 
     def is_silent(self, agent: AgentId) -> bool:
-        return self.age_s(agent) > SILENT_AFTER_S
+        """Whether this coordinator does not hear it."""
+        known = self._agents.get(agent)
+        return known is None or not known.is_direct or self.age_s(agent) > SILENT_AFTER_S
 
     def version(self, agent: AgentId) -> str:
         known = self._agents.get(agent)

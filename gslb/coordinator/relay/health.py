@@ -8,6 +8,7 @@ from typing import TypeAlias
 import grpc
 
 from gslb.api.v1 import health_pb2 as pb
+from gslb.api.v1.facts_pb2 import Coordinators
 from gslb.codec.facts import dump_order, load_report
 from gslb.config.problems import did_you_mean
 from gslb.coordinator.callers import Caller
@@ -49,7 +50,7 @@ class HealthService:
 
     async def _first_assignment(self, agent: AgentId) -> None:
         """Returns once the agent's site is known to exist; before any configuration it waits for one."""
-        while (changed := self._hub.next_publication) and self._assignment(agent) is None:
+        while (changed := self._hub.next_change) and self._assignment(agent) is None:
             await changed.wait()
 
     def _assignment(self, agent: AgentId) -> pb.Assignment | None:
@@ -86,15 +87,19 @@ class HealthService:
         self._metrics.evidence_dropped.inc(misfits)
 
     async def _assign(self, agent: AgentId, stream: Stream) -> None:
-        """Send the assignment now, and again whenever it has become another one."""
+        """Send the assignment and where coordinators are now, and again whenever they have become others."""
         sent: pb.Assignment | None = None
+        told = Coordinators()
         while True:
-            changed, assignment = self._hub.next_publication, self._assignment(agent)
+            changed, assignment = self._hub.next_change, self._assignment(agent)
             if assignment is not None and assignment != sent:
                 sent = assignment
                 numbered = pb.Assignment(order=dump_order(self._hub.order))
                 numbered.MergeFrom(assignment)
                 await write(stream, pb.ExchangeResponse(assignment=numbered))
+            if told != self._hub.coordinators:
+                told = self._hub.coordinators
+                await write(stream, pb.ExchangeResponse(coordinators=told))
             await changed.wait()
 
 

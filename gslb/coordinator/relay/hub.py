@@ -7,11 +7,11 @@ between. Publications and directives come here only after the store has acknowle
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
 from gslb.api.v1 import discovery_pb2 as pb
-from gslb.api.v1.facts_pb2 import Envelope
+from gslb.api.v1.facts_pb2 import Coordinators, Envelope
 from gslb.codec.facts import dump_directives, dump_order
 from gslb.codec.sealing import NO_SIGNER, Sealed, Signer
 from gslb.coordinator.metrics import Metrics
@@ -19,6 +19,7 @@ from gslb.coordinator.relay.agents import Agents
 from gslb.coordinator.relay.demand import Demands
 from gslb.coordinator.relay.dns_servers import DnsServers
 from gslb.coordinator.relay.outbox import Outbox
+from gslb.coordinator.relay.peers import Peers
 from gslb.coordinator.relay.publication import Publication
 from gslb.core.directives import NO_DIRECTIVES, Directives
 from gslb.core.facts import NO_FACTS, AgentId, Facts, Report, digest, merge
@@ -27,21 +28,35 @@ from gslb.core.snapshot import Snapshot
 
 
 class Hub:
-    """`clock` is monotonic. `signer`: seals what dns servers are told."""
+    """`clock` is monotonic. `signer`: seals what dns servers are told.
+
+    `settle_s`: how long from now on nobody counts as silent, as agents may yet come.
+    """
 
     def __init__(
-        self, *, incarnation: int, clock: Callable[[], float], metrics: Metrics, signer: Signer = NO_SIGNER
+        self,
+        *,
+        incarnation: int,
+        clock: Callable[[], float],
+        metrics: Metrics,
+        signer: Signer = NO_SIGNER,
+        settle_s: float = 0.0,
     ) -> None:
         self._signer = signer
+        self._clock = clock
+        self._settled_s = clock() + settle_s
         self._incarnation = incarnation
         self._metrics = metrics
         self._publication: Publication | None = None
         self._before: Publication | None = None
-        self._published = asyncio.Event()
+        self._changed = asyncio.Event()
         self._directives = NO_DIRECTIVES
         self._facts = NO_FACTS
         self._outboxes: set[Outbox] = set()
+        self._peer_outboxes: set[Outbox] = set()
+        self._coordinators = Coordinators()
         self.agents = Agents(clock)
+        self.peers = Peers(clock)
         self.dns_servers = DnsServers(clock)
         self.demands = Demands(self.snapshot, metrics, clock)
 
@@ -55,9 +70,18 @@ class Hub:
         return self._publication
 
     @property
-    def next_publication(self) -> asyncio.Event:
-        """Set when a publication replaces the present one; take it before looking, then wait on it."""
-        return self._published
+    def next_change(self) -> asyncio.Event:
+        """Set when the publication or the coordinators become others; take it before looking, then wait on it."""
+        return self._changed
+
+    @property
+    def coordinators(self) -> Coordinators:
+        """Where they are; empty as long as it is not known."""
+        return self._coordinators
+
+    @property
+    def is_settling(self) -> bool:
+        return self._clock() < self._settled_s
 
     @property
     def directives(self) -> Directives:
@@ -68,8 +92,12 @@ class Hub:
         return self._facts
 
     def silent(self) -> frozenset[AgentId]:
-        """Agents whose register is known and who were not heard for three beats."""
-        return frozenset(agent for agent in self._facts.reports if self.agents.is_silent(agent))
+        """Agents whose register is known and whom no coordinator has heard for three beats."""
+        return frozenset() if self.is_settling else frozenset(self._facts.reports) - self.heard()
+
+    def heard(self) -> frozenset[AgentId]:
+        """Agents that any coordinator hears."""
+        return self._heard_here() | self.peers.heard()
 
     def publish(self, publication: Publication) -> None:
         """Let a configuration take force everywhere; it must be newer than the present one."""
@@ -83,8 +111,16 @@ class Hub:
                 outbox.directives(self._directions())
             outbox.manifest(self._manifest(publication))
         self._metrics.show_order(self.order)
-        published, self._published = self._published, asyncio.Event()
-        published.set()
+        self._note_change()
+
+    def coordinate(self, addresses: Iterable[str]) -> None:
+        """These are all coordinators there are: tell agents and dns servers."""
+        coordinators = Coordinators(addresses=addresses)
+        if coordinators != self._coordinators:
+            self._coordinators = coordinators
+            for outbox in self._outboxes:
+                outbox.coordinators(coordinators)
+            self._note_change()
 
     def direct(self, directives: Directives) -> None:
         """Let directives take force everywhere; their revision must be above the present one, or both empty."""
@@ -109,22 +145,43 @@ class Hub:
         was_silent = self.agents.is_silent(report.agent)
         if not self.agents.heard(report.agent):
             return
-        known, merged = self._facts.reports.get(report.agent), merge(self._facts, report)
-        outcome = "late" if merged is self._facts else "merged"
-        self._metrics.reports.labels(report.site, outcome).inc()
-        self._facts = merged
-        if outcome == "merged" and (known is None or known.content != report.content):
-            for outbox in self._outboxes:
-                outbox.reports((report,))
-            self._metrics.relays.labels(report.site).inc(len(self._outboxes))
+        self._metrics.reports.labels(report.site, self._merge(report)).inc()
         if was_silent:
             self.beat()
 
+    def relay(self, reports: Iterable[Report]) -> None:
+        """Merge registers that another coordinator tells, as good as from the agents themselves.
+
+        What is news goes on, to other coordinators too: there it is no news the second time, so that loops end.
+        """
+        for report in reports:
+            known_here = self._publication is not None and report.site in self._publication.assignments
+            outcome = self._merge(report) if known_here and self.agents.learn(report.agent) else "unknown"
+            self._metrics.relayed.labels(outcome).inc()
+
+    def _merge(self, report: Report) -> str:
+        """What became of it."""
+        known, merged = self._facts.reports.get(report.agent), merge(self._facts, report)
+        if merged is self._facts:
+            return "late"
+        self._facts = merged
+        if known is None or known.content != report.content:
+            for outbox in self._outboxes | self._peer_outboxes:
+                outbox.reports((report,))
+            self._metrics.relays.labels(report.site).inc(len(self._outboxes))
+        return "merged"
+
     def beat(self) -> None:
-        """Tell every dns server how it should look; the same bytes when all is well and when all is failing."""
-        beat = pb.Beat(order=dump_order(self.order), facts=digest(self._facts), heard=self._heard())
-        for outbox in self._outboxes:
-            outbox.beat(beat)
+        """Tell everyone how it should look; the same bytes when all is well and when all is failing.
+
+        Other coordinators hear whom this one hears itself, so that what they say of each other does not go in circles.
+        """
+        beat = pb.Beat(order=dump_order(self.order), facts=digest(self._facts), settling=self.is_settling)
+        for outboxes, heard in ((self._outboxes, self.heard()), (self._peer_outboxes, self._heard_here())):
+            told = pb.Beat(heard=sorted(heard))
+            told.MergeFrom(beat)
+            for outbox in outboxes:
+                outbox.beat(told)
         self._metrics.silent_agents.set(len(self.silent()))
 
     def chunk(self, wanted: bytes) -> bytes | None:
@@ -147,19 +204,36 @@ class Hub:
 
         Without a configuration there is nothing to direct: an emptied store must not end drains that dns servers know.
         """
+        with self._filled(self._outboxes) as outbox:
+            if self._publication is not None:
+                outbox.directives(self._directions())
+                outbox.manifest(self._manifest(self._publication))
+            if self._coordinators.addresses:
+                outbox.coordinators(self._coordinators)
+            yield outbox
+
+    @contextmanager
+    def overheard(self) -> Iterator[Outbox]:
+        """An outbox for another coordinator: it gets registers and beats, the rest the store tells it."""
+        with self._filled(self._peer_outboxes) as outbox:
+            yield outbox
+
+    @contextmanager
+    def _filled(self, outboxes: set[Outbox]) -> Iterator[Outbox]:
         outbox = Outbox()
         outbox.reports(self._facts.reports.values())
-        if self._publication is not None:
-            outbox.directives(self._directions())
-            outbox.manifest(self._manifest(self._publication))
-        self._outboxes.add(outbox)
+        outboxes.add(outbox)
         try:
             yield outbox
         finally:
-            self._outboxes.discard(outbox)
+            outboxes.discard(outbox)
 
-    def _heard(self) -> list[AgentId]:
-        return [agent for agent in self.agents.all() if not self.agents.is_silent(agent)]
+    def _note_change(self) -> None:
+        changed, self._changed = self._changed, asyncio.Event()
+        changed.set()
+
+    def _heard_here(self) -> frozenset[AgentId]:
+        return frozenset(agent for agent in self.agents.all() if not self.agents.is_silent(agent))
 
     def _manifest(self, publication: Publication) -> Envelope:
         return self._signer.seal(Sealed.MANIFEST, publication.bundle.manifest, publication.snapshot.order)

@@ -1,4 +1,4 @@
-"""What one dns server is yet to be told: only the newest of each kind, so a slow one costs no memory.
+"""What a dns server or another coordinator is yet to be told: only the newest of each kind, so a slow one costs little.
 
 Facts are registers, a manifest and directives replace earlier ones: what was overtaken while the stream was busy need
 not be sent. Reports leave first, because failover waits for them; chunks leave last, one at a time.
@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Iterable, Mapping
 
 from gslb.api.v1 import discovery_pb2 as pb
-from gslb.api.v1.facts_pb2 import Envelope
+from gslb.api.v1.facts_pb2 import Coordinators, Envelope
 from gslb.codec.facts import dump_report
 from gslb.core.facts import AgentId, Report
 
@@ -24,6 +24,7 @@ class Outbox:
         self._directives: Envelope | None = None
         self._manifest: Envelope | None = None
         self._beat: pb.Beat | None = None
+        self._coordinators: Coordinators | None = None
         self._chunks: dict[bytes, bytes] = {}
         self._filled = asyncio.Event()
 
@@ -43,6 +44,10 @@ class Outbox:
         self._beat = beat
         self._filled.set()
 
+    def coordinators(self, coordinators: Coordinators) -> None:
+        self._coordinators = coordinators
+        self._filled.set()
+
     def chunks(self, contents: Mapping[bytes, bytes]) -> None:
         """By digest; asking twice sends once."""
         self._chunks.update(contents)
@@ -51,13 +56,14 @@ class Outbox:
     async def next(self) -> pb.SubscribeResponse:
         """The next message to send, as soon as there is one."""
         while True:
-            message = self._pop()
+            message = self.pop()
             if message is not None:
                 return message
             self._filled.clear()
             await self._filled.wait()
 
-    def _pop(self) -> pb.SubscribeResponse | None:
+    def pop(self) -> pb.SubscribeResponse | None:
+        """The next message to send, None when all is told."""
         if self._reports:
             return pb.SubscribeResponse(facts=self._pop_reports())
         if self._directives is not None:
@@ -69,6 +75,9 @@ class Outbox:
         if self._beat is not None:
             beat, self._beat = self._beat, None
             return pb.SubscribeResponse(beat=beat)
+        if self._coordinators is not None:
+            coordinators, self._coordinators = self._coordinators, None
+            return pb.SubscribeResponse(coordinators=coordinators)
         if self._chunks:
             digest = next(iter(self._chunks))
             return pb.SubscribeResponse(chunk=pb.ChunkBytes(digest=digest, content=self._chunks.pop(digest)))

@@ -76,6 +76,7 @@ RULES: Mapping[str, Rule] = MappingProxyType(
         "/gslb.api.v1.Admin/GetAudit": _ADMIN,
         "/gslb.api.v1.Discovery/Subscribe": _processes(Kind.DNS),
         "/gslb.api.v1.Health/Exchange": _processes(Kind.AGENT),
+        "/gslb.api.v1.Peering/Listen": _processes(Kind.COORDINATOR),
         "/grpc.health.v1.Health/Check": _ANYONE,
         "/grpc.health.v1.Health/List": _ANYONE,
         "/grpc.health.v1.Health/Watch": _ANYONE,

@@ -1,0 +1,65 @@
+"""What only one coordinator may do, done by the one that leads: every write of it fails once another one leads."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from gslb.coordinator.admin.overrides import Overrides
+from gslb.coordinator.configuration.keeper import Configuration
+from gslb.coordinator.metrics import Metrics
+from gslb.coordinator.peers.holding import hold
+from gslb.coordinator.peers.roster import LEADER
+from gslb.coordinator.relay.agents import BEAT_S
+from gslb.core.errors import GslbError
+from gslb.runtime.logs import get_logger
+from gslb.store.base import Store
+from gslb.store.leadership import Leadership
+
+COLLECT_S = 60.0
+
+
+class Leader:
+    """`clock` is monotonic."""
+
+    def __init__(
+        self,
+        store: Store,
+        name: str,
+        configuration: Configuration,
+        overrides: Overrides,
+        metrics: Metrics,
+        clock: Callable[[], float],
+    ) -> None:
+        self._store = store
+        self._name = name
+        self._configuration = configuration
+        self._overrides = overrides
+        self._metrics = metrics
+        self._clock = clock
+        self._log = get_logger("coordinator")
+
+    async def run(self) -> None:
+        """Lead whenever nobody else does, until cancelled."""
+        await hold(self._store, LEADER, self._name, self._lead)
+
+    async def _lead(self, leadership: Leadership) -> None:
+        self._log.info("leading", term=leadership.revision)
+        self._metrics.leads.set(1)
+        collect_s = self._clock()
+        try:
+            while leadership.is_held():
+                await self._end_overrides(leadership)
+                if self._clock() >= collect_s:
+                    collect_s = self._clock() + COLLECT_S
+                    await self._configuration.collect_shared(leadership.fence)
+                await asyncio.sleep(BEAT_S)
+        finally:
+            self._metrics.leads.set(0)
+            self._log.info("no longer leading", term=leadership.revision)
+
+    async def _end_overrides(self, leadership: Leadership) -> None:
+        try:
+            await self._overrides.end_expired(leadership.fence)
+        except GslbError as error:
+            self._log.warning("overrides whose time is over stay", reason=str(error))

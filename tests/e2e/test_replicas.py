@@ -1,0 +1,136 @@
+"""Several coordinators as processes: whichever of them dies, hangs or comes late, answers follow the servers."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import AsyncIterator, Iterator
+
+import grpc
+import pytest
+import pytest_asyncio
+from support.etcd import Cluster, cluster
+from support.replicas import DNS_NAMES, NAMES, SERVERS, Replicas, drain, replicas, undrain
+
+from gslb.cli.demo.children import eventually
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest.fixture(scope="module")
+def members(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    with cluster(tmp_path_factory.mktemp("etcd"), 3) as running:
+        yield running
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def world(tmp_path_factory: pytest.TempPathFactory, members: Cluster) -> AsyncIterator[Replicas]:
+    async with replicas(tmp_path_factory.mktemp("replicas"), members) as running:
+        yield running
+
+
+async def test_who_was_told_of_one_coordinator_finds_all(world: Replicas) -> None:
+    await world.until_whole(*NAMES)
+    await world.lose_a_server()
+
+
+async def test_a_killed_coordinator_is_not_missed_even_if_it_is_the_only_one_that_was_named(world: Replicas) -> None:
+    await world.until_whole(*NAMES)
+    world.children.kill("a")
+    await world.lose_a_server()
+    world.children.kill("dns-1")
+    world.start_dns("dns-1")
+    await world.until_whole("b", "c")
+    await world.lose_a_server()
+    await world.start_coordinator("a")
+    await world.until_whole(*NAMES)
+
+
+async def test_a_hung_coordinator_is_not_missed(world: Replicas) -> None:
+    world.signal("b", signal.SIGSTOP)
+    try:
+        await world.lose_a_server()
+    finally:
+        world.signal("b", signal.SIGCONT)
+    await world.until_whole(*NAMES)
+
+
+async def test_every_coordinator_takes_admin_calls_and_all_show_the_same_order(world: Replicas) -> None:
+    for name in NAMES:
+        await world.admins[name].SetOverride(drain(), timeout=5)
+        await world.until_answered(SERVERS[1])
+        await world.admins[name].ClearOverride(undrain(), timeout=5)
+        await world.until_answered(*SERVERS)
+
+    async def same() -> bool:
+        found = [await world.status(name) for name in NAMES]
+        return len({str(status and status.order) for status in found}) == 1
+
+    await eventually("one order", same, children=world.children)
+
+
+async def test_a_killed_leader_is_followed_by_another_that_does_its_work(world: Replicas) -> None:
+    leader = await world.until_led("a")
+    other = next(name for name in NAMES if name != leader)
+    world.children.kill(leader)
+    await world.admins[other].SetOverride(drain(duration_s=1), timeout=5)
+    await world.until_answered(SERVERS[1])
+    await world.until_led(other, not_by=leader)
+    await world.until_answered(*SERVERS)  # the override ended
+    await world.start_coordinator(leader)
+    await world.until_whole(*NAMES)
+
+
+async def test_an_old_leader_that_wakes_late_gives_up(world: Replicas) -> None:
+    """It slept past its lease; the order that others have made meanwhile stands."""
+    leader = await world.until_led("a")
+    other = next(name for name in NAMES if name != leader)
+    world.signal(leader, signal.SIGSTOP)
+    try:
+        await world.until_led(other, not_by=leader)
+        await world.admins[other].SetOverride(drain(duration_s=3600), timeout=5)
+        before = await world.status(other)
+    finally:
+        world.signal(leader, signal.SIGCONT)
+    await world.answers(leader)
+    assert await world.until_led(leader, not_by=leader) == await world.leader(other)
+    await world.until_whole(*NAMES)
+    after = await world.status(other)
+    assert before is not None
+    assert after is not None
+    assert after.order == before.order
+    assert list(after.overrides) == list(before.overrides)
+    await world.admins[leader].ClearOverride(undrain(), timeout=5)
+    await world.until_answered(*SERVERS)
+
+
+async def test_without_a_majority_in_etcd_answers_follow_and_writes_say_why(world: Replicas, members: Cluster) -> None:
+    for number in (0, 1):
+        members.members[number].kill()
+    try:
+        await world.lose_a_server()
+        for name in NAMES:
+            with pytest.raises(grpc.aio.AioRpcError) as refused:
+                await world.admins[name].SetOverride(drain(), timeout=10)
+            assert refused.value.code() is grpc.StatusCode.UNAVAILABLE
+            assert "etcd" in str(refused.value.details())
+    finally:
+        members.repair()
+
+    async def written() -> bool:
+        try:
+            await world.admins["b"].SetOverride(drain(), timeout=10)
+        except grpc.aio.AioRpcError:
+            return False
+        return True
+
+    await eventually("the store's return", written, children=world.children, within_s=60)
+    await world.until_answered(SERVERS[1])
+    await world.admins["c"].ClearOverride(undrain(), timeout=5)
+    await world.until_answered(*SERVERS)
+    await world.until_whole(*NAMES)
+
+
+async def test_a_new_coordinator_is_found_by_all(world: Replicas) -> None:
+    await world.start_coordinator("d")
+    await world.until_whole(*NAMES, "d")
+    assert all([await world.ask(name) == set(SERVERS) for name in DNS_NAMES])
