@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -29,7 +30,9 @@ from gslb.core.names import Name
 from gslb.core.order import Order
 from gslb.core.snapshot import Snapshot
 from gslb.store.base import ABSENT
+from gslb.store.blobs import MissingBlob
 from gslb.store.embedded import EmbeddedStore
+from gslb.store.shelf import Shelf
 
 A, B, C = (Name.from_text(text) for text in ("a.test.", "b.test.", "c.test."))
 NOW = 1_800_000_000
@@ -199,6 +202,22 @@ async def test_a_damaged_list_is_said_and_nothing_is_taken_for_unused(store: Emb
     await store.commit(compares={}, puts={KEPT: b"{"})
     with pytest.raises(StoreUnavailable, match="the list of configurations"):
         await history.blobs()
+
+
+async def test_an_input_that_another_coordinator_names_meanwhile_is_not_removed(store: EmbeddedStore) -> None:
+    history, shelf = History(store), Shelf(store)
+    await append(history, 1)
+    content = b"large"
+    digest = sha256(content).digest()
+    await shelf.put(digest, content)
+    fence, named = await history.fence(), await history.blobs()
+    await append(history, 2, files=(StoredFile(path="geo", sha256=digest, size_bytes=5, text=None),))
+    await shelf.keep_only(named, fence)
+    assert await shelf.read(digest) == content
+    await append(history, 3)
+    await shelf.keep_only([], await history.fence())
+    with pytest.raises(MissingBlob):
+        await shelf.read(digest)
 
 
 async def test_blobs_are_those_of_all_kept_records(store: EmbeddedStore) -> None:

@@ -146,6 +146,11 @@ class History:
         )
         return inputs_of(record) != inputs_of(after.record) or leaves_inputs(kept, count)
 
+    async def fence(self) -> Mapping[str, int]:
+        """To be compared by whatever rests on no other configuration having been applied meanwhile."""
+        entry = await self._store.get(CURRENT)
+        return {CURRENT: ABSENT if entry is None else entry.revision}
+
     async def blobs(self) -> frozenset[bytes]:
         """Digests of all contents that kept records have as blobs."""
         records = [await self.get(one.revision) for one in await self._kept()]

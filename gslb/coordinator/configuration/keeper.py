@@ -238,6 +238,7 @@ class Configuration:
             return
         try:
             if await self._inputs.has_shared():
+                fence = {**fence, **await self._history.fence()}  # of others, whose commits name what we would remove
                 await self._inputs.share_only(await self._history.blobs(), fence)
             self._collected = revision
         except GslbError as error:
