@@ -33,6 +33,7 @@ from gslb.coordinator.relay.demand import DemandCollector
 from gslb.coordinator.relay.discovery import DiscoveryService
 from gslb.coordinator.relay.health import HealthService
 from gslb.coordinator.relay.hub import Hub
+from gslb.coordinator.relay.memory import Memory
 from gslb.coordinator.server import Guards, Services, serve
 from gslb.coordinator.storage import open_storage
 from gslb.coordinator.ticker import Ticker
@@ -132,6 +133,8 @@ async def run(
             metrics,
             remarks.refused,
         )
+        memory = Memory(folder / "reports", hub)
+        await memory.recall()
         services = Services(
             admin=AdminService(
                 options.name,
@@ -165,6 +168,7 @@ async def run(
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(Ticker(hub, decider, troubles, metrics, monotonic_s).run())
             tasks.create_task(follower.run())
+            tasks.create_task(memory.run())
             tasks.create_task(remarks.run())
             tasks.create_task(Expiry(options.security, registry, wall_unix_s).run())
             tasks.create_task(Leader(store, options.name, configuration, overrides, metrics, monotonic_s).run())

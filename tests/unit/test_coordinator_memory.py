@@ -8,7 +8,13 @@ import pytest
 from support.coordinators import DOWN, UP, Running, coordinator
 from support.waiting import eventually, until
 
+from gslb.coordinator.relay import memory
 from gslb.core.facts import AgentId
+
+
+@pytest.fixture(autouse=True)
+def _often(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "KEEP_EVERY_S", 0.02)
 
 
 def verdicts(status: object) -> dict[str, str]:

@@ -31,10 +31,10 @@ class Memory:
         self._kept = b""
         self._log = get_logger("coordinator")
 
-    def recall(self) -> None:
-        """Tell the hub what was kept; to be called when it has a configuration. Blocking."""
+    async def recall(self) -> None:
+        """Tell the hub what was kept; to be called once it has a configuration."""
         try:
-            self._hub.relay(_load(self._path.read_bytes()))
+            self._hub.relay(_load(await asyncio.to_thread(self._path.read_bytes)))
         except FileNotFoundError:
             pass
         except (OSError, InvalidSnapshot) as error:
