@@ -8,6 +8,7 @@ import pytest
 from support.coordinators import DOWN, UP, Running, coordinator
 from support.waiting import eventually, until
 
+from gslb.api.v1.admin_pb2 import GetStatusResponse
 from gslb.coordinator.relay import memory
 from gslb.core.facts import AgentId
 
@@ -17,7 +18,7 @@ def _often(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(memory, "KEEP_EVERY_S", 0.02)
 
 
-def verdicts(status: object) -> dict[str, str]:
+def verdicts(status: GetStatusResponse) -> dict[str, str]:
     return {member.name: member.verdict for pool in status.pools for member in pool.members}
 
 
