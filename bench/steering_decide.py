@@ -37,6 +37,7 @@ from gslb.core.model import (
 )
 from gslb.core.names import Name
 from gslb.core.order import Order
+from gslb.core.silence import NO_SILENCE
 from gslb.core.snapshot import ClassMap, RangeMap, Snapshot
 from gslb.core.steering.cohorts import tabulate
 from gslb.core.steering.decide import changed_endpoints, decide
@@ -174,7 +175,7 @@ def main() -> None:
     known = timed("outline of the snapshot, once", lambda: outline(snapshot))
     print(f"{'distinct ways of steering':<44} {len(known.units):8}")
     facts = report(NO_FACTS, snapshot, 1, ())
-    decision = timed("whole decision", lambda: decide(snapshot, NO_DIRECTIVES, facts, frozenset()))
+    decision = timed("whole decision", lambda: decide(snapshot, NO_DIRECTIVES, facts, NO_SILENCE))
     all_of_one_site = [f"e3-{member}" for member in range(MEMBERS)]
     story: tuple[tuple[str, list[str]], ...] = (
         ("one server down: its pool is degraded", all_of_one_site[:1]),
@@ -185,8 +186,8 @@ def main() -> None:
     for sequence, (what, down) in enumerate(story, start=2):
         after = report(facts, snapshot, sequence, down)
         dirty = changed_endpoints(snapshot, facts, after)
-        decision = timed(what, partial(decide, snapshot, NO_DIRECTIVES, after, frozenset(), decision, dirty))
-        assert decision == decide(snapshot, NO_DIRECTIVES, after, frozenset())
+        decision = timed(what, partial(decide, snapshot, NO_DIRECTIVES, after, NO_SILENCE, decision, dirty))
+        assert decision == decide(snapshot, NO_DIRECTIVES, after, NO_SILENCE)
         facts = after
 
     shares = scale(tuple((f"member{number}", 1 + number % 3) for number in range(5)))

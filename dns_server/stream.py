@@ -152,7 +152,8 @@ class Stream:
         hearing.beat(self._coordinator, map(AgentId, beat.heard), monotonic_s(), settling=beat.settling)
         silent = hearing.silent(replica.facts.reports, monotonic_s())
         if silent is not None:
-            replica.take_silent(silent)
+            ages_s = {AgentId(one.agent): one.for_ms / 1000 for one in beat.silent}
+            replica.take_silent({agent: ages_s.get(agent, 0.0) for agent in silent}, monotonic_s())
         both = beat.facts, digest(replica.facts)
         if both[0] != both[1] and both != self._asked_for:
             self._asked_for = both

@@ -19,9 +19,10 @@ from gslb.core.answering.view import Index
 from gslb.core.decision import Decision
 from gslb.core.directives import NO_DIRECTIVES, Directives
 from gslb.core.errors import InvalidSnapshot
-from gslb.core.facts import NO_FACTS, AgentId, Facts
+from gslb.core.facts import NO_FACTS, Facts
 from gslb.core.model import Model
 from gslb.core.names import Name
+from gslb.core.silence import NO_SILENCE, Silence
 from gslb.core.steering.decide import decide
 from gslb.runtime.logs import get_logger
 
@@ -36,10 +37,10 @@ class Premises:
 
     directives: Directives
     facts: Facts
-    silent: frozenset[AgentId]
+    silent: Silence
 
 
-NO_PREMISES = Premises(directives=NO_DIRECTIVES, facts=NO_FACTS, silent=frozenset())
+NO_PREMISES = Premises(directives=NO_DIRECTIVES, facts=NO_FACTS, silent=NO_SILENCE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -31,6 +31,7 @@ from gslb.core.facts import NO_FACTS
 from gslb.core.model import Model, OwnPrefix
 from gslb.core.names import Name
 from gslb.core.order import Order
+from gslb.core.silence import NO_SILENCE
 from gslb.core.snapshot import Snapshot
 from gslb.core.steering.decide import decide
 from gslb.geo.database import read
@@ -49,8 +50,8 @@ def main() -> None:
 
 async def _serve(engine: Engine, port: int, snapshot: Snapshot, swaps: int) -> None:
     index = build_view(snapshot)
-    whole = decide(snapshot, NO_DIRECTIVES, NO_FACTS, frozenset())
-    less = decide(snapshot, _less(), NO_FACTS, frozenset(), previous=whole)
+    whole = decide(snapshot, NO_DIRECTIVES, NO_FACTS, NO_SILENCE)
+    less = decide(snapshot, _less(), NO_FACTS, NO_SILENCE, previous=whole)
     bundle = dump_snapshot(snapshot)
     engine.prepare(index.with_decision(whole), [bundle.chunks[ref.digest] for ref in refs(bundle.manifest)])
     engine.publish(index.with_decision(whole))

@@ -27,6 +27,7 @@ def dump_monitor(monitor: Monitor) -> pb.Monitor:
         hold_ms=monitor.hold_ms,
         crash=monitor.crash,
         outside=_dump_outside(monitor.outside),
+        down_after_ms=monitor.down_after_ms or 0,
     )
     match monitor.probe:
         case HttpProbe() as http:
@@ -48,6 +49,7 @@ def load_monitor(message: pb.Monitor) -> Monitor:
         hold_ms=message.hold_ms,
         crash=message.crash,
         outside=_load_outside(message.outside) if message.HasField("outside") else None,
+        down_after_ms=message.down_after_ms or None,
         probe=_load_probe(message),
     )
 

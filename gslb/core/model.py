@@ -114,7 +114,8 @@ class Monitor:
     `fall` failures make DOWN, they need not be consecutive; `ok` successes in a row forget them. `rise` successes in a
     row after DOWN make RECOVERING, which becomes UP after `hold_ms` without a failure (doubling with flaps).
     `crash`: keep the last probe's connection open and treat its loss as a reason to confirm at once.
-    `outside`: how other sites probe the members too; None = they do not.
+    `outside`: how other sites probe the members too; None = they do not. `down_after_ms`: how long the last verdict
+    stands while nobody can renew it, None = for ever.
     """
 
     name: str
@@ -127,6 +128,7 @@ class Monitor:
     hold_ms: int
     crash: bool
     outside: Outside | None = None
+    down_after_ms: int | None = None
     probe: HttpProbe | TcpProbe
 
 

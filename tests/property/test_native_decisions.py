@@ -22,6 +22,7 @@ from gslb.core.directives import NO_DIRECTIVES
 from gslb.core.facts import NO_FACTS
 from gslb.core.model import RRset, Soa, Zone
 from gslb.core.names import Name
+from gslb.core.silence import NO_SILENCE
 from gslb.core.snapshot import ClassMap, RangeMap, Snapshot
 from gslb.core.steering.decide import decide
 
@@ -56,7 +57,7 @@ def compare(native: Native, view: View, draw: random.Random, questions: int) -> 
 def test_any_snapshot_is_answered_alike(snapshot: Snapshot, draw: random.Random) -> None:
     unlimited = replace(snapshot.model, dns=replace(snapshot.model.dns, rate_limit=None))  # all ask at one moment
     snapshot = replace(snapshot, model=unlimited)
-    view = build_view(snapshot).with_decision(decide(snapshot, NO_DIRECTIVES, NO_FACTS, frozenset()))
+    view = build_view(snapshot).with_decision(decide(snapshot, NO_DIRECTIVES, NO_FACTS, NO_SILENCE))
     compare(Native(view), view, draw, 60)
 
 
@@ -65,7 +66,7 @@ def test_any_snapshot_is_answered_alike(snapshot: Snapshot, draw: random.Random)
 def test_differences_add_up_to_the_whole(moment: World, data: st.DataObject, draw: random.Random) -> None:
     snapshot = addressed(moment.snapshot)
     index = build_view(snapshot)
-    decision = decide(snapshot, NO_DIRECTIVES, NO_FACTS, frozenset())
+    decision = decide(snapshot, NO_DIRECTIVES, NO_FACTS, NO_SILENCE)
     native = Native(index.with_decision(decision))
     for _ in range(4):
         facts = data.draw(health.facts(snapshot))
@@ -103,7 +104,7 @@ def test_a_member_that_fails_costs_few_octets() -> None:
     native = Native(view)
     whole = native.message_bytes
     facts = facts_of(snapshot, ("broken/b", "us/u2"), sequence=2)
-    later = decide(snapshot, NO_DIRECTIVES, facts, frozenset(), view.decision)
+    later = decide(snapshot, NO_DIRECTIVES, facts, NO_SILENCE, view.decision)
     native.take(later)
     assert native.message_bytes < 60 < whole
     compare(native, view.index.with_decision(later), random.Random(1), 200)

@@ -13,12 +13,14 @@ from support.verdicts import SNAPSHOT, TARGETS, report
 
 from gslb.core.facts import AgentId, Facts, Report, State, Verdict
 from gslb.core.layouts import watchers
+from gslb.core.silence import NO_SILENCE, Silence
 from gslb.core.steering.outside import Watch, loss
 from gslb.core.steering.verdicts import Judge
 
 STATES = (UP, RECOVERING, REFUSED, TIMEOUT, UNKNOWN)
 AGENTS = ("eu/a", "eu/b", "us/a", "us/b", "asia/a")
 INSIDE, WATCH = TARGETS["e1"]
+LIMIT_MS = 60_000
 
 
 def reports() -> st.SearchStrategy[tuple[Report, ...]]:
@@ -32,11 +34,11 @@ def reports() -> st.SearchStrategy[tuple[Report, ...]]:
     return st.lists(one, unique_by=lambda found: found.agent, max_size=len(AGENTS)).map(tuple)
 
 
-def silent() -> st.SearchStrategy[frozenset[AgentId]]:
-    return st.frozensets(st.sampled_from(AGENTS).map(AgentId))
+def silent() -> st.SearchStrategy[Silence]:
+    return st.dictionaries(st.sampled_from(AGENTS).map(AgentId), st.sampled_from([0, LIMIT_MS]))
 
 
-def judged(found: tuple[Report, ...], silenced: frozenset[AgentId], *, always: bool) -> Verdict:
+def judged(found: tuple[Report, ...], silenced: Silence, *, always: bool) -> Verdict:
     """Of e1 at eu."""
     facts = Facts({one.agent: one for one in found})
     return Judge(SNAPSHOT, facts, silenced).judge("eu", INSIDE, replace(WATCH, always=always)).verdict
@@ -49,7 +51,7 @@ def with_state(found: tuple[Report, ...], agent: str, state: State) -> tuple[Rep
 
 @given(reports(), silent(), st.sampled_from(AGENTS), st.booleans())
 def test_more_evidence_of_up_never_takes_a_member_out(
-    found: tuple[Report, ...], silenced: frozenset[AgentId], agent: str, always: bool
+    found: tuple[Report, ...], silenced: Silence, agent: str, always: bool
 ) -> None:
     if judged(found, silenced, always=always) is not Verdict.DOWN:
         known = any(one.agent == agent for one in found)
@@ -59,29 +61,26 @@ def test_more_evidence_of_up_never_takes_a_member_out(
 
 @given(reports(), silent(), st.sampled_from(["us", "asia"]), st.booleans())
 def test_no_other_site_takes_a_member_out_alone(
-    found: tuple[Report, ...], silenced: frozenset[AgentId], site: str, always: bool
+    found: tuple[Report, ...], silenced: Silence, site: str, always: bool
 ) -> None:
     own = tuple(one for one in found if one.site == "eu")
     alone = tuple(one for one in found if one.site in ("eu", site))
-    without = frozenset(agent for agent in silenced if agent in {one.agent for one in found})
-    assert judged(alone, without, always=always) is judged(own, without, always=always)
+    assert judged(alone, silenced, always=always) is judged(own, silenced, always=always)
 
 
 @given(reports(), silent(), st.sampled_from(STATES), st.booleans())
 def test_one_site_that_still_sees_it_keeps_a_member(
-    found: tuple[Report, ...], silenced: frozenset[AgentId], state: State, always: bool
+    found: tuple[Report, ...], silenced: Silence, state: State, always: bool
 ) -> None:
     """So agents that are cut off move nothing, however many they are."""
     seen = with_state(with_state(found, "asia/a", UP), "eu/a", state)
-    heard = silenced - {AgentId("asia/a")}
+    heard = {agent: passed_ms for agent, passed_ms in silenced.items() if agent != "asia/a"}
     own = tuple(one for one in seen if one.site == "eu")
     assert judged(seen, heard, always=always) is judged(own, heard, always=always)
 
 
 @given(reports(), silent(), st.booleans())
-def test_time_outs_of_sick_observers_are_no_view(
-    found: tuple[Report, ...], silenced: frozenset[AgentId], always: bool
-) -> None:
+def test_time_outs_of_sick_observers_are_no_view(found: tuple[Report, ...], silenced: Silence, always: bool) -> None:
     """Only refusals of theirs count."""
     sick = tuple(replace(one, sick=True) if one.site != "eu" else one for one in found)
     kept = tuple(
@@ -98,9 +97,7 @@ def at(one: Report) -> int:
 
 
 @given(reports(), silent(), st.booleans())
-def test_names_of_agents_and_sites_do_not_matter(
-    found: tuple[Report, ...], silenced: frozenset[AgentId], always: bool
-) -> None:
+def test_names_of_agents_and_sites_do_not_matter(found: tuple[Report, ...], silenced: Silence, always: bool) -> None:
     """us and asia change places, and so do a and b."""
     names = {"eu/a": "eu/b", "eu/b": "eu/a", "us/a": "asia/a", "asia/a": "us/a"}
     swapped = tuple(
@@ -109,7 +106,7 @@ def test_names_of_agents_and_sites_do_not_matter(
         if one.agent in names
     )
     originals = tuple(one for one in found if one.agent in names)
-    turned = frozenset(AgentId(names[agent]) for agent in silenced if agent in names)
+    turned = {AgentId(names[agent]): passed_ms for agent, passed_ms in silenced.items() if agent in names}
     assert judged(originals, silenced, always=always) is judged(swapped, turned, always=always)
 
 
@@ -134,7 +131,7 @@ OTHERS = ((UP, UP), (TIMEOUT, UP), (TIMEOUT, REFUSED))
 def test_the_table_in_the_documents(row: tuple[str, Verdict, str]) -> None:
     heard, own, when = row
     state = {Verdict.UP: UP, Verdict.DOWN: REFUSED, Verdict.UNKNOWN: UNKNOWN}[own]
-    silenced = frozenset({AgentId("eu/a")}) if heard == "silent" else frozenset[AgentId]()
+    silenced = {AgentId("eu/a"): 0} if heard == "silent" else NO_SILENCE
     found = [
         judged(
             (report("eu/a", e1=state), report("us/a", e1=us), report("asia/a", e1=asia)),

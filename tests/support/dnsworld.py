@@ -25,6 +25,7 @@ from gslb.core.directives import NO_DIRECTIVES, Directives
 from gslb.core.facts import AgentId, Cause, Facts, Report, State, Verdict
 from gslb.core.order import Order
 from gslb.core.place import NOWHERE, Place
+from gslb.core.silence import NO_SILENCE
 from gslb.core.snapshot import RangeMap, Snapshot
 from gslb.core.steering.decide import decide
 
@@ -177,7 +178,7 @@ def make_view(
     snapshot: Snapshot | None = None, facts: Facts | None = None, directives: Directives = NO_DIRECTIVES
 ) -> View:
     snapshot = snapshot or world()
-    decision = decide(snapshot, directives, facts if facts is not None else facts_of(snapshot), frozenset())
+    decision = decide(snapshot, directives, facts if facts is not None else facts_of(snapshot), NO_SILENCE)
     return build_view(snapshot).with_decision(decision)
 
 

@@ -7,11 +7,13 @@ from hypothesis import strategies as st
 from gslb.core.directives import Action, Directives, Override, Scope, ScopeKind
 from gslb.core.facts import AgentId, Cause, Facts, Report, State, Verdict
 from gslb.core.model import Model
+from gslb.core.silence import NO_SILENCE, Silence
 from gslb.core.snapshot import Snapshot
 
 UP, RECOVERING = State(Verdict.UP, Cause.OK), State(Verdict.RECOVERING, Cause.OK)
 REFUSED, TIMEOUT = State(Verdict.DOWN, Cause.REFUSED), State(Verdict.DOWN, Cause.TIMEOUT)
 UNKNOWN = State(Verdict.UNKNOWN, Cause.NONE)
+LIMIT_MS = 60_000
 DAYS = (
     (UP,),
     (REFUSED,),
@@ -44,8 +46,10 @@ def facts(draw: st.DrawFn, snapshot: Snapshot) -> Facts:
     return Facts({report.agent: report for report in found})
 
 
-def silent(known: Facts) -> st.SearchStrategy[frozenset[AgentId]]:
-    return st.frozensets(st.sampled_from(sorted(known.reports))) if known.reports else st.just(frozenset())
+def silent(known: Facts) -> st.SearchStrategy[Silence]:
+    """Some for longer than the monitors of `worlds` let verdicts stand."""
+    lasted = st.sampled_from([0, LIMIT_MS])
+    return st.dictionaries(st.sampled_from(sorted(known.reports)), lasted) if known.reports else st.just(NO_SILENCE)
 
 
 def directives(model: Model) -> st.SearchStrategy[Directives]:

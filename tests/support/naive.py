@@ -11,8 +11,9 @@ from fractions import Fraction
 
 from gslb.core.decision import WHOLE, Addresses, LastResort, Level, NoData, Outcome, Pools, ServFail, Shares
 from gslb.core.directives import Action, Directives, Override, Scope, ScopeKind
-from gslb.core.facts import AgentId, Cause, Facts, State, Verdict
+from gslb.core.facts import Cause, Facts, State, Verdict
 from gslb.core.model import AllDownKind, Endpoint, Family, Member, Outside, Pool, Service, Target, When
+from gslb.core.silence import Silence
 from gslb.core.snapshot import Snapshot
 from gslb.core.steering.stages.base import Stage
 from gslb.core.steering.stages.geo import Entry, Geo
@@ -28,7 +29,7 @@ class Naive:
     snapshot: Snapshot
     directives: Directives
     facts: Facts
-    silent: frozenset[AgentId]
+    silent: Silence
 
     def outcome(self, service: Service, family: Family, cls: int) -> Outcome:
         level, row = self.row(service, family, cls)
@@ -127,9 +128,14 @@ class Naive:
         kept = [state for site, live, state in self.states(inside) if site == pool.site and not live]
         agents = [agent for agent, report in self.facts.reports.items() if report.site == pool.site]
         rules = next(found.outside for found in self.snapshot.model.monitors if found.name == monitor)
-        counts = rules is not None and (rules.when is When.ALWAYS or (agents and self.silent.issuperset(agents)))
-        if rules is not None and counts and self.is_lost(outside, rules):
+        is_mute = bool(agents) and all(agent in self.silent for agent in agents)
+        if rules is not None and (rules.when is When.ALWAYS or is_mute) and self.is_lost(outside, rules):
             return Verdict.DOWN
+        limit_ms = next(found.down_after_ms for found in self.snapshot.model.monitors if found.name == monitor)
+        if is_mute and limit_ms is not None and all(self.silent[agent] >= limit_ms for agent in agents):
+            others = [state for site, live, state in self.states(outside) if live and site != pool.site]
+            if rules is None or not any(state.verdict in (Verdict.UP, Verdict.RECOVERING) for state in others):
+                return Verdict.DOWN
         return together(heard or kept)
 
     def is_lost(self, outside: Target, rules: Outside) -> bool:

@@ -1,8 +1,8 @@
 """Stories about steering: a configuration as users write it, clients by what is known of them, and what happens.
 
-A story is text: `configuration` (YAML, but for the zone and the monitors `web`, `watched` and `doubted`) and
+A story is text: `configuration` (YAML, but for the zone and the monitors `web`, `watched`, `doubted`, `fading`) and
 `clients`, then sections that begin with events, one between commas; what they change stays changed:
-`all up`, `MEMBER up|down|recovering|unknown [CAUSE]`, `ACTION site|pool|member NAME`, `clear`, `silent SITE`,
+`all up`, `MEMBER up|down|recovering|unknown [CAUSE]`, `ACTION site|pool|member NAME`, `clear`, `silent SITE [FOR_S]`,
 `heard SITE`, `sick SITE`, `well SITE`, `nothing`. No agent has reported before `all up`. What one site alone cannot
 reach: `SITE loses MEMBER|all`, of what stands elsewhere, until `SITE sees MEMBER|all`.
 """
@@ -34,7 +34,8 @@ zones:
     records: [{name: ns1, type: A, data: 192.0.2.53}]
 monitors:
   [{name: web, type: http}, {name: watched, type: tcp, port: 80, outside: true},
-  {name: doubted, type: tcp, port: 80, outside: {when: always}}]
+  {name: doubted, type: tcp, port: 80, outside: {when: always}},
+  {name: fading, type: tcp, port: 80, outside: true, unknown: {down_after: 60s}}]
 """
 WWW = Name.from_text("www.gslb.test")
 CAUSES = {Verdict.UP: Cause.OK, Verdict.RECOVERING: Cause.OK, Verdict.DOWN: Cause.REFUSED, Verdict.UNKNOWN: Cause.NONE}
@@ -61,14 +62,14 @@ class Story:
         self.sick: set[str] = set()
         self.lost: set[tuple[str, str]] = set()
         """(site, member elsewhere that it cannot reach)"""
-        self.silent: frozenset[AgentId] = frozenset()
+        self.silent: dict[AgentId, int] = {}
         self.reporting = False
         self.facts = NO_FACTS
         self.directives: Directives = NO_DIRECTIVES
         self.decision = decide(self.snapshot, self.directives, self.facts, self.silent)
 
     def happen(self, events: list[str]) -> None:
-        facts, silent, directives = self.facts, self.silent, self.directives
+        facts, silent, directives = self.facts, dict(self.silent), self.directives
         for event in events:
             self.apply(event.split())
         self.report()
@@ -85,10 +86,10 @@ class Story:
                 self.states.clear()
             case ["clear"]:
                 self.directives = NO_DIRECTIVES
-            case ["silent", site]:
-                self.silent |= {AgentId(f"{site}/a")}
+            case ["silent", site, *for_s]:
+                self.silent[AgentId(f"{site}/a")] = 1000 * int(for_s[0]) if for_s else 0
             case ["heard", site]:
-                self.silent -= {AgentId(f"{site}/a")}
+                del self.silent[AgentId(f"{site}/a")]
             case ["sick", site]:
                 self.sick.add(site)
             case ["well", site]:

@@ -122,6 +122,7 @@ def _monitor(name: str) -> st.SearchStrategy[Monitor]:
         hold_ms=st.just(10_000),
         crash=st.booleans(),
         outside=st.none() | outsides(),
+        down_after_ms=st.none() | st.integers(10_000, 86_400_000),
         probe=st.sampled_from(PROBES),
     )
 

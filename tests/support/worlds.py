@@ -17,7 +17,7 @@ from support.strategies import MONITORS, SITES, all_downs, outsides
 
 from gslb.core.decision import Decision
 from gslb.core.directives import Directives
-from gslb.core.facts import AgentId, Facts
+from gslb.core.facts import Facts
 from gslb.core.layouts import layouts
 from gslb.core.model import (
     EcsTrust,
@@ -36,6 +36,7 @@ from gslb.core.model import (
 )
 from gslb.core.names import Name
 from gslb.core.order import Order
+from gslb.core.silence import Silence
 from gslb.core.snapshot import ClassMap, RangeMap, Snapshot
 from gslb.core.steering.decide import decide
 from gslb.core.steering.stages.base import Key, Stage
@@ -51,7 +52,7 @@ class World:
     snapshot: Snapshot
     directives: Directives
     facts: Facts
-    silent: frozenset[AgentId]
+    silent: Silence
 
     def decide(self) -> Decision:
         return decide(self.snapshot, self.directives, self.facts, self.silent)
@@ -76,7 +77,10 @@ def snapshots(draw: st.DrawFn) -> Snapshot:
     model = Model(
         zones=(),
         sites=tuple(Site(name=name, location=None, tags=(), probe_allow=()) for name in SITES),
-        monitors=tuple(_monitor(name, draw(st.none() | outsides())) for name in MONITORS),
+        monitors=tuple(
+            _monitor(name, draw(st.none() | outsides()), draw(st.sampled_from([None, health.LIMIT_MS])))
+            for name in MONITORS
+        ),
         endpoints=tuple(found),
         pools=tuple(draw(pools(name, found)) for name in names),
         policies=chains,
@@ -173,7 +177,7 @@ def _endpoint(number: int, hosts: bool) -> Endpoint:
     )
 
 
-def _monitor(name: str, outside: Outside | None) -> Monitor:
+def _monitor(name: str, outside: Outside | None, down_after_ms: int | None) -> Monitor:
     return Monitor(
         name=name,
         port=443,
@@ -185,5 +189,6 @@ def _monitor(name: str, outside: Outside | None) -> Monitor:
         hold_ms=10_000,
         crash=False,
         outside=outside,
+        down_after_ms=down_after_ms,
         probe=TcpProbe(tls=False, verify=False, sni=None),
     )

@@ -14,6 +14,7 @@ from gslb.config.break_glass import load_break_glass
 from gslb.config.problems import ConfigErrors
 from gslb.core.directives import Action, Directives, Override, Scope, ScopeKind
 from gslb.core.model import Family
+from gslb.core.silence import NO_SILENCE
 from gslb.core.steering.decide import decide
 
 GOOD = """
@@ -78,7 +79,7 @@ def test_names_are_checked_where_the_configuration_is_known() -> None:
 
 
 def serving(directives: Directives, pool: str) -> set[str]:
-    decision = decide(world(), directives, facts_of(world()), frozenset())
+    decision = decide(world(), directives, facts_of(world()), NO_SILENCE)
     states = [state for key, state in decision.pools.items() if (key.pool, key.family) == (pool, Family.A)]
     return {member.member for state in states for member in state.members if member.serving}
 

@@ -10,6 +10,7 @@ from gslb.api.v1 import engine_pb2 as pb
 from gslb.codec.engine import DecisionDumper, dump_static
 from gslb.core.decision import Decision
 from gslb.core.directives import NO_DIRECTIVES
+from gslb.core.silence import NO_SILENCE
 from gslb.core.snapshot import Snapshot
 from gslb.core.steering.decide import decide
 
@@ -46,7 +47,7 @@ def snapshot() -> Snapshot:
 
 
 def decided(*down: str, before: Decision | None = None) -> Decision:
-    return decide(snapshot(), NO_DIRECTIVES, facts_of(snapshot(), down), frozenset(), before)
+    return decide(snapshot(), NO_DIRECTIVES, facts_of(snapshot(), down), NO_SILENCE, before)
 
 
 def told(*down: str) -> tuple[pb.EngineDecision, pb.EngineDecision]:

@@ -50,6 +50,24 @@ async def test_a_silent_agent_that_is_heard_again_is_told_without_waiting_for_th
         assert list((await outbox.next()).beat.heard) == [US1]
 
 
+async def test_a_beat_says_for_how_long_agents_have_been_silent() -> None:
+    clock = Clock()
+    hub = make_hub(clock)
+    hub.publish(publication(1, "us"))
+    for agent in (US1, US2):
+        hub.hello(agent, "1")
+        hub.report(register(agent))
+    with hub.subscribed() as outbox:
+        for age_s, told in ((3.5, (US1, 0)), (7.0, (US1, 7000))):
+            clock.now_s += age_s
+            hub.report(register(US2, round(clock.now_s * 10)))
+            hub.beat()
+            while (message := await outbox.next()).WhichOneof("message") != "beat":
+                pass
+            assert [(one.agent, one.for_ms) for one in message.beat.silent] == [told]
+    assert hub.silence() == {US1: 0}  # no monitor has a limit
+
+
 async def test_a_silent_agent_is_an_alarm_that_says_what_it_means() -> None:
     clock = Clock()
     hub = make_hub(clock)

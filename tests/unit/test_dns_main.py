@@ -26,6 +26,7 @@ from gslb.codec.snapshot import dump_snapshot
 from gslb.core.directives import NO_DIRECTIVES, Directives
 from gslb.core.facts import Facts
 from gslb.core.order import Order
+from gslb.core.silence import NO_SILENCE
 from gslb.core.steering.decide import decide
 from gslb.runtime.addresses import SocketAddress
 
@@ -57,7 +58,7 @@ async def test_its_status_tells_order_decision_and_queries_every_second(coordina
         said.report(facts_of(world()))
         await until(lambda: bool(said.acked()))
         await server.until_www("192.0.2.1")
-        whole = decide(world(), NO_DIRECTIVES, facts_of(world()), frozenset())
+        whole = decide(world(), NO_DIRECTIVES, facts_of(world()), NO_SILENCE)
         seen = len(said.all("status"))
         await until(lambda: len(said.all("status")) >= seen + 2)
         status = said.all("status")[-1].status

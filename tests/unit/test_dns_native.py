@@ -21,6 +21,7 @@ from gslb.core.answering.view import View
 from gslb.core.directives import NO_DIRECTIVES
 from gslb.core.errors import InvalidSnapshot
 from gslb.core.order import Order
+from gslb.core.silence import NO_SILENCE
 from gslb.core.steering.decide import decide
 from gslb.runtime.addresses import SocketAddress
 
@@ -89,7 +90,7 @@ def moved(before: View, *down: str, sequence: int) -> View:
     """The view once other endpoints are down, by a decision that shares with the one before what did not change."""
     snapshot = before.index.snapshot
     facts = facts_of(snapshot, ("broken/b", *down), sequence)
-    return before.index.with_decision(decide(snapshot, NO_DIRECTIVES, facts, frozenset(), before.decision))
+    return before.index.with_decision(decide(snapshot, NO_DIRECTIVES, facts, NO_SILENCE, before.decision))
 
 
 async def test_decisions_follow_each_other_as_differences(engine: NativeEngine, client: Client) -> None:

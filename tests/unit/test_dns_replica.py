@@ -356,5 +356,25 @@ def test_without_a_coordinator_there_is_no_conclusion() -> None:
 def test_a_silent_site_keeps_its_last_verdicts(held: Held) -> None:
     held.report(facts_of(world(), down=("eu/e1",), sequence=2))
     before = held.www()
-    held.replica.take_silent(frozenset({EU, US}))
+    held.replica.take_silent({EU: 0.0, US: 0.0}, 0.0)
     assert held.www() == before
+
+
+def test_verdicts_lapse_once_a_site_has_been_silent_for_as_long_as_its_monitor_says(held: Held) -> None:
+    fading = CONFIG.replace("type: tcp, port: 80", "type: tcp, port: 80, unknown: {down_after: 60s}")
+    assert held.take_snapshot(make_snapshot(fading, order=Order(1, 2, 0)))
+    assert held.www() == {"192.0.2.1"}
+    held.replica.take_silent({EU: 0.0}, 100.0)
+    held.replica.take_silent({EU: 0.0}, 159.9)
+    assert held.www() == {"192.0.2.1"}
+    held.replica.take_silent({EU: 0.0}, 160.0)
+    assert held.www() != {"192.0.2.1"}
+    held.replica.take_silent({}, 161.0)
+    assert held.www() == {"192.0.2.1"}
+
+
+def test_a_restarted_dns_server_believes_how_long_an_agent_has_been_silent(held: Held) -> None:
+    fading = CONFIG.replace("type: tcp, port: 80", "type: tcp, port: 80, unknown: {down_after: 60s}")
+    assert held.take_snapshot(make_snapshot(fading, order=Order(1, 2, 0)))
+    held.replica.take_silent({EU: 61.0}, 3.0)
+    assert held.www() != {"192.0.2.1"}

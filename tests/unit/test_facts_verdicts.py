@@ -9,12 +9,14 @@ from support.verdicts import SNAPSHOT, TARGETS, report
 
 from gslb.core.facts import AgentId, Cause, Facts, Report, State, Verdict
 from gslb.core.model import Layout
+from gslb.core.silence import NO_SILENCE, Silence
 from gslb.core.steering.verdicts import UNSEEN, Judge, changed_endpoints, combine
 
 UP, RECOVERING = State(Verdict.UP, Cause.OK), State(Verdict.RECOVERING, Cause.OK)
 REFUSED, TIMEOUT = State(Verdict.DOWN, Cause.REFUSED), State(Verdict.DOWN, Cause.TIMEOUT)
 UNKNOWN = State(Verdict.UNKNOWN, Cause.NONE)
-NOBODY: frozenset[AgentId] = frozenset()
+NOBODY = NO_SILENCE
+LIMIT_MS = 60_000
 
 
 @pytest.mark.parametrize(
@@ -46,13 +48,13 @@ def facts(*reports: Report) -> Facts:
     return Facts({report.agent: report for report in reports})
 
 
-def verdict(known: Facts, silent: frozenset[AgentId] = NOBODY) -> Verdict:
+def verdict(known: Facts, silent: Silence = NOBODY, down_after_ms: int | None = None) -> Verdict:
     """Of e1 at site eu."""
-    return Judge(SNAPSHOT, known, silent).judge("eu", *TARGETS["e1"]).verdict
+    return Judge(SNAPSHOT, known, silent).judge("eu", *TARGETS["e1"], down_after_ms).verdict
 
 
-def agents(*names: str) -> frozenset[AgentId]:
-    return frozenset(map(AgentId, names))
+def agents(*names: str, passed_ms: int = 0) -> Silence:
+    return dict.fromkeys(map(AgentId, names), passed_ms)
 
 
 def test_nobody_has_reported() -> None:
@@ -127,11 +129,27 @@ def test_outside_views_that_do_not_agree_change_nothing(views: tuple[Report, ...
     assert verdict(facts(report("eu/a", e1=UP), *views), agents("eu/a")) is Verdict.UP
 
 
+def test_verdicts_that_nobody_renews_lapse_where_the_monitor_says_so() -> None:
+    known = facts(report("eu/a", e1=UP), report("eu/b", e1=UP))
+    long, short = agents("eu/a", "eu/b", passed_ms=LIMIT_MS), agents("eu/a", "eu/b", passed_ms=LIMIT_MS - 1)
+    assert verdict(known, long) is Verdict.UP
+    assert verdict(known, short, LIMIT_MS) is Verdict.UP
+    assert verdict(known, long, LIMIT_MS) is Verdict.DOWN
+    assert verdict(known, {**long, **agents("eu/b")}, LIMIT_MS) is Verdict.UP  # one was heard later
+    assert verdict(known, agents("eu/a", passed_ms=LIMIT_MS), LIMIT_MS) is Verdict.UP  # one is heard
+
+
+def test_verdicts_of_a_site_that_another_still_sees_do_not_lapse() -> None:
+    known = facts(report("eu/a", e1=UP), report("us/a", e1=UP))
+    assert verdict(known, agents("eu/a", passed_ms=LIMIT_MS), LIMIT_MS) is Verdict.UP
+    assert verdict(known, agents("eu/a", "us/a", passed_ms=LIMIT_MS), LIMIT_MS) is Verdict.DOWN
+
+
 def test_silent_outside_agents_do_not_count() -> None:
     assert verdict(facts(report("eu/a", e1=UP), *LOST), agents("eu/a", "us/a")) is Verdict.UP
 
 
-def changed(before: Facts, after: Facts, turned: frozenset[AgentId] = NOBODY) -> frozenset[str]:
+def changed(before: Facts, after: Facts, turned: Silence = NOBODY) -> frozenset[str]:
     return changed_endpoints(SNAPSHOT, before, after, NOBODY, turned)
 
 
@@ -147,4 +165,5 @@ def test_everything_a_site_knows_changes_with_its_agents() -> None:
     assert changed(facts(), facts(known)) == {"e1", "e2"}
     assert changed(facts(known), facts(replace(known, sick=True))) == {"e1", "e2"}
     assert changed(facts(known), facts(known), agents("eu/a")) == {"e1", "e2"}
+    assert changed(facts(known), facts(known), agents("eu/a", passed_ms=1)) == {"e1", "e2"}
     assert changed(facts(known), facts(replace(known, layout=bytes(8)))) == {"e1", "e2"}

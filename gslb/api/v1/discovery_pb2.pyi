@@ -353,6 +353,28 @@ class FactsUpdate(_message.Message):
 Global___FactsUpdate: _TypeAlias = FactsUpdate  # noqa: Y015
 
 @_typing.final
+class SilentAgent(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    AGENT_FIELD_NUMBER: _builtins.int
+    FOR_MS_FIELD_NUMBER: _builtins.int
+    agent: _builtins.str
+    for_ms: _builtins.int
+    def __init__(
+        self,
+        *,
+        agent: _builtins.str = ...,
+        for_ms: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent", b"agent", "for_ms", b"for_ms"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SilentAgent: _TypeAlias = SilentAgent  # noqa: Y015
+
+@_typing.final
 class Beat(_message.Message):
     """Every second: the same bytes when all is well and when all is failing."""
 
@@ -361,6 +383,7 @@ class Beat(_message.Message):
     ORDER_FIELD_NUMBER: _builtins.int
     FACTS_FIELD_NUMBER: _builtins.int
     HEARD_FIELD_NUMBER: _builtins.int
+    SILENT_FIELD_NUMBER: _builtins.int
     SETTLING_FIELD_NUMBER: _builtins.int
     facts: _builtins.bytes
     """Over (agent, boot, sequence of the last change) of all registers."""
@@ -372,17 +395,22 @@ class Beat(_message.Message):
     def heard(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Agents heard within three beats, sorted: to dns servers by any coordinator, to coordinators by this one."""
 
+    @_builtins.property
+    def silent(self) -> _containers.RepeatedCompositeFieldContainer[Global___SilentAgent]:
+        """Those that no coordinator hears, and for how long already."""
+
     def __init__(
         self,
         *,
         order: _facts_pb2.Order | None = ...,
         facts: _builtins.bytes = ...,
         heard: _abc.Iterable[_builtins.str] | None = ...,
+        silent: _abc.Iterable[Global___SilentAgent] | None = ...,
         settling: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["order", b"order"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["facts", b"facts", "heard", b"heard", "order", b"order", "settling", b"settling"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["facts", b"facts", "heard", b"heard", "order", b"order", "settling", b"settling", "silent", b"silent"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

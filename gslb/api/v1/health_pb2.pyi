@@ -252,6 +252,7 @@ class Monitor(_message.Message):
     HOLD_MS_FIELD_NUMBER: _builtins.int
     CRASH_FIELD_NUMBER: _builtins.int
     OUTSIDE_FIELD_NUMBER: _builtins.int
+    DOWN_AFTER_MS_FIELD_NUMBER: _builtins.int
     HTTP_FIELD_NUMBER: _builtins.int
     TCP_FIELD_NUMBER: _builtins.int
     name: _builtins.str
@@ -263,6 +264,8 @@ class Monitor(_message.Message):
     ok: _builtins.int
     hold_ms: _builtins.int
     crash: _builtins.bool
+    down_after_ms: _builtins.int
+    """How long the last verdict stands while nobody can renew it; 0 = for ever."""
     @_builtins.property
     def outside(self) -> Global___Outside:
         """How other sites probe the members too; absent = they do not."""
@@ -284,12 +287,13 @@ class Monitor(_message.Message):
         hold_ms: _builtins.int = ...,
         crash: _builtins.bool = ...,
         outside: Global___Outside | None = ...,
+        down_after_ms: _builtins.int = ...,
         http: Global___HttpProbe | None = ...,
         tcp: Global___TcpProbe | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["http", b"http", "outside", b"outside", "probe", b"probe", "tcp", b"tcp"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["crash", b"crash", "fall", b"fall", "hold_ms", b"hold_ms", "http", b"http", "interval_ms", b"interval_ms", "name", b"name", "ok", b"ok", "outside", b"outside", "port", b"port", "probe", b"probe", "rise", b"rise", "tcp", b"tcp", "timeout_ms", b"timeout_ms"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["crash", b"crash", "down_after_ms", b"down_after_ms", "fall", b"fall", "hold_ms", b"hold_ms", "http", b"http", "interval_ms", b"interval_ms", "name", b"name", "ok", b"ok", "outside", b"outside", "port", b"port", "probe", b"probe", "rise", b"rise", "tcp", b"tcp", "timeout_ms", b"timeout_ms"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType_probe: _TypeAlias = _typing.Literal["http", "tcp"]  # noqa: Y015
     _WhichOneofArgType_probe: _TypeAlias = _typing.Literal["probe", b"probe"]  # noqa: Y015

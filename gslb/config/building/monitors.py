@@ -38,6 +38,7 @@ def _build(monitor: Monitor, failback: Failback) -> Built:
         hold_ms=(monitor.failback or failback).after,
         crash=http if monitor.crash is None else monitor.crash,
         outside=_outside(monitor.outside) if monitor.outside is not None else None,
+        down_after_ms=monitor.unknown.down_after,
         probe=_http(monitor) if http else TcpProbe(tls=monitor.tls, verify=monitor.verify, sni=monitor.sni),
     )
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Annotated
 
-from gslb.config.schema.base import LATER, ONE_OR_MANY, Block, Shorthand, Text, key, words
+from gslb.config.schema.base import ONE_OR_MANY, Block, Shorthand, Text, key, words
 from gslb.config.schema.types import Flag, Header, ItemName, Method, PlainText, Port, Status, UrlPath, duration, whole
 from gslb.core.model import LEAST_QUORUM, MAX_OBSERVERS, MAX_QUORUM
 
@@ -28,10 +27,20 @@ class Failback(Block):
     )
 
 
-def _no_down_after(value: object) -> object:
-    if isinstance(value, Mapping):
-        raise ValueError(f"`{next(iter(value), 'down_after')}` {LATER}")
-    return value
+class Unknown(Block):
+    """What becomes of a verdict that nobody can renew."""
+
+    down_after: Annotated[int, duration("10s", "1d")] | None = key(
+        "Down once all agents of its site have been silent for so long and no other site sees it.", None
+    )
+
+
+def _from_keep(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    if value != "keep":
+        raise ValueError(f"'{value[:100]}' is not known here: write keep, or {{down_after: 60s}}")
+    return {}
 
 
 def _quorum(text: str) -> int | None:
@@ -108,6 +117,6 @@ class Monitor(Block):
         None,
     )
     failback: Failback | None = key("How a member comes back: `defaults.failback` if absent.", None)
-    unknown: Annotated[str, words("keep"), Shorthand(_no_down_after, lambda _: [])] = key(
-        "What a member's verdict becomes while nobody reports on it: it stays.", "keep"
+    unknown: Annotated[Unknown, Shorthand(_from_keep, lambda _: [{"enum": ["keep"]}])] = key(
+        "What a member's verdict becomes while nobody reports on it: `keep`: it stays.", "keep"
     )

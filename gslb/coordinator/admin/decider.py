@@ -9,8 +9,9 @@ from gslb.coordinator.relay.hub import Hub
 from gslb.coordinator.relay.publication import Publication
 from gslb.core.decision import Decision
 from gslb.core.directives import Directives
-from gslb.core.facts import AgentId, Facts
+from gslb.core.facts import Facts
 from gslb.core.order import Order
+from gslb.core.silence import Silence
 from gslb.core.snapshot import Snapshot
 from gslb.core.steering.decide import changed_endpoints, decide
 
@@ -23,7 +24,7 @@ class Concluded:
     publication: Publication
     directives: Directives
     facts: Facts
-    silent: frozenset[AgentId]
+    silent: Silence
     decision: Decision
 
     @property
@@ -51,7 +52,7 @@ class Decider:
                 publication,
                 self._hub.directives,
                 self._hub.facts,
-                self._hub.silent(),
+                self._hub.silence(),
                 self._last,
             )
             return self._last
@@ -62,7 +63,7 @@ def _conclude(
     publication: Publication,
     directives: Directives,
     facts: Facts,
-    silent: frozenset[AgentId],
+    silent: Silence,
     last: Concluded | None,
 ) -> Concluded:
     previous, dirty, snapshot = None, None, publication.snapshot

@@ -14,6 +14,7 @@ from gslb.core.facts import AgentId, Report
 from gslb.core.model import Layout, Target
 from gslb.core.steering.outline import Seat, SeenPool, outline
 from gslb.core.steering.pools import best_level
+from gslb.core.steering.verdicts import LAPSED
 
 
 class PoolStatuses:
@@ -54,7 +55,7 @@ class PoolStatuses:
             weight=seat.member.weight,
             standby=seat.member.standby,
             verdict=state.verdict.name.lower(),
-            cause=state.cause.cause.name.lower() if state.cause is not None else "",
+            cause=_cause(state),
             serving=state.serving,
             share=share,
         )
@@ -82,6 +83,12 @@ class PoolStatuses:
 
     def _elsewhere(self, home: str) -> Iterator[Report]:
         return (report for site, reports in sorted(self._reports.items()) if site != home for report in reports)
+
+
+def _cause(state: MemberState) -> str:
+    if state.cause is None:
+        return ""
+    return "silent for too long" if state.cause == LAPSED.evidence else state.cause.cause.name.lower()
 
 
 def _positions(layouts: tuple[Layout, ...]) -> Mapping[bytes, Mapping[Target, int]]:

@@ -7,7 +7,7 @@ between. Publications and directives come here only after the store has acknowle
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
 from gslb.api.v1 import discovery_pb2 as pb
@@ -24,6 +24,7 @@ from gslb.coordinator.relay.publication import Publication
 from gslb.core.directives import NO_DIRECTIVES, Directives
 from gslb.core.facts import NO_FACTS, AgentId, Facts, Report, digest, merge
 from gslb.core.order import Order
+from gslb.core.silence import Silence, followed, limits_ms, passed
 from gslb.core.snapshot import Snapshot
 
 
@@ -52,6 +53,7 @@ class Hub:
         self._changed = asyncio.Event()
         self._directives = NO_DIRECTIVES
         self._facts = NO_FACTS
+        self._silent_since_s: Mapping[AgentId, float] = {}
         self._outboxes: set[Outbox] = set()
         self._peer_outboxes: set[Outbox] = set()
         self._coordinators = Coordinators()
@@ -94,6 +96,11 @@ class Hub:
     def silent(self) -> frozenset[AgentId]:
         """Agents whose register is known and whom no coordinator has heard for three beats."""
         return frozenset() if self.is_settling else frozenset(self._facts.reports) - self.heard()
+
+    def silence(self) -> Silence:
+        """The same with how long they have been, as decisions take it."""
+        limits = limits_ms(self._publication.snapshot.model) if self._publication is not None else ()
+        return passed(self._follow_silence(), limits, self._clock())
 
     def heard(self) -> frozenset[AgentId]:
         """Agents that any coordinator hears."""
@@ -176,7 +183,9 @@ class Hub:
 
         Other coordinators hear whom this one hears itself, so that what they say of each other does not go in circles.
         """
-        beat = pb.Beat(order=dump_order(self.order), facts=digest(self._facts), settling=self.is_settling)
+        beat = pb.Beat(
+            order=dump_order(self.order), facts=digest(self._facts), settling=self.is_settling, silent=self._silences()
+        )
         for outboxes, heard in ((self._outboxes, self.heard()), (self._peer_outboxes, self._heard_here())):
             told = pb.Beat(heard=sorted(heard))
             told.MergeFrom(beat)
@@ -234,6 +243,16 @@ class Hub:
 
     def _heard_here(self) -> frozenset[AgentId]:
         return frozenset(agent for agent in self.agents.all() if not self.agents.is_silent(agent))
+
+    def _follow_silence(self) -> Mapping[AgentId, float]:
+        """Since when each silent agent is."""
+        told_s = dict.fromkeys(self.silent(), 0.0)
+        self._silent_since_s = followed(self._silent_since_s, told_s, self._clock())
+        return self._silent_since_s
+
+    def _silences(self) -> list[pb.SilentAgent]:
+        since_s, now_s = self._follow_silence(), self._clock()
+        return [pb.SilentAgent(agent=agent, for_ms=int((now_s - since_s[agent]) * 1000)) for agent in sorted(since_s)]
 
     def _manifest(self, publication: Publication) -> Envelope:
         return self._signer.seal(Sealed.MANIFEST, publication.bundle.manifest, publication.snapshot.order)

@@ -13,8 +13,9 @@ from typing import TypeVar
 
 from gslb.core.decision import Decision, Level, PoolKey, Rows, Served
 from gslb.core.directives import Directives
-from gslb.core.facts import AgentId, Facts
+from gslb.core.facts import Facts
 from gslb.core.model import AllDown, Family
+from gslb.core.silence import Silence
 from gslb.core.snapshot import Snapshot
 from gslb.core.steering.chain import Availability, Column, column
 from gslb.core.steering.digests import EMPTY, Mark, adjust, pool_mark, rows_text, unit_mark
@@ -39,7 +40,7 @@ def decide(
     snapshot: Snapshot,
     directives: Directives,
     facts: Facts,
-    silent: frozenset[AgentId],
+    silent: Silence,
     previous: Decision | None = None,
     dirty: frozenset[str] | None = None,
 ) -> Decision:

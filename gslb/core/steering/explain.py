@@ -23,8 +23,9 @@ from gslb.core.decision import (
     shares_of,
 )
 from gslb.core.directives import Directives
-from gslb.core.facts import AgentId, Facts
+from gslb.core.facts import Facts
 from gslb.core.model import AllDownKind, Family, Service
+from gslb.core.silence import Silence
 from gslb.core.snapshot import Snapshot
 from gslb.core.steering.chain import begin, benches, choose, walk
 from gslb.core.steering.cohorts import COHORTS, Draw, winners
@@ -59,7 +60,7 @@ def explain(
     snapshot: Snapshot,
     directives: Directives,
     facts: Facts,
-    silent: frozenset[AgentId],
+    silent: Silence,
     *,
     service: Service,
     family: Family,
@@ -96,7 +97,7 @@ def _case(
     snapshot: Snapshot,
     directives: Directives,
     facts: Facts,
-    silent: frozenset[AgentId],
+    silent: Silence,
     service: Service,
     family: Family,
     cls: int,

@@ -37,11 +37,15 @@ class Seat:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeenPool:
-    """A pool as seen by one monitor in one family. `minimum`: members that must serve for it to be healthy."""
+    """A pool as seen by one monitor in one family.
+
+    `minimum`: members that must serve for it to be healthy. `down_after_ms`: the monitor's.
+    """
 
     key: PoolKey
     site: str
     minimum: int
+    down_after_ms: int | None
     seats: tuple[Seat, ...]
 
 
@@ -184,7 +188,14 @@ class _Build:
                 return None
             counted = sum(1 for seat in seats if seat.member.weight and not seat.member.standby)
             minimum = pool.min_healthy.count(counted)
-            self.seen[key] = SeenPool(key=key, site=pool.site or "", minimum=minimum, seats=seats)
+            probed = self.monitors.get(key.monitor)
+            self.seen[key] = SeenPool(
+                key=key,
+                site=pool.site or "",
+                minimum=minimum,
+                down_after_ms=probed.down_after_ms if probed is not None else None,
+                seats=seats,
+            )
         return key
 
     def seats(self, pool: Pool, key: PoolKey) -> Iterator[Seat]:

@@ -27,6 +27,11 @@ class Watch:
     always: bool
 
 
+def is_seen(views: Iterable[tuple[str, State]]) -> bool:
+    """Whether some other site sees it."""
+    return any(state.verdict in _SEEN for _, state in views)
+
+
 def loss(views: Iterable[tuple[str, State]], quorum: int) -> State | None:
     """Evidence that a member is lost, from (site, what one of its agents says); None where they do not agree.
 

@@ -64,7 +64,7 @@ class _Member:
 def _judgement(pool: SeenPool, seat: Seat, judge: Judge) -> Judgement:
     if seat.inside is None:
         return NOT_PROBED
-    return judge.judge(pool.site, seat.inside, seat.outside)
+    return judge.judge(pool.site, seat.inside, seat.outside, pool.down_after_ms)
 
 
 def _override(pool: SeenPool, seat: Seat, overrides: Overrides) -> Override | None:

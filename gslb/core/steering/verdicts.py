@@ -1,19 +1,22 @@
 """What the agents' reports together say about a target.
 
-A site's own agents decide about its members; once they are all silent their last verdicts are kept. The agents of other
-sites, where a monitor asks for their view, can take out what they agree to have lost (`outside`).
+A site's own agents decide about its members; once they are all silent their last verdicts are kept, for ever or as
+long as the monitor says. The agents of other sites, where a monitor asks for their view, can take out what they agree
+to have lost (`outside`).
 """
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from gslb.core.facts import AgentId, Cause, Facts, Report, State, Verdict
+from gslb.core.facts import Cause, Facts, Report, State, Verdict
 from gslb.core.model import Layout, Target
+from gslb.core.silence import NO_SILENCE, Silence
 from gslb.core.snapshot import Snapshot
 from gslb.core.steering.memo import by_identity
-from gslb.core.steering.outside import Watch, loss
+from gslb.core.steering.outside import Watch, is_seen, loss
 
 _STATES = tuple(State.from_octet(octet) for octet in range(256))
 
@@ -27,6 +30,8 @@ class Judgement:
 
 
 UNSEEN = Judgement(Verdict.UNKNOWN, None)
+LAPSED = Judgement(Verdict.DOWN, State(Verdict.DOWN, Cause.NONE))
+"""Nobody can say any more."""
 NOT_PROBED = Judgement(Verdict.UP, None)
 
 
@@ -60,24 +65,28 @@ class Voice:
 class Judge:
     """All reports at one moment, asked target by target."""
 
-    def __init__(self, snapshot: Snapshot, facts: Facts, silent: frozenset[AgentId]) -> None:
+    def __init__(self, snapshot: Snapshot, facts: Facts, silent: Silence) -> None:
         positions = _positions(snapshot)
         self._watching = _watching(snapshot)
-        sites = {report.site for report in facts.reports.values()}
-        self._silenced = sites - {report.site for agent, report in facts.reports.items() if agent not in silent}
+        self._silenced = _silenced(facts, silent)
         self._by_site: dict[str, list[Voice]] = {}
         for agent, report in sorted(facts.reports.items()):
             found = _read(positions, report)
             if found is not None:
                 self._by_site.setdefault(report.site, []).append(Voice(report, found, agent not in silent))
 
-    def judge(self, site: str, inside: Target, outside: Watch | None) -> Judgement:
+    def judge(self, site: str, inside: Target, outside: Watch | None, down_after_ms: int | None = None) -> Judgement:
         """The verdict about a member at `site`, that its own agents know as `inside`, others as `outside`."""
-        own = self._own(site, inside)
-        if outside is None or own.verdict is Verdict.DOWN or not (outside.always or site in self._silenced):
+        own, silence_ms = self._own(site, inside), self._silenced.get(site)
+        others_count = silence_ms is not None or (outside is not None and outside.always)
+        if own.verdict is Verdict.DOWN or not others_count:
             return own
-        lost = loss(self._views(site, outside.target), outside.quorum)
-        return own if lost is None else Judgement(Verdict.DOWN, lost)
+        views = list(self._views(site, outside.target)) if outside is not None else []
+        lost = loss(views, outside.quorum) if outside is not None else None
+        if lost is not None:
+            return Judgement(Verdict.DOWN, lost)
+        has_lapsed = down_after_ms is not None and silence_ms is not None and silence_ms >= down_after_ms
+        return LAPSED if has_lapsed and not is_seen(views) else own
 
     def _own(self, site: str, inside: Target) -> Judgement:
         """What the site's agents that are heard say, else what they said last."""
@@ -113,18 +122,26 @@ def changed_endpoints(
     snapshot: Snapshot,
     before: Facts,
     after: Facts,
-    silent_before: frozenset[AgentId] = frozenset(),
-    silent_after: frozenset[AgentId] = frozenset(),
+    silent_before: Silence = NO_SILENCE,
+    silent_after: Silence = NO_SILENCE,
 ) -> frozenset[str]:
     """Endpoints whose verdict may differ between two views of the facts: `dirty` for `decide`."""
     positions = _positions(snapshot)
     found: set[str] = set()
     for agent in before.reports.keys() | after.reports.keys():
         old, new = before.reports.get(agent), after.reports.get(agent)
-        turned = (agent in silent_before) != (agent in silent_after)
+        turned = silent_before.get(agent) != silent_after.get(agent)
         if old is not new or turned:
             found.update(target.endpoint for target in _differing(positions, old, new, turned))
     return frozenset(found)
+
+
+def _silenced(facts: Facts, silent: Silence) -> Mapping[str, int]:
+    """Sites all of whose agents are silent, with the limit that the shortest of their silences has passed."""
+    found: dict[str, int] = {}
+    for agent, report in facts.reports.items():
+        found[report.site] = min(found.get(report.site, sys.maxsize), silent.get(agent, -1))
+    return {site: limit for site, limit in found.items() if limit >= 0}
 
 
 def _differing(

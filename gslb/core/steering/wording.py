@@ -6,6 +6,7 @@ from gslb.core.decision import Level, MemberState
 from gslb.core.directives import Action, Override
 from gslb.core.facts import Verdict
 from gslb.core.steering.outline import Seat
+from gslb.core.steering.verdicts import LAPSED
 
 PASSES = {
     Level.HEALTHY: "pools with enough healthy members",
@@ -42,4 +43,6 @@ def _verdict(seat: Seat, state: MemberState) -> str:
         return f"{word} (no report yet)"
     if state.verdict is Verdict.UP:
         return word
+    if state.cause == LAPSED.evidence:
+        return f"{word} (nobody has said anything for too long)"
     return f"{word} ({state.cause.cause.name.lower()})"
