@@ -109,7 +109,11 @@ async def test_without_a_majority_reports_go_on_admin_calls_say_why_and_a_restar
                 await running.admin.SetOverride(drain("web-us"), timeout=READY_S)
             assert refused.value.code() is grpc.StatusCode.UNAVAILABLE
             await eventually(lambda: is_alarmed(running), READY_S)
-    async with coordinator(tmp_path, store) as running, running.dns_server("d") as dns, running.agent("eu/a1") as agent:
+    async with (
+        coordinator(tmp_path, store) as running,
+        running.dns_server("d") as dns,
+        running.agent("eu/a1", 2) as agent,
+    ):
         await dns.until(lambda: dns.manifest_order.config == 1)
         report = await agent.report(DOWN)
         await dns.until(lambda: report in dns.updates)
