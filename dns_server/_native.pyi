@@ -151,6 +151,9 @@ class Server:
     def retire(self) -> None:
         """Free what earlier decisions held and nobody answers with any more."""
 
+    def withhold(self) -> None:
+        """Answer SERVFAIL from the next packets on, as before the first decision."""
+
     def drain(self) -> None:
         """Leave the sockets to whoever has taken them over. Returns when all that was received is answered and TCP
         connections have ended, at most `drain_s` later; until then `counters` waits."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from enum import StrEnum
 from hashlib import blake2b
 from pathlib import Path
@@ -53,6 +54,7 @@ class Files:
         try:
             self._write(kind, parts)
         except OSError as error:
+            self._discard(kind)
             self.unwritten[kind] += 1
             self._log.error("last known good not saved", kind=kind, error=str(error))
         else:
@@ -75,11 +77,19 @@ class Files:
                 self._log.error("last known good not usable", file=str(path), error=str(error))
         return None
 
+    def _discard(self, kind: Kind) -> None:
+        """What was half written would only keep a full disk full."""
+        with suppress(OSError):
+            self._temporary(kind).unlink()
+
+    def _temporary(self, kind: Kind) -> Path:
+        return self._root / f"{kind}.new"
+
     def _write(self, kind: Kind, parts: Sequence[bytes]) -> None:
         earlier = self._generations(kind)
         number = int(earlier[-1].suffix[1:]) + 1 if earlier else 1
         path = self._root / f"{kind}.{number:0{_DIGITS}}"
-        temporary = self._root / f"{kind}.new"
+        temporary = self._temporary(kind)
         with temporary.open("wb") as file:
             file.writelines((_MAGIC, _checksum(parts), *parts))
             file.flush()

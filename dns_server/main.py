@@ -18,6 +18,7 @@ from dns_server.engines.base import Engine
 from dns_server.engines.choice import make_engine
 from dns_server.feed import Feed
 from dns_server.files import Files, Kind
+from dns_server.freshness import Freshness
 from dns_server.guides import Guides
 from dns_server.handover.door import Estate, Taken, open_door
 from dns_server.handover.folder import Folder
@@ -49,6 +50,7 @@ class Options:
     `metrics`: None = not served. `engine`: as for `make_engine`.
     `nsid`: told to who asks which server answers; None = `name`, empty = nothing is told. `cookie_secrets`: a file;
     None = a secret of its own. `trusted_keys`: of which one must have signed what is served; none = no matter who.
+    `max_age_s`: after so long without any coordinator it answers SERVFAIL; None = it answers whatever its age.
     `break_glass`: a file of overrides, which need not exist; None = `break-glass.yaml` in `data`.
     """
 
@@ -65,6 +67,7 @@ class Options:
     security: Security = LOOPBACK_ONLY
     trusted_keys: tuple[Path, ...] = ()
     break_glass: Path | None = None
+    max_age_s: float | None = None
 
     @property
     def folder(self) -> Path:
@@ -114,7 +117,7 @@ async def run(
             await parts.restore()
         parts.saver.forget()
         handed_over = await stack.enter_async_context(_handing_over(options, parts, folder))
-        metrics = await stack.enter_async_context(_observable(options.metrics, shown, parts.replica))
+        metrics = await stack.enter_async_context(_observable(options.metrics, shown, parts.missing))
         expiry = Expiry(options.security, shown, wall_unix_s)
         await stack.enter_async_context(_running(parts, expiry))
         get_logger("dns").info("answering", listen=[str(address) for address in listen], order=str(parts.order()))
@@ -141,6 +144,7 @@ class _Parts:
     replica: Replica
     feed: Feed
     guides: Guides
+    freshness: Freshness
     nsid: bytes
 
     @property
@@ -150,6 +154,7 @@ class _Parts:
             replica=self.replica,
             files=self.files,
             guides=self.guides,
+            freshness=self.freshness,
             demand=self.feed.demand,
             beat_s=self.feed.beat_s,
             now_s=monotonic_s,
@@ -176,6 +181,13 @@ class _Parts:
         if unknown := self.replica.unknown_scopes():
             log.warning("break-glass overrides of nothing in the configuration", scopes=list(map(str, unknown)))
 
+    def missing(self) -> str | None:
+        """Why it is not ready; None when it answers."""
+        return self.freshness.complaint if self.replica.has_snapshot else "no snapshot yet"
+
+    async def follow_age(self) -> None:
+        await self.freshness.follow(self.feed.beat_s)
+
     async def follow_break_glass(self) -> None:
         await self.guides.break_glass.follow(self.break_glass, break_glass.LOOK_S)
 
@@ -196,7 +208,9 @@ def _make_parts(options: Options, guides: Guides) -> _Parts:
     files = Files(options.folder)
     saver = Saver(files)
     engine = make_engine(options.engine, entropy=secrets.randbits(64))
-    replica = Replica(engine.publish, saver.put)
+    heard = options.folder / "heard"
+    freshness = Freshness(engine, heard, options.max_age_s, clock=monotonic_s, wall_clock=wall_unix_s)
+    replica = Replica(freshness.publish, saver.put)
     about = Identity(name=options.name, engine=engine.name, queries_total=lambda: engine.counters.queries_total)
     named = map(str, options.coordinators)
     feed = Feed(about, replica, saver, engine, named, lambda: guides.trust.current, options.security)
@@ -208,6 +222,7 @@ def _make_parts(options: Options, guides: Guides) -> _Parts:
         replica=replica,
         feed=feed,
         guides=guides,
+        freshness=freshness,
         nsid=nsid.encode()[: identity.MAX_NSID_BYTES],
     )
 
@@ -271,6 +286,7 @@ async def _running(parts: _Parts, expiry: Expiry) -> AsyncIterator[None]:
             group.create_task(keep_running("saver", parts.saver.run)),
             group.create_task(parts.feed.run()),
             group.create_task(expiry.run()),
+            group.create_task(keep_running("age", parts.follow_age)),
             group.create_task(keep_running("trusted keys", parts.follow_trust)),
             group.create_task(keep_running("break glass", parts.follow_break_glass)),
         ]
@@ -284,13 +300,11 @@ async def _running(parts: _Parts, expiry: Expiry) -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def _observable(
-    address: SocketAddress | None, registry: CollectorRegistry, replica: Replica
+    address: SocketAddress | None, registry: CollectorRegistry, missing: http.Readiness
 ) -> AsyncIterator[SocketAddress | None]:
     """Metrics and health over HTTP, if wanted; ready means that there is something to answer with."""
     if address is None:
         yield None
         return
-    async with http.serve(
-        address.host, address.port, registry, lambda: None if replica.has_snapshot else "no snapshot yet"
-    ) as port:
+    async with http.serve(address.host, address.port, registry, missing) as port:
         yield SocketAddress(address.host, port)

@@ -21,6 +21,7 @@ from dns_server.engines.answers import MOST_PAIRS, Answers
 from dns_server.engines.base import Counters, Engine
 from dns_server.engines.latency import Latency
 from dns_server.files import Files
+from dns_server.freshness import Freshness
 from dns_server.guides import Guides
 from dns_server.replica import Replica
 from gslb.core.order import Order
@@ -34,6 +35,7 @@ class Sources:
     replica: Replica
     files: Files
     guides: Guides
+    freshness: Freshness
     demand: Demand
     beat_s: Mapping[str, float]
     now_s: Callable[[], float]
@@ -129,6 +131,7 @@ def _connections(counters: Counters) -> Iterator[Metric]:
 def _feed(sources: Sources) -> Iterator[Metric]:
     replica = sources.replica
     yield _order(replica.order)
+    yield from _age(sources)
     silence = GaugeMetricFamily(
         "gslb_dns_coordinator_silence_seconds", "Since a coordinator was heard.", labels=("coordinator",)
     )
@@ -143,6 +146,14 @@ def _feed(sources: Sources) -> Iterator[Metric]:
     )
     yield _counted("gslb_dns_reports", "Agents' reports by what became of them.", "outcome", replica.progress.reports)
     yield GaugeMetricFamily("gslb_dns_silent_agents", "Agents nobody hears.", value=len(replica.premises.silent))
+
+
+def _age(sources: Sources) -> Iterator[Metric]:
+    fresh = sources.freshness
+    from_files = sources.replica.has_snapshot and not fresh.is_heard
+    yield GaugeMetricFamily("gslb_dns_age_seconds", "Since a coordinator was heard, over restarts.", value=fresh.age_s)
+    yield GaugeMetricFamily("gslb_dns_from_files", "1: all that serves is from files.", value=from_files)
+    yield GaugeMetricFamily("gslb_dns_withheld", "1: too old, all answers are SERVFAIL.", value=fresh.is_too_old)
 
 
 def _order(order: Order) -> Metric:

@@ -121,6 +121,10 @@ class Engine(Protocol):
         """Answer with this from the next packets on; of the index that was prepared last, or that serves."""
         ...
 
+    def withhold(self) -> None:
+        """Answer SERVFAIL from the next packets on, as before the first view; until the next one is published."""
+        ...
+
     async def drain(self) -> None:
         """After another process has taken the sockets over: receive and accept nothing more, answer what was received,
         wait for open TCP connections to end, for a while. Then all is closed."""

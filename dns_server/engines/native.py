@@ -141,6 +141,9 @@ class NativeEngine:
             self._follow(loaded)
         self._serving = loaded
 
+    def withhold(self) -> None:
+        self._server.withhold()
+
     def identify(self, identity: Identity) -> None:
         self._server.identify(identity.nsid, identity.secrets)
 

@@ -75,6 +75,9 @@ class PythonEngine:
             self._follow(view.index)
         self._responder.view = view
 
+    def withhold(self) -> None:
+        self._responder.view = None
+
     def identify(self, identity: Identity) -> None:
         self._responder.identity = identity
 

@@ -48,11 +48,16 @@ class Signer:
     def __init__(self, key: Ed25519PrivateKey | None) -> None:
         self._key = key
         self.key_id = key_id(key.public_key()) if key is not None else ""
+        self._last: dict[Sealed, tuple[bytes, Order, bytes]] = {}
+        """What was signed last, so that many subscribers at once cost one signature."""
 
     def seal(self, kind: Sealed, payload: bytes, order: Order) -> Envelope:
         envelope = Envelope(payload=payload, order=dump_order(order), key_id=self.key_id)
         if self._key is not None:
-            envelope.signature = self._key.sign(_signed(kind, envelope))
+            known = self._last.get(kind)
+            if known is None or known[:2] != (payload, order):
+                known = self._last[kind] = payload, order, self._key.sign(_signed(kind, envelope))
+            envelope.signature = known[2]
         return envelope
 
 

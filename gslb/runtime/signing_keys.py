@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 from gslb.codec.sealing import Signer, Trust, key_id, trust_in
 from gslb.core.errors import GslbError
+from gslb.runtime.secrets import read_secret
 
 PRIVATE, PUBLIC = ".key", ".pub"
 MOST_KEYS = 100
@@ -40,10 +41,11 @@ def make_pair(folder: Path, name: str) -> tuple[Path, Path, str]:
 
 
 def load_signer(path: Path) -> Signer:
-    """Raises BadKey."""
-    content = _read(path, secret=True)
+    """Raises BadKey, ExposedSecret."""
     try:
-        key = serialization.load_pem_private_key(content, password=None)
+        key = serialization.load_pem_private_key(read_secret(path), password=None)
+    except OSError as error:
+        raise BadKey(path, error.strerror or "it cannot be read") from None
     except (ValueError, TypeError, UnsupportedAlgorithm):
         raise BadKey(path, "it holds no private key: make one with `gslb keys new`") from None
     if not isinstance(key, Ed25519PrivateKey):
@@ -69,7 +71,7 @@ def files_of(path: Path) -> tuple[Path, ...]:
 
 def _load_public(path: Path) -> Ed25519PublicKey:
     try:
-        key = serialization.load_pem_public_key(_read(path, secret=False))
+        key = serialization.load_pem_public_key(_read(path))
     except (ValueError, UnsupportedAlgorithm):
         raise BadKey(path, f"it holds no public key: copy NAME{PUBLIC} of `gslb keys new` here") from None
     if not isinstance(key, Ed25519PublicKey):
@@ -77,17 +79,16 @@ def _load_public(path: Path) -> Ed25519PublicKey:
     return key
 
 
-def _read(path: Path, *, secret: bool) -> bytes:
-    """Neither a secret that others may read nor a public key that they may change."""
-    forbidden = stat.S_IRWXO if secret else stat.S_IWOTH
+def _read(path: Path) -> bytes:
+    """Nothing that others may change."""
     try:
         with path.open("rb") as file:
             mode = os.fstat(file.fileno()).st_mode
             content = file.read(_LARGEST_BYTES)
     except OSError as error:
         raise BadKey(path, error.strerror or "it cannot be read") from None
-    if mode & forbidden:
-        raise BadKey(path, f"others may {'read' if secret else 'change'} it: chmod o-rwx it")
+    if mode & stat.S_IWOTH:
+        raise BadKey(path, "others may change it: chmod o-w it")
     return content
 
 

@@ -2,24 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import signal
-import sys
-from asyncio.subprocess import DEVNULL, PIPE, Process
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
-from support.dnsworld import facts_of, world
+from support.dnsprocesses import Place, Server, place_in
 from support.load import Tally, load_on
-from support.saved import save_world
 from support.waiting import until
-
-from gslb.cli.demo.children import free_port
-from gslb.runtime.addresses import SocketAddress
-
-DEADLINE_S = 60.0
-NOBODY = "127.0.0.1:1"
 
 DYING = """
 import os, signal, sys
@@ -43,67 +31,8 @@ main(sys.argv[1:-1])
 """Ends, or stops for good, by the signal that is its last argument at the point that is its first one."""
 
 
-class Server:
-    """A `gslb dns` process."""
-
-    def __init__(self, process: Process) -> None:
-        self.process = process
-
-    async def said(self, event: str) -> None:
-        """Wait for a line of its log. Raises AssertionError with all it said when it ends before."""
-        assert self.process.stderr is not None
-        lines = []
-        async with asyncio.timeout(DEADLINE_S):
-            while line := await self.process.stderr.readline():
-                lines.append(line.decode())
-                if event in lines[-1]:
-                    return
-        raise AssertionError(f"it never said '{event}':\n{''.join(lines)}")
-
-    async def ended(self) -> int:
-        async with asyncio.timeout(DEADLINE_S):
-            return await self.process.wait()
-
-
-class Place:
-    """Where dns servers follow each other."""
-
-    def __init__(self, data: Path) -> None:
-        self.data = data
-        self.address = SocketAddress("127.0.0.1", free_port())
-        self.started: list[Process] = []
-
-    async def start(
-        self, *options: str, engine: str = "native", program: tuple[str, ...] = ("-m", "gslb.cli")
-    ) -> Server:
-        where = ("--listen", str(self.address), "--data", str(self.data), "--coordinator", NOBODY)
-        arguments = (*program, "dns", *where, "--engine", engine, "--take-over", *options)
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, *arguments, stdin=DEVNULL, stdout=DEVNULL, stderr=PIPE
-        )
-        self.started.append(process)
-        return Server(process)
-
-    async def start_dying(self, point: str, by: signal.Signals) -> Server:
-        return await self.start(str(by.value), program=("-c", DYING, point))
-
-    async def serve(self, engine: str = "native") -> Server:
-        server = await self.start(engine=engine)
-        await server.said('"event": "answering"')
-        return server
-
-
-@asynccontextmanager
-async def place_in(folder: Path) -> AsyncIterator[Place]:
-    save_world(folder, world(), facts_of(world()))
-    place = Place(folder)
-    try:
-        yield place
-    finally:
-        for process in place.started:
-            if process.returncode is None:
-                process.kill()
-            await process.communicate()
+async def start_dying(place: Place, point: str, by: signal.Signals) -> Server:
+    return await place.start(str(by.value), program=("-c", DYING, point))
 
 
 async def more(tally: Tally, transport: str = "udp") -> None:
@@ -132,11 +61,11 @@ async def test_a_successor_that_dies_or_hangs_leaves_the_work_to_the_old_server(
         old = await place.serve()
         async with load_on(place.address, sockets=2, each=4, tcp=1) as tally:
             for point in ("connected", "saved", "sockets passed"):
-                dying = await place.start_dying(point, signal.SIGKILL)
+                dying = await start_dying(place, point, signal.SIGKILL)
                 assert await dying.ended() == -signal.SIGKILL
                 await old.said('"event": "hand-over given up, serving on"')
                 await more(tally)
-            hanging = await place.start_dying("sockets passed", signal.SIGSTOP)
+            hanging = await start_dying(place, "sockets passed", signal.SIGSTOP)
             await hanging.said("at the point")
             await more(tally)
             await place.serve()  # there is room for another one
@@ -152,7 +81,7 @@ async def test_a_successor_that_is_killed_when_it_has_begun_to_serve_costs_no_mo
         old = await place.serve()
         async with load_on(place.address, sockets=2, each=4, tcp=1) as tally:
             await more(tally)
-            dying = await place.start_dying("serving", signal.SIGKILL)
+            dying = await start_dying(place, "serving", signal.SIGKILL)
             assert await dying.ended() == -signal.SIGKILL
             await old.said('"event": "hand-over given up, serving on"')
             await more(tally)

@@ -72,6 +72,17 @@ def test_who_is_asked_for_signatures_takes_nothing_without_one() -> None:
         ANYBODY.check(Sealed.MANIFEST, signer.seal(Sealed.MANIFEST, b"x", Order(1, 1, 1)))
 
 
+def test_what_is_signed_again_is_the_same_until_something_differs() -> None:
+    signer, first = Signer(KEY), Order(1, 1, 1)
+    one = signer.seal(Sealed.MANIFEST, b"x", first)
+    assert signer.seal(Sealed.MANIFEST, b"x", first) == one
+    for kind, payload, order in ((Sealed.MANIFEST, b"x", Order(1, 1, 2)), (Sealed.DIRECTIVES, b"x", first)):
+        other = signer.seal(kind, payload, order)
+        assert other.signature != one.signature
+        TRUST.check(kind, other)
+    TRUST.check(Sealed.MANIFEST, signer.seal(Sealed.MANIFEST, b"y", first))
+
+
 def test_several_keys_are_trusted_while_one_follows_another() -> None:
     both = trust_in([KEY.public_key(), OTHER.public_key()])
     for key in (KEY, OTHER):

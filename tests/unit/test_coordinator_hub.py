@@ -206,6 +206,24 @@ def test_a_dns_server_that_differs_or_is_away_is_an_alarm() -> None:
     assert raise_alarms(hub, None, (), clock()) == ()
 
 
+def test_a_dns_server_that_has_broken_the_glass_is_an_alarm_and_no_false_one() -> None:
+    clock = Clock()
+    hub = make_hub(clock)
+    server = hub.dns_servers.connect("d1", "python", "1", Order())
+    assert server is not None
+    hub.dns_servers.status(server, hub.order, b"other", 0, (2, bytes(range(8))))
+    for _ in range(9):
+        hub.dns_servers.compare(hub.order, b"mine")
+        clock.now_s += 1
+    assert server.differs_since_s is None
+    (alarm,) = raise_alarms(hub, None, (), clock())
+    assert "answers by 2 overrides of a break-glass file" in alarm
+    assert "00010203" in alarm
+    hub.dns_servers.status(server, hub.order, b"other", 0)
+    hub.dns_servers.compare(hub.order, b"mine")
+    assert server.differs_since_s == clock.now_s, "now a difference is one again"
+
+
 def test_there_is_room_for_so_many_dns_servers() -> None:
     servers = DnsServers(Clock())
     for number in range(MAX_DNS_SERVERS):

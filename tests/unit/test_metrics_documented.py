@@ -13,6 +13,7 @@ from prometheus_client.registry import Collector
 from dns_server.demand import Demand
 from dns_server.engines.choice import make_engine
 from dns_server.files import Files
+from dns_server.freshness import Freshness
 from dns_server.guides import Guides
 from dns_server.metrics import DnsCollector, Sources
 from dns_server.replica import Replica
@@ -52,6 +53,7 @@ def dns(folder: Path, registry: Recorder) -> None:
         engine=engine,
         replica=Replica(lambda view: None, lambda kind, dump: None),
         files=Files(folder),
+        freshness=Freshness(engine, folder / "heard", None, clock=lambda: 0.0, wall_clock=lambda: 0.0),
         guides=Guides.read(None, (), folder / "break-glass.yaml"),
         demand=Demand(engine.take_asked),
         beat_s={},

@@ -47,6 +47,11 @@ from gslb.runtime.addresses import SocketAddress
     help="File of overrides that beat everything and need no coordinator (default: break-glass.yaml in --data). "
     "Followed while it runs, and need not exist before.",
 )
+@click.option(
+    "--max-age",
+    type=options.DURATION,
+    help="Answer SERVFAIL once no coordinator was heard for so long, as in 7d (default: answer whatever the age).",
+)
 @options.log_level
 def dns(
     name: str,
@@ -61,6 +66,7 @@ def dns(
     cookie_secrets: Path | None,
     trusted_keys: tuple[Path, ...],
     break_glass: Path | None,
+    max_age: int | None,
     log_level: str,
 ) -> None:
     """Run a DNS server: it answers, over UDP and TCP, with what the coordinators and agents tell.
@@ -85,5 +91,6 @@ def dns(
         security=security(),
         trusted_keys=trusted_keys,
         break_glass=break_glass,
+        max_age_s=max_age,
     )
     serve(run(settings), log_level)

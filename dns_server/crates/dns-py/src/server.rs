@@ -7,7 +7,7 @@ use std::os::fd::RawFd;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use dns_core::{Identity, Transport};
+use dns_core::{Identity, Transport, View};
 use dns_io::{BUCKETS, Clock, Settings, TcpLimits, WorkerCounters, duplicate};
 use pyo3::exceptions::PyOSError;
 use pyo3::prelude::*;
@@ -99,6 +99,11 @@ impl Server {
     fn publish(&self, py: Python<'_>, decision: &Decision) {
         let view = decision.view();
         py.detach(|| self.server().publish(view));
+    }
+
+    /// Answer SERVFAIL from the next batch on.
+    fn withhold(&self, py: Python<'_>) {
+        py.detach(|| self.server().publish(View::nothing()));
     }
 
     /// Descriptors of all listening sockets.
