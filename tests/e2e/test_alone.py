@@ -90,9 +90,10 @@ async def test_it_answers_whatever_its_age_unless_there_is_a_limit(tmp_path: Pat
         os.utime(heard, (time.time() - 8 * DAY_S,) * 2)
         await place.serve()
         assert await site(place) == "eu"
-        await place.serve(options=("--max-age", "9d"))
+        before = await place.serve(options=("--max-age", "9d"))
         assert await site(place) == "eu"
         await place.serve(options=("--max-age", "7d"))
+        assert await before.ended() == 0
         reply = await ask(place)
         assert reply.rcode() == dns.rcode.SERVFAIL
         assert "EDE 14" in str(reply)
