@@ -16,6 +16,7 @@ from dns_server.replica import Replica
 from dns_server.trial import try_out
 from gslb.api.v1.facts_pb2 import Envelope
 from gslb.codec.facts import dump_directives, dump_order
+from gslb.codec.sealing import ANYBODY
 from gslb.core.directives import Directives
 from gslb.core.order import Order
 
@@ -44,7 +45,7 @@ class Coordinator:
     def directions(self) -> Directions:
         directives = Directives(revision=self.order.directive)
         payload = dump_directives(directives).SerializeToString(deterministic=True)
-        return Directions.unpack(Envelope(payload=payload, order=dump_order(self.order)))
+        return Directions.unpack(Envelope(payload=payload, order=dump_order(self.order)), ANYBODY)
 
 
 @settings(max_examples=40, deadline=None)
