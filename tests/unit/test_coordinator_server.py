@@ -12,6 +12,7 @@ from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 from grpc_health.v1.health_pb2_grpc import HealthStub
 from grpc_reflection.v1alpha.reflection_pb2 import ServerReflectionRequest
 from grpc_reflection.v1alpha.reflection_pb2_grpc import ServerReflectionStub
+from structlog.testing import capture_logs
 from support.coordinators import DEADLINE_S, Running, coordinator
 
 from gslb.api.v1 import admin_pb2 as pb
@@ -65,14 +66,14 @@ async def test_ready_once_there_is_a_configuration(running: Running) -> None:
 
 
 async def test_what_nobody_foresaw_keeps_its_details_in_the_log(
-    running: Running, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    running: Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: object) -> None:
         raise RuntimeError("a secret detail")
 
     await running.applied()
     monkeypatch.setattr(Configuration, "record", fail)
-    with pytest.raises(grpc.aio.AioRpcError) as error:
+    with capture_logs() as logged, pytest.raises(grpc.aio.AioRpcError) as error:
         await running.admin.GetConfig(pb.GetConfigRequest())
     assert (error.value.code(), error.value.details()) == (
         grpc.StatusCode.INTERNAL,
@@ -86,7 +87,7 @@ async def test_what_nobody_foresaw_keeps_its_details_in_the_log(
     assert error.value.code() is grpc.StatusCode.INTERNAL
     for method in ("GetConfig", "Exchange"):
         assert running.count("refused_total", method=method, code="INTERNAL") == 1
-    assert "a secret detail" in capsys.readouterr().out
+    assert [str(event["exc_info"]) for event in logged if "exc_info" in event] == ["a secret detail"]
 
 
 async def test_messages_are_limited(running: Running) -> None:

@@ -54,7 +54,11 @@ async def _win(store: EtcdStore, client: Client, key: str, value: bytes) -> tupl
         try:
             await _until_gone(store, key)
             lease = await leases.grant(client, LEASE_S)
-            revision = await _create(store, key, value, lease)
+            try:
+                revision = await _create(store, key, value, lease)
+            except asyncio.CancelledError:  # it may have been won: nobody must wait for who is gone
+                await leases.revoke(client, lease)
+                raise
             if revision is not None:
                 return lease, revision
             await leases.revoke(client, lease)
