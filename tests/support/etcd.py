@@ -109,7 +109,6 @@ class Cluster:
             for member in self.members:
                 member.check_alive()
             assert time.monotonic() < deadline, f"etcd did not come up: {self._run('endpoint', 'health').stderr}"
-            time.sleep(0.05)
 
     def leader(self) -> int:
         """The number of the member that leads."""

@@ -184,14 +184,14 @@ def test_a_configuration_that_is_refused_is_told_at_once(tmp_path: Path, monkeyp
 
 
 HOLDING = """
-import sys, time
+import signal, sys
 from pathlib import Path
 from bench.dns.processes import Command, started_in
 
 with started_in(Path(sys.argv[1])) as processes:
     processes.start("child", Command(arguments=["sleep", "600"]), 0)
     print(processes.running["child"].pid, flush=True)
-    time.sleep(600)
+    signal.pause()
 """
 
 
