@@ -4,6 +4,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from ipaddress import IPv4Address, IPv6Address
 from typing import final, overload
 
+from dns_server.engines.tcp import TcpLimits
+from gslb.core.answering.source import Client
+
 def version() -> str:
     """The version this module was built from."""
 
@@ -73,15 +76,7 @@ class Answerer:
         `worker`: who counts answers of services, if anybody.
         """
 
-    def answer(
-        self,
-        packet: bytes,
-        address: IPv4Address | IPv6Address,
-        tcp: bool,
-        entropy: int,
-        now_ms: int = 0,
-        unix_s: int = 0,
-    ) -> bytes | None:
+    def answer(self, packet: bytes, client: Client, entropy: int) -> bytes | None:
         """The reply, or None where nothing is to be sent."""
 
     def queries(self) -> list[tuple[str, str, str, int]]:
@@ -122,12 +117,7 @@ class Server:
         workers: int,
         entropy: int,
         wall_offset_s: int,
-        idle_s: float,
-        drain_s: float,
-        per_address: int,
-        total: int,
-        per_turn: int,
-        high_water_bytes: int,
+        limits: TcpLimits,
     ) -> Server:
         """`workers`: UDP threads a listen address. `wall_offset_s`: added to the wall clock."""
 

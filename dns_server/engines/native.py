@@ -20,7 +20,7 @@ from dns_server.engines.tcp import TcpLimits
 from gslb.codec.engine import DecisionDumper, dump_costs, dump_static
 from gslb.core.answering.identity import Identity
 from gslb.core.answering.limit import Action, Limit, Limited
-from gslb.core.answering.source import Client, Transport
+from gslb.core.answering.source import Client
 from gslb.core.answering.view import Index, View
 from gslb.core.decision import Decision
 from gslb.core.errors import InvalidSnapshot
@@ -46,17 +46,11 @@ class NativeEngine:
 
     def __init__(self, *, entropy: int, limits: TcpLimits | None = None) -> None:
         """`entropy`: a random number, for services that draw per answer and for the seeds of hash maps."""
-        limits = limits or TcpLimits()
         self._server = _native.Server(
             workers=len(os.sched_getaffinity(0)),
             entropy=entropy,
             wall_offset_s=wall_offset_s(),
-            idle_s=limits.idle_s,
-            drain_s=limits.drain_s,
-            per_address=limits.per_address,
-            total=limits.total,
-            per_turn=limits.per_turn,
-            high_water_bytes=limits.high_water_bytes,
+            limits=limits or TcpLimits(),
         )
         self._seed = entropy
         self._tables = _native.Tables(dump_costs())
@@ -130,7 +124,7 @@ class NativeEngine:
 
     def ask(self, packet: bytes, client: Client) -> bytes | None:
         answerer = _native.Answerer(self._prepared.native if self._prepared is not None else None)
-        return answerer.answer(packet, client.address, client.transport is Transport.TCP, 0)
+        return answerer.answer(packet, client, 0)
 
     def publish(self, view: View) -> None:
         loaded = self._loaded_for(view.index)

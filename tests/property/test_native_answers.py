@@ -90,8 +90,9 @@ def test_random_packets_are_answered_and_counted_alike(nocookie_bytes: int | Non
     for number in range(PACKETS):
         packet = SEEDS[number] if number < len(SEEDS) else random_packet(draw)
         transport = Transport.TCP if number % 5 == 0 else Transport.UDP
-        result = answer(packet, Client(CLIENT, transport, unix_s=NOW_S), at, number, identity=IDENTITY)
-        said = native.answer(packet, CLIENT, transport is Transport.TCP, number, 0, NOW_S)
+        client = Client(CLIENT, transport, unix_s=NOW_S)
+        result = answer(packet, client, at, number, identity=IDENTITY)
+        said = native.answer(packet, client, number)
         if isinstance(result, Dropped):
             dropped[result.reason] += 1
             assert said is None, packet.hex()
@@ -174,9 +175,10 @@ def test_every_client_is_found_and_served_alike() -> None:
                 ip_address("192.0.2.99") if number % 9 == 0 else CLIENT,
             )
         entropy = number * 0x9E3779B97F4A7C15 % (1 << 64)
-        result = answer(packet, Client(resolver, Transport.UDP), at, entropy)
+        asker = Client(resolver, Transport.UDP)
+        result = answer(packet, asker, at, entropy)
         assert isinstance(result, Answered)
-        assert twin.answerer.answer(packet, resolver, False, entropy) == result.message, (client, name)
+        assert twin.answerer.answer(packet, asker, entropy) == result.message, (client, name)
         answered[result.message] += 1
         choices.update(result.choices)
     assert len(answered) > 3000

@@ -17,6 +17,7 @@ from support.worlds import World, worlds
 
 from dns_server import _native
 from gslb.codec.engine import DecisionDumper, dump_costs, dump_static
+from gslb.core.answering.source import Client, Transport
 from gslb.core.answering.view import View, build_view
 from gslb.core.directives import NO_DIRECTIVES
 from gslb.core.facts import NO_FACTS
@@ -138,5 +139,6 @@ def test_what_does_not_belong_together_is_refused() -> None:
         except ValueError:
             refused += 1
         else:
-            _native.Answerer(decision).answer(plain_query(b"\x03www\x07example\x04test\x00", 1), RESOLVERS[0], False, 0)
+            asker = Client(RESOLVERS[0], Transport.UDP)
+            _native.Answerer(decision).answer(plain_query(b"\x03www\x07example\x04test\x00", 1), asker, 0)
     assert refused > 100

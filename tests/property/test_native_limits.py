@@ -101,7 +101,7 @@ def test_both_limit_the_same(limit: RateLimit, threads: int, prefixes: int, pack
         packet = random_query(chance, client)
         result = answer(packet, client, view, number, limiter, IDENTITY)
         expected = result.message if isinstance(result, Answered) else None
-        assert answerer.answer(packet, address, is_tcp, number, now_ms, NOW_S) == expected, (number, result)
+        assert answerer.answer(packet, client, number) == expected, (number, result)
         chosen += len(result.choices) if isinstance(result, Answered) else 0
         if result.limited is not None:
             seen[result.limited] += 1

@@ -236,7 +236,7 @@ def ask_wire(
     result = answer(packet, asker, at, entropy, identity=identity)
     native = native_of(at)
     answerer = native.with_identity(identity.nsid, identity.secrets) if identity is not NOBODY else native.answerer
-    said = answerer.answer(packet, asker.address, tcp, entropy, 0, unix_s)
+    said = answerer.answer(packet, asker, entropy)
     assert said == (result.message if isinstance(result, Answered) else None), packet.hex()
     return result
 

@@ -59,7 +59,7 @@ def both(
     client = Client(address, Transport.TCP if tcp else Transport.UDP)
     result = answer(packet, client, view, entropy)
     expected = result.message if isinstance(result, Answered) else None
-    return expected, native.answer(packet, address, tcp, entropy)
+    return expected, native.answer(packet, client, entropy)
 
 
 def ecs_query(name: bytes, rrtype: int, address: IPAddress, bits: int) -> bytes:

@@ -62,7 +62,7 @@ class Asker:
     def send(self, packet: bytes, *, client: str = RESOLVER, at_ms: int = 0, tcp: bool = False) -> Answered | Dropped:
         asker = Client(ip_address(client), Transport.TCP if tcp else Transport.UDP, at_ms)
         result = answer(packet, asker, self.view, 0, self.limiter, Identity(secrets=(SECRET,)))
-        said = self.native.answer(packet, asker.address, tcp, 0, at_ms, 0)
+        said = self.native.answer(packet, asker, 0)
         assert said == (result.message if isinstance(result, Answered) else None)
         self.seen[result.limited] += 1
         return result

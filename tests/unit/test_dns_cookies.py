@@ -39,12 +39,11 @@ class Asked:
         self, native: Native, packet: bytes, address: str = ADDRESS, now_s: int = NOW_S, secrets: tuple[bytes, ...] = ()
     ) -> None:
         secrets = secrets or (SECRET,)
-        where = ip_address(address)
-        client = Client(where, Transport.UDP, unix_s=now_s)
+        client = Client(ip_address(address), Transport.UDP, unix_s=now_s)
         result = answer(packet, client, view(), 0, identity=Identity(secrets=secrets))
         answerer = native.with_identity(secrets=secrets)
         assert isinstance(result, Answered)
-        assert answerer.answer(packet, where, False, 0, 0, now_s) == result.message
+        assert answerer.answer(packet, client, 0) == result.message
         assert dict(answerer.cookies()) == ({str(result.cookie): 1} if result.cookie else {})
         self.result = result
         self.reply = dns.message.from_wire(result.message)
@@ -212,10 +211,11 @@ def test_every_reply_to_a_query_with_a_cookie_has_one(native: Native, name: str)
 def test_without_a_secret_cookies_are_passed_over() -> None:
     answerer = _native.Answerer(None)
     for packet in (with_cookie(CLIENT_COOKIE), without_question(CLIENT_COOKIE)):
-        result = answer(packet, Client(ip_address(ADDRESS), Transport.UDP), None, 0)
+        client = Client(ip_address(ADDRESS), Transport.UDP)
+        result = answer(packet, client, None, 0)
         assert isinstance(result, Answered)
         assert result.cookie is None
-        assert answerer.answer(packet, ip_address(ADDRESS), False, 0) == result.message
+        assert answerer.answer(packet, client, 0) == result.message
         assert all(option.otype != 10 for option in dns.message.from_wire(result.message).options)
 
 
@@ -245,7 +245,7 @@ def test_clients_without_a_cookie_get_no_more_than_max_nocookie_response(
     client = Client(ip_address(ADDRESS), Transport.TCP if tcp else Transport.UDP, unix_s=NOW_S)
     result = answer(packet, client, at, 0, identity=Identity(secrets=(SECRET,)))
     assert isinstance(result, Answered)
-    said = native.with_identity(secrets=(SECRET,)).answer(packet, client.address, tcp, 0, 0, NOW_S)
+    said = native.with_identity(secrets=(SECRET,)).answer(packet, client, 0)
     assert said == result.message
     assert len(result.message) <= 200 or whole
     unlimited = answer(packet, client, view(), 0, identity=Identity(secrets=(SECRET,)))

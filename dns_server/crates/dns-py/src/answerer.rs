@@ -12,6 +12,15 @@ use pyo3::types::PyBytes;
 use crate::loading::Decision;
 use crate::server::{Counts, counts};
 
+/// A `gslb.core.answering.source.Client`.
+#[derive(FromPyObject)]
+struct Asker {
+    address: IpAddr,
+    transport: String,
+    now_ms: u64,
+    unix_s: u32,
+}
+
 /// Answers single packets.
 #[pyclass(frozen)]
 pub struct Answerer {
@@ -37,21 +46,12 @@ impl Answerer {
     }
 
     /// The reply, or None where nothing is to be sent.
-    #[pyo3(signature = (packet, address, tcp, entropy, now_ms = 0, unix_s = 0))]
-    #[allow(clippy::too_many_arguments, reason = "what a client is made of")]
-    fn answer<'py>(
-        &self,
-        py: Python<'py>,
-        packet: &[u8],
-        address: IpAddr,
-        tcp: bool,
-        entropy: u64,
-        now_ms: u64,
-        unix_s: u32,
-    ) -> Option<Bound<'py, PyBytes>> {
-        let transport = if tcp { Transport::Tcp } else { Transport::Udp };
+    fn answer<'py>(&self, py: Python<'py>, packet: &[u8], client: Asker, entropy: u64) -> Option<Bound<'py, PyBytes>> {
+        let Asker { address, transport, now_ms, unix_s } = client;
+        let (transport, most) =
+            if transport == "tcp" { (Transport::Tcp, MAX_TCP_BYTES) } else { (Transport::Udp, MAX_UDP_BYTES) };
         let client = Client { address: address.to_canonical(), transport, entropy, queries: 1, now_ms, unix_s };
-        let mut memory = vec![0; if tcp { MAX_TCP_BYTES } else { MAX_UDP_BYTES }];
+        let mut memory = vec![0; most];
         let mut out = ResponseBuf::new(&mut memory);
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let (guard, stats) = &mut *state;

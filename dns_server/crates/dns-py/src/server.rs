@@ -44,6 +44,31 @@ pub struct Counted {
     latency: BTreeMap<&'static str, (Vec<u64>, u64)>,
 }
 
+/// A `dns_server.engines.tcp.TcpLimits`.
+#[derive(FromPyObject)]
+struct Limits {
+    idle_s: f64,
+    drain_s: f64,
+    per_address: usize,
+    total: usize,
+    per_turn: usize,
+    high_water_bytes: usize,
+}
+
+impl From<Limits> for TcpLimits {
+    fn from(limits: Limits) -> Self {
+        let duration = |seconds| Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX);
+        Self {
+            idle: duration(limits.idle_s),
+            drain: duration(limits.drain_s),
+            per_address: limits.per_address,
+            total: limits.total,
+            per_turn: limits.per_turn,
+            high_water_bytes: limits.high_water_bytes,
+        }
+    }
+}
+
 /// Sockets and threads.
 #[pyclass(frozen)]
 pub struct Server(Mutex<dns_io::Server>);
@@ -51,23 +76,9 @@ pub struct Server(Mutex<dns_io::Server>);
 #[pymethods]
 impl Server {
     #[new]
-    #[pyo3(signature = (*, workers, entropy, wall_offset_s, idle_s, drain_s, per_address, total, per_turn, high_water_bytes))]
-    #[allow(clippy::too_many_arguments, reason = "all of them are named")]
-    fn new(
-        workers: usize,
-        entropy: u64,
-        wall_offset_s: i64,
-        idle_s: f64,
-        drain_s: f64,
-        per_address: usize,
-        total: usize,
-        per_turn: usize,
-        high_water_bytes: usize,
-    ) -> Self {
-        let duration = |seconds| Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX);
-        let (idle, drain) = (duration(idle_s), duration(drain_s));
-        let clock = Clock::new(wall_offset_s);
-        let limits = TcpLimits { idle, drain, per_address, total, per_turn, high_water_bytes };
+    #[pyo3(signature = (*, workers, entropy, wall_offset_s, limits))]
+    fn new(workers: usize, entropy: u64, wall_offset_s: i64, limits: Limits) -> Self {
+        let (clock, limits) = (Clock::new(wall_offset_s), limits.into());
         Self(Mutex::new(dns_io::Server::new(Settings { workers, entropy, clock, limits })))
     }
 
