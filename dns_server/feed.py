@@ -24,22 +24,13 @@ from gslb.core.coordinators import Known
 from gslb.core.hearing import Hearing
 from gslb.runtime import rpc
 from gslb.runtime.backoff import Backoff
-from gslb.runtime.cancellation import CancelledElsewhere, alone
+from gslb.runtime.cancellation import alone
 from gslb.runtime.companions import Companions
 from gslb.runtime.logs import get_logger
 from gslb.runtime.supervise import keep_running
-from gslb.runtime.tls import LOOPBACK_ONLY, PlaintextRefused, Security, UnusableCertificate
+from gslb.runtime.tls import LOOPBACK_ONLY, Security
 
 LONGEST_PAUSE_S = 5.0
-_ENDS = (
-    grpc.aio.AioRpcError,
-    asyncio.InvalidStateError,
-    TimeoutError,
-    CancelledElsewhere,
-    UnusableCertificate,
-    PlaintextRefused,
-)
-"""How a stream ends without a fault of this code."""
 
 
 class Feed:
@@ -106,7 +97,7 @@ class Feed:
             try:
                 async with rpc.channel(coordinator, self._security) as channel:
                     await alone(stream.run(DiscoveryStub(channel).Subscribe()))
-            except* _ENDS as errors:
+            except* rpc.STREAM_ENDS as errors:
                 if stream.heard or not told:
                     self._log.warning("coordinator lost", coordinator=coordinator, error=_in_a_line(errors))
                     told = True

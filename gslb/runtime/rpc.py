@@ -2,17 +2,35 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 
 import grpc
 
 from gslb.core.identity.names import server_name
 from gslb.runtime.addresses import SocketAddress
-from gslb.runtime.tls import LOOPBACK_ONLY, Security, client_credentials, server_credentials
+from gslb.runtime.cancellation import CancelledElsewhere
+from gslb.runtime.tls import (
+    LOOPBACK_ONLY,
+    PlaintextRefused,
+    Security,
+    UnusableCertificate,
+    client_credentials,
+    server_credentials,
+)
 
 MAX_MESSAGE_BYTES = 2 * 1024 * 1024
 CONNECT_TIMEOUT_S = 5.0
 FIRST_MESSAGE_TIMEOUT_S = 10.0
+STREAM_ENDS = (
+    grpc.aio.AioRpcError,
+    asyncio.InvalidStateError,
+    TimeoutError,
+    CancelledElsewhere,
+    UnusableCertificate,
+    PlaintextRefused,
+)
+"""How a stream to another process ends without a fault of ours."""
 
 _COMMON: tuple[tuple[str, int], ...] = (
     ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),

@@ -22,25 +22,16 @@ from gslb.core.errors import InvalidSnapshot
 from gslb.core.facts import Report, digest
 from gslb.runtime import rpc
 from gslb.runtime.backoff import Backoff
-from gslb.runtime.cancellation import CancelledElsewhere, alone
+from gslb.runtime.cancellation import alone
 from gslb.runtime.companions import Companions
 from gslb.runtime.logs import get_logger
-from gslb.runtime.tls import PlaintextRefused, Security, UnusableCertificate
+from gslb.runtime.tls import Security
 
 READ_TIMEOUT_S = 5.0
 """Five missed beats: the other one hangs, or the way to it is cut."""
 WRITE_TIMEOUT_S = 5.0
 LONGEST_PAUSE_S = 5.0
 _STORE = "the store"
-_ENDS = (
-    grpc.aio.AioRpcError,
-    asyncio.InvalidStateError,
-    TimeoutError,
-    CancelledElsewhere,
-    UnusableCertificate,
-    PlaintextRefused,
-)
-"""How a stream ends without a fault of this code."""
 
 Call = grpc.aio.StreamStreamCall[pb.ListenRequest, pb.ListenResponse]
 
@@ -72,7 +63,7 @@ class Listener:
             try:
                 async with rpc.channel(peer, self._security) as channel:
                     await alone(self._listen(peer, PeeringStub(channel).Listen()))
-            except _ENDS as error:
+            except rpc.STREAM_ENDS as error:
                 if peer in self._hub.peers.orders or not told:
                     self._log.warning("another coordinator lost", peer=peer, error=_in_a_line(error))
                 told = True
