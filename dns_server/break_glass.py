@@ -5,7 +5,6 @@ A bad file changes nothing: what it said before stays in force, until it is mend
 
 from __future__ import annotations
 
-import stat
 from collections.abc import Iterable
 from functools import partial
 from hashlib import sha256
@@ -14,13 +13,14 @@ from pathlib import Path
 from dns_server.watched import Watched
 from gslb.core.directives import Override
 from gslb.core.errors import GslbError
+from gslb.runtime.secrets import read_unchangeable
 
 LOOK_S = 1.0
 DIGEST_BYTES = 8
 
 
 class BadBreakGlass(GslbError):
-    """The file cannot be read, or others may change it."""
+    """The file cannot be read."""
 
     code = "bad-break-glass"
 
@@ -31,26 +31,16 @@ def watch(path: Path) -> Watched[tuple[Override, ...]]:
 
 
 def load(path: Path) -> tuple[Override, ...]:
-    """Raises BadBreakGlass, and ConfigErrors for what is written there."""
+    """Raises BadBreakGlass, ExposedFile, and ConfigErrors for what is written there."""
     try:
-        if path.stat().st_mode & stat.S_IWOTH:
-            raise BadBreakGlass(f"{path}: anybody may change it: chmod o-w it")
+        content = read_unchangeable(path)
     except FileNotFoundError:
         return ()
     except OSError as error:
-        raise BadBreakGlass(f"{path}: {error.strerror}") from None
-    return _read(path)
-
-
-def _read(path: Path) -> tuple[Override, ...]:
+        raise BadBreakGlass(f"{path}: {error.strerror or error}") from None
     # Only here, so that a dns server without such a file starts without the whole configuration language.
     from gslb.config.break_glass import load_break_glass
-    from gslb.config.source import DiskSource
 
-    try:
-        content = DiskSource(path.parent).read(path.name)
-    except OSError as error:
-        raise BadBreakGlass(f"{path}: {error.strerror or error}") from None
     return load_break_glass(content, str(path))
 
 

@@ -5,10 +5,8 @@ Nothing here, nor any error, shows a secret.
 
 from __future__ import annotations
 
-import os
 import re
 import secrets
-import stat
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -16,11 +14,10 @@ from pathlib import Path
 from dns_server.watched import Watched
 from gslb.core.answering.cookies import SECRET_BYTES
 from gslb.core.errors import GslbError
+from gslb.runtime.secrets import read_secret
 
 LOOK_S = 2.0
 MOST_SECRETS = 2
-_FORBIDDEN = stat.S_IWGRP | stat.S_IRWXO
-_LARGEST_BYTES = 1024
 _SECRET = re.compile(rf"[0-9a-fA-F]{{{2 * SECRET_BYTES}}}")
 
 
@@ -62,18 +59,11 @@ class CookieSecrets:
 
 
 def load(path: Path) -> tuple[bytes, ...]:
-    """One or two lines of 32 hexadecimal digits, which nobody but the owner may change or others read.
-
-    Raises BadSecrets.
-    """
+    """One or two lines of 32 hexadecimal digits. Raises BadSecrets, ExposedFile."""
     try:
-        with path.open("rb") as file:
-            mode = os.fstat(file.fileno()).st_mode
-            content = file.read(_LARGEST_BYTES)
+        content = read_secret(path)
     except OSError as error:
         raise BadSecrets(path, error.strerror or "it cannot be read") from None
-    if mode & _FORBIDDEN:
-        raise BadSecrets(path, f"others may read or change it (mode {stat.S_IMODE(mode):o}): make it 600")
     lines = content.decode("ascii", errors="replace").split()
     if not 1 <= len(lines) <= MOST_SECRETS or not all(map(_SECRET.fullmatch, lines)):
         raise BadSecrets(path, "it must hold one or two lines of 32 hexadecimal digits")

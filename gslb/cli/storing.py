@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 
 from gslb.runtime.addresses import SocketAddress
-from gslb.runtime.secrets import ExposedSecret, read_secret
+from gslb.runtime.secrets import ExposedFile, read_secret
 from gslb.store.etcd.options import EtcdOptions, Login, Tls, parse_url
 
 EMBEDDED = "embedded"
-Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 Place = tuple[tuple[SocketAddress, ...], str]
 
 
@@ -50,11 +50,26 @@ _OPTIONS = (
 )
 
 
-def store_options(command: Decorated) -> Decorated:
-    """Adds the options; `etcd_options` makes sense of their values."""
+def store_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Adds the options; the command gets `etcd`, what they say together (None: the embedded store)."""
+
+    @wraps(command)
+    def with_etcd(
+        *,
+        store: Place | None,
+        etcd_ca: Path | None,
+        etcd_cert: Path | None,
+        etcd_key: Path | None,
+        etcd_user: str | None,
+        etcd_password_file: Path | None,
+        **own: object,
+    ) -> object:
+        etcd = etcd_options(store, etcd_ca, etcd_cert, etcd_key, etcd_user, etcd_password_file)
+        return command(etcd=etcd, **own)
+
     for option in reversed(_OPTIONS):
-        command = option(command)
-    return command
+        with_etcd = option(with_etcd)
+    return with_etcd
 
 
 def etcd_options(
@@ -96,7 +111,7 @@ def _login(user: str | None, password_file: Path | None) -> Login | None:
 def _secret(path: Path) -> bytes:
     try:
         return read_secret(path)
-    except ExposedSecret as error:
+    except ExposedFile as error:
         raise click.UsageError(str(error)) from None
 
 

@@ -81,7 +81,7 @@ def renew_folder(
 
 
 def read_ca(folder: Path) -> Pair:
-    """Raises PkiRefused, InvalidCertificate, ExposedSecret, OSError."""
+    """Raises PkiRefused, InvalidCertificate, ExposedFile, OSError."""
     if not (folder / CA_KEY).exists():
         raise PkiRefused(f"there is no authority in {folder}: make one with `gslb pki init`, or name it with --dir")
     return _read(folder / CA, folder / CA_KEY)

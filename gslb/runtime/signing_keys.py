@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import stat
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -13,11 +12,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 from gslb.codec.sealing import Signer, Trust, key_id, trust_in
 from gslb.core.errors import GslbError
-from gslb.runtime.secrets import read_secret
+from gslb.runtime.secrets import read_secret, read_unchangeable
 
 PRIVATE, PUBLIC = ".key", ".pub"
 MOST_KEYS = 100
-_LARGEST_BYTES = 64 * 1024
 
 
 class BadKey(GslbError):
@@ -41,7 +39,7 @@ def make_pair(folder: Path, name: str) -> tuple[Path, Path, str]:
 
 
 def load_signer(path: Path) -> Signer:
-    """Raises BadKey, ExposedSecret."""
+    """Raises BadKey, ExposedFile."""
     try:
         key = serialization.load_pem_private_key(read_secret(path), password=None)
     except OSError as error:
@@ -54,7 +52,7 @@ def load_signer(path: Path) -> Signer:
 
 
 def load_trust(paths: Iterable[Path]) -> Trust:
-    """`paths`: files of public keys, or folders of NAME.pub. Raises BadKey; also when there is no key at all."""
+    """`paths`: files of public keys, or folders of NAME.pub. Raises ExposedFile, and BadKey; also for no key at all."""
     given = tuple(paths)
     files = [file for path in given for file in files_of(path)]
     if not files:
@@ -71,25 +69,14 @@ def files_of(path: Path) -> tuple[Path, ...]:
 
 def _load_public(path: Path) -> Ed25519PublicKey:
     try:
-        key = serialization.load_pem_public_key(_read(path))
+        key = serialization.load_pem_public_key(read_unchangeable(path))
+    except OSError as error:
+        raise BadKey(path, error.strerror or "it cannot be read") from None
     except (ValueError, UnsupportedAlgorithm):
         raise BadKey(path, f"it holds no public key: copy NAME{PUBLIC} of `gslb keys new` here") from None
     if not isinstance(key, Ed25519PublicKey):
         raise BadKey(path, "its key is of another kind than Ed25519")
     return key
-
-
-def _read(path: Path) -> bytes:
-    """Nothing that others may change."""
-    try:
-        with path.open("rb") as file:
-            mode = os.fstat(file.fileno()).st_mode
-            content = file.read(_LARGEST_BYTES)
-    except OSError as error:
-        raise BadKey(path, error.strerror or "it cannot be read") from None
-    if mode & stat.S_IWOTH:
-        raise BadKey(path, "others may change it: chmod o-w it")
-    return content
 
 
 def _write_new(path: Path, content: bytes, mode: int) -> None:

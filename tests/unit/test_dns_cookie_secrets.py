@@ -13,6 +13,7 @@ import pytest
 from support.waiting import until
 
 from dns_server.cookie_secrets import BadSecrets, CookieSecrets, load
+from gslb.runtime.secrets import ExposedFile
 
 ONE, TWO, THREE = "00112233445566778899aabbccddeeff", "E5E973E5A6B2A43F48E7DC849E37BFCF", "ab" * 16
 
@@ -46,7 +47,7 @@ def test_anything_else_is_refused_without_showing_it(path: Path, lines: tuple[st
 
 @pytest.mark.parametrize("mode", [0o604, 0o602, 0o620, 0o644, 0o666])
 def test_what_others_may_read_or_change_is_refused(path: Path, mode: int) -> None:
-    with pytest.raises(BadSecrets, match=f"mode {mode:o}"):
+    with pytest.raises(ExposedFile, match=f"mode {mode:o}"):
         load(write(path, ONE, mode=mode))
     assert load(write(path, ONE, mode=0o440)) == (bytes.fromhex(ONE),)
 

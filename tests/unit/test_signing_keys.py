@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_pri
 from gslb.cli.main import main
 from gslb.codec.sealing import Sealed
 from gslb.core.order import Order
-from gslb.runtime.secrets import ExposedSecret
+from gslb.runtime.secrets import ExposedFile
 from gslb.runtime.signing_keys import BadKey, load_signer, load_trust, make_pair
 
 
@@ -40,10 +40,10 @@ def test_nothing_is_overwritten(tmp_path: Path) -> None:
 def test_a_secret_that_others_may_read_is_refused(tmp_path: Path) -> None:
     private, public, _ = make_pair(tmp_path, "one")
     private.chmod(0o644)
-    with pytest.raises(ExposedSecret):
+    with pytest.raises(ExposedFile, match="others may read"):
         load_signer(private)
     public.chmod(0o666)
-    with pytest.raises(BadKey, match="others may change it"):
+    with pytest.raises(ExposedFile, match="others may change it"):
         load_trust([public])
 
 

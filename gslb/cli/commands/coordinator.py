@@ -9,9 +9,10 @@ import click
 from gslb.cli import options
 from gslb.cli.securing import security, security_options
 from gslb.cli.serving import serve
-from gslb.cli.storing import Place, etcd_options, store_options
+from gslb.cli.storing import store_options
 from gslb.coordinator.configuration.retention import DEFAULT_LIMITS, LEAST, MAX_REVISIONS, Limits
 from gslb.runtime.addresses import SocketAddress
+from gslb.store.etcd.options import EtcdOptions
 
 
 @click.command()
@@ -76,12 +77,7 @@ def coordinator(
     signing_key: Path | None,
     metrics: SocketAddress | None,
     log_level: str,
-    store: Place | None,
-    etcd_ca: Path | None,
-    etcd_cert: Path | None,
-    etcd_key: Path | None,
-    etcd_user: str | None,
-    etcd_password_file: Path | None,
+    etcd: EtcdOptions | None,
 ) -> None:
     """Run a coordinator: it keeps the configuration and spreads what the agents see.
 
@@ -89,7 +85,6 @@ def coordinator(
     """
     from gslb.coordinator.main import Options, run
 
-    etcd = etcd_options(store, etcd_ca, etcd_cert, etcd_key, etcd_user, etcd_password_file)
     if etcd is not None and advertise is None and admin.is_anywhere:
         raise click.UsageError(f"others cannot reach it at {admin}: say where they can with --advertise HOST:PORT")
     settings = Options(

@@ -10,8 +10,9 @@ import click
 
 from gslb.cli import options
 from gslb.cli.backups import describe, errors_about
-from gslb.cli.storing import Place, etcd_options, store_options
+from gslb.cli.storing import store_options
 from gslb.runtime.clock import wall_unix_s
+from gslb.store.etcd.options import EtcdOptions
 
 if TYPE_CHECKING:
     from gslb.coordinator.backup.checking import Summary
@@ -28,12 +29,7 @@ def restore(
     data: Path,
     replace: bool,
     yes: bool,
-    store: Place | None,
-    etcd_ca: Path | None,
-    etcd_cert: Path | None,
-    etcd_key: Path | None,
-    etcd_user: str | None,
-    etcd_password_file: Path | None,
+    etcd: EtcdOptions | None,
 ) -> None:
     """Put a backup into an empty store: that of a coordinator with this --data and --store.
 
@@ -49,7 +45,6 @@ def restore(
         click.echo(f"{file}: {describe(summary)}")
         return click.confirm(f"The store holds {keys} keys. Remove them and restore this backup?")
 
-    etcd = etcd_options(store, etcd_ca, etcd_cert, etcd_key, etcd_user, etcd_password_file)
     place = restoring.Place(folder=data / "coordinator", etcd=etcd)
     with errors_about(file):
         done = asyncio.run(restoring.restore(file, place, now_unix_s=wall_unix_s(), may_replace=may_replace))
