@@ -8,6 +8,7 @@ from hashlib import sha256
 from pathlib import Path
 
 import pytest
+from support.nothing import NOTHING
 
 from gslb.coordinator.audit.entry import Note
 from gslb.coordinator.configuration.compiling import Change, next_serials
@@ -25,7 +26,7 @@ from gslb.coordinator.configuration.history import (
 from gslb.coordinator.configuration.retention import MAX_DROPPED, Limits
 from gslb.core.compile import compile_snapshot
 from gslb.core.errors import Conflict, StoreUnavailable
-from gslb.core.model import EcsTrust, GeoSources, Model, RRset, Soa, Zone
+from gslb.core.model import RRset, Soa, Zone
 from gslb.core.names import Name
 from gslb.core.order import Order
 from gslb.core.snapshot import Snapshot
@@ -69,17 +70,7 @@ def zone(apex: Name, octet: int = 1) -> Zone:
 
 
 def snapshot(*zones: Zone) -> Snapshot:
-    model = Model(
-        zones=zones,
-        sites=(),
-        monitors=(),
-        endpoints=(),
-        pools=(),
-        policies=(),
-        services=(),
-        ecs=EcsTrust(networks=(), own_prefixes=()),
-        geo=GeoSources(databases=(), prefixes=()),
-    )
+    model = replace(NOTHING, zones=zones)
     serials = {zone.apex: 1 for zone in zones}
     return compile_snapshot(model, {}, order=Order(1, 1, 0), serials=serials, earlier=(), seed=1)
 

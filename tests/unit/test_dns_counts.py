@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 import struct
 from collections import Counter
 from collections.abc import AsyncIterator
@@ -11,6 +10,7 @@ from collections.abc import AsyncIterator
 import pytest
 from support.dnsworld import CONFIG, DETROIT, LONDON, make_snapshot, make_view, query_for, serve, view
 from support.nativeworld import chunks_of
+from support.udp import ask_udp
 from support.waiting import until
 
 from dns_server.engines.base import Engine
@@ -40,15 +40,9 @@ async def server(engine: Engine) -> AsyncIterator[SocketAddress]:
 
 
 async def ask(server: SocketAddress, name: str, subnet: str, times: int) -> None:
-    """Over UDP, one after the other."""
-    packet = query_for(name, "A", subnet).to_wire()
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
-        udp.setblocking(False)
-        udp.connect((server.host, server.port))
-        async with asyncio.timeout(DEADLINE_S):
-            for _ in range(times):
-                udp.send(packet)
-                await asyncio.get_running_loop().sock_recv(udp, 4096)
+    """One after the other: of large batches only a sample counts in the demand."""
+    for _ in range(times):
+        await ask_udp(server, query_for(name, "A", subnet).to_wire())
 
 
 async def ask_by_tcp(server: SocketAddress, name: str, subnet: str, times: int) -> None:

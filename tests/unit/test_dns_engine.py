@@ -13,6 +13,7 @@ from typing import Protocol
 import dns.message
 import pytest
 from support.dnsworld import query_for, serve, view
+from support.udp import ask_udp
 from support.waiting import until
 
 from dns_server.engines.base import Counters, Engine, Kind
@@ -99,19 +100,6 @@ async def is_ended(reader: asyncio.StreamReader) -> bool:
             return await reader.read() == b""
         except ConnectionResetError:
             return True
-
-
-async def ask_udp(address: SocketAddress, *packets: bytes) -> list[bytes]:
-    """Send all, then read as many replies."""
-    loop = asyncio.get_running_loop()
-    family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_DGRAM) as client:
-        client.setblocking(False)
-        client.connect((address.host, address.port))
-        for packet in packets:
-            client.send(packet)
-        async with asyncio.timeout(DEADLINE_S):
-            return [await loop.sock_recv(client, 65_535) for _ in packets]
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from unittest.mock import Mock
@@ -12,6 +11,7 @@ import dns.flags
 import dns.message
 import pytest
 from support.dnsworld import make_view, query_for, serve, world
+from support.udp import ask_udp
 from support.waiting import until
 
 from dns_server.engines.base import Engine
@@ -37,14 +37,7 @@ async def engine(request: pytest.FixtureRequest) -> AsyncIterator[Engine]:
 
 async def ask(server: SocketAddress, source: str, count: int, wanted: int) -> list[dns.message.Message]:
     """Send the query so often, and read as many replies as are wanted."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
-        client.setblocking(False)
-        client.bind((source, 0))
-        client.connect((server.host, server.port))
-        for _ in range(count):
-            client.send(QUERY)
-        async with asyncio.timeout(5):
-            replies = [await asyncio.get_running_loop().sock_recv(client, 4096) for _ in range(wanted)]
+    replies = await ask_udp(server, *[QUERY] * count, wanted=wanted, source=source)
     return [dns.message.from_wire(reply) for reply in replies]
 
 
