@@ -1,6 +1,7 @@
 """Three coordinators on real etcd, two dns servers, an agent and two web servers, as processes to kill and to stop.
 
-The agent and the dns servers are told of coordinator `a` only; of the others they learn.
+The agent and the dns servers are told of coordinator `a` only; of the others they learn. With an authority each process
+has a certificate of its own, without one all trust whoever is on this machine.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from ipaddress import IPv4Network
 from pathlib import Path
 
 import grpc
+from support.certificates import Pki
 from support.etcd import Cluster
 
 from gslb.api.v1 import admin_pb2 as pb
@@ -22,7 +24,9 @@ from gslb.api.v1.admin_pb2_grpc import AdminStub
 from gslb.cli import applying
 from gslb.cli.demo.children import Children, eventually, free_port
 from gslb.cli.demo.resolver import Resolver, resolver
+from gslb.core.identity.names import Kind
 from gslb.runtime import rpc
+from gslb.runtime.tls import LOOPBACK_ONLY, Security
 
 NAMES = ("a", "b", "c")
 DNS_NAMES = ("dns-1", "dns-2")
@@ -33,7 +37,9 @@ START_S = 60.0
 CONFIG = """
 zones: [{{name: gslb.test, nameservers: [ns1.gslb.test], contact: ops@gslb.test,
          records: [{{name: ns1, type: A, data: 192.0.2.53}}]}}]
-sites: [{{name: eu, location: {{latitude: 53.3, longitude: -6.3}}, probe_allow: [127.0.0.0/8]}}]
+sites:
+  - {{name: eu, location: {{latitude: 53.3, longitude: -6.3}}, probe_allow: [127.0.0.0/8]}}
+  - {{name: us, location: {{latitude: 39.0, longitude: -77.5}}}}
 monitors: [{{name: web, type: http, port: {port}, path: /healthz, interval: 1500ms, failback: {{after: 0s}}}}]
 pools: [{{name: web-eu, site: eu, monitor: web, members: [{{name: one, address: {0}}}, {{name: two, address: {1}}}]}}]
 services: [{{name: www.gslb.test, pools: [web-eu], answers: all}}]
@@ -50,6 +56,8 @@ class Replicas:
     dns_ports: dict[str, int]
     resolvers: dict[str, Resolver]
     stack: AsyncExitStack
+    pki: Pki | None = None
+    securities: dict[str, Security] = field(default_factory=dict)
     admins: dict[str, AdminStub] = field(default_factory=dict)
 
     async def start_all(self) -> None:
@@ -64,7 +72,9 @@ class Replicas:
         assert not isinstance(
             await applying.apply(self.admins["a"], config, applying.read(config), change), applying.Refusal
         )
-        self._start("agent", "agent", "--site", "eu", "--name", "agent", "--coordinator", self.address("a"))
+        self._start(
+            "agent", Kind.AGENT, "eu/agent", "--site", "eu", "--name", "agent", "--coordinator", self.address("a")
+        )
         for name in DNS_NAMES:
             self.start_dns(name)
         await self.until_answered(*SERVERS)
@@ -74,21 +84,35 @@ class Replicas:
 
     async def start_coordinator(self, name: str) -> None:
         self.ports.setdefault(name, free_port())
-        self._start(name, "coordinator", "--name", name, "--admin", self.address(name), "--store", self.store)
+        where = ("--admin", self.address(name), "--store", self.store)
+        self._start(name, Kind.COORDINATOR, name, "--name", name, *where)
         if name not in self.admins:
-            channel = await self.stack.enter_async_context(rpc.channel(self.address(name)))
-            self.admins[name] = AdminStub(channel)
+            channel = rpc.channel(self.address(name), self.security(Kind.OPERATOR, "admin"))
+            self.admins[name] = AdminStub(await self.stack.enter_async_context(channel))
 
     def start_dns(self, name: str) -> None:
         listen = f"127.0.0.1:{self.dns_ports[name]}"
-        self._start(name, "dns", "--name", name, "--listen", listen, "--coordinator", self.address("a"))
+        self._start(name, Kind.DNS, name, "--name", name, "--listen", listen, "--coordinator", self.address("a"))
 
     def start_server(self, address: str) -> None:
         self.children.start(address, "-m", "gslb.cli.demo.server", address, str(self.http_port), address)
 
-    def _start(self, name: str, *arguments: str) -> None:
-        data = ("--data", str(self.folder / name), "--log-level", "info")
-        self.children.start(name, "-m", "gslb.cli", *arguments, *data)
+    def _start(self, name: str, kind: Kind, identity: str, *arguments: str) -> None:
+        """A process of that kind, which is also its command, with its certificate if there are any."""
+        common = ["--data", str(self.folder / name), "--log-level", "info"]
+        files = self.security(kind, identity).files
+        if files is not None:
+            common += ["--tls", str(files.certificate.parent)]
+        self.children.start(name, "-m", "gslb.cli", kind, *arguments, *common)
+
+    def security(self, kind: Kind, identity: str) -> Security:
+        """By the certificate of that name, made when it is first asked for."""
+        if self.pki is None:
+            return LOOPBACK_ONLY
+        full = f"{kind}/{identity}"
+        if full not in self.securities:
+            self.securities[full] = self.pki.issue(kind, identity)
+        return self.securities[full]
 
     def signal(self, name: str, number: signal.Signals) -> None:
         os.kill(self.children.running[name].pid, number)
@@ -172,7 +196,7 @@ def undrain() -> pb.ClearOverrideRequest:
 
 
 @asynccontextmanager
-async def replicas(folder: Path, members: Cluster) -> AsyncIterator[Replicas]:
+async def replicas(folder: Path, members: Cluster, pki: Pki | None = None) -> AsyncIterator[Replicas]:
     """All up and serving; every process is killed at the end."""
     dns_ports = {name: free_port() for name in DNS_NAMES}
     async with AsyncExitStack() as stack:
@@ -184,12 +208,13 @@ async def replicas(folder: Path, members: Cluster) -> AsyncIterator[Replicas]:
         made = Replicas(
             folder=folder,
             children=children,
-            store=f"etcd://{','.join(map(str, members.endpoints))}/replicas",
+            store=f"etcd://{','.join(map(str, members.endpoints))}/{folder.name}",
             http_port=free_port(),
             ports={},
             dns_ports=dns_ports,
             resolvers=resolvers,
             stack=stack,
+            pki=pki,
         )
         await made.start_all()
         yield made
