@@ -23,6 +23,7 @@ from gslb.codec.references import check
 from gslb.codec.values import load_network
 from gslb.core.errors import InvalidSnapshot
 from gslb.core.model import EcsTrust, GeoSources, Model, Service
+from gslb.core.order import Order
 from gslb.core.snapshot import CLASS_V4_BITS, CLASS_V6_BITS, ECS_V4_BITS, ECS_V6_BITS, ClassMap, RangeMap, Snapshot
 
 DIGEST_BYTES = 32
@@ -78,6 +79,11 @@ def dump_class_map(policy: str, classes: ClassMap) -> tuple[bytes, ...]:
 def refs(manifest: bytes) -> tuple[ChunkRef, ...]:
     """The chunks that a manifest names, in its order. Raises InvalidSnapshot."""
     return _refs(_load_manifest(manifest))
+
+
+def order_of(manifest: bytes) -> Order:
+    """Raises InvalidSnapshot."""
+    return load_order(_load_manifest(manifest).order)
 
 
 def load_snapshot(manifest: bytes, chunks: Mapping[bytes, bytes]) -> Snapshot:

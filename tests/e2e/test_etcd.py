@@ -179,3 +179,7 @@ async def test_all_coordinators_compile_the_same_octets(tmp_path: Path, store: s
                 for dns in (first, second):
                     await dns.until(lambda dns=dns, revision=revision: dns.manifest_order.config == revision)
                 assert first.manifest == second.manifest
+            three = await stack.enter_async_context(coordinator(tmp_path / "three", store, "three"))
+            async with three.dns_server("d3") as third:  # it was there for none of them
+                await third.until(lambda: third.manifest_order.config == revision)
+                assert third.manifest == first.manifest

@@ -218,6 +218,23 @@ async def test_blobs_are_those_of_all_kept_records(store: EmbeddedStore) -> None
     assert await history.blobs() == {b"a" * 32, b"b" * 32}
 
 
+async def test_each_record_is_read_once_for_its_blobs(store: EmbeddedStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    history, read, get = History(store), list[int](), History.get
+
+    async def counted(one: History, revision: int, *, stale: bool = False) -> Record | None:
+        read.append(revision)
+        return await get(one, revision, stale=stale)
+
+    monkeypatch.setattr(History, "get", counted)
+    await append(history, 1, files=with_inputs(a=4))
+    await history.blobs()
+    read.clear()
+    await append(history, 2)
+    read.clear()
+    assert await history.blobs() == {b"a" * 32}
+    assert read == [2]
+
+
 @pytest.mark.parametrize("value", [b"", b"{}", b"[]", b'{"revision": "one"}', b"\xff"])
 async def test_a_damaged_record_is_said(store: EmbeddedStore, value: bytes) -> None:
     await store.commit(compares={}, puts={"config/current": b"1", "config/revisions/000000000001": value})

@@ -7,6 +7,8 @@ import shutil
 import sqlite3
 import time
 from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
@@ -16,6 +18,8 @@ from support.coordinators import CONFIG, DEADLINE_S, UP, coordinator, files, pla
 
 from gslb.api.v1 import admin_pb2 as pb
 from gslb.api.v1 import facts_pb2
+from gslb.api.v1.snapshot_pb2 import Manifest
+from gslb.coordinator.configuration.history import dump_record, load_record
 from gslb.coordinator.server import CannotListen
 from gslb.core.errors import StoreUnavailable
 from gslb.runtime.addresses import SocketAddress
@@ -63,6 +67,48 @@ async def test_what_was_compiled_can_be_made_again(tmp_path: Path, loss: str) ->
         assert await dns.fetch() == before
         assert dns.manifest == manifest
     assert len(list(compiled.iterdir())) == len(dns.chunks)
+
+
+async def test_what_is_made_again_has_the_layouts_of_configurations_before(tmp_path: Path) -> None:
+    """Agents may still report by them, and every dns server serves the same under one number."""
+    moved = [CONFIG.replace("192.0.2.11", f"192.0.2.{number}") for number in (11, 12, 13)]
+    async with coordinator(tmp_path) as running, running.dns_server("d") as dns:
+        for revision, text in enumerate(moved, start=1):
+            await running.applied(files(text))
+            await dns.until(lambda revision=revision: dns.manifest_order.config == revision)
+        manifest = dns.manifest
+        assert len((await dns.fetch()).layouts) == 3 + 2
+    shutil.rmtree(tmp_path / "coordinator" / "compiled")
+    async with coordinator(tmp_path) as running, running.dns_server("d") as dns:
+        await dns.fetch()
+        assert dns.manifest == manifest
+
+
+async def test_what_compiles_otherwise_than_where_it_was_applied_is_not_published(tmp_path: Path) -> None:
+    async with coordinator(tmp_path) as running:
+        await running.applied()
+    shutil.rmtree(tmp_path / "coordinator" / "compiled")
+    applied_by_another_version(tmp_path / "coordinator" / "store.db")
+    async with coordinator(tmp_path) as running, running.dns_server("d") as dns:
+        (alarm,) = (await running.status()).alarms
+        assert alarm.startswith("configuration 1 in the store cannot be used, apply another: version 0.0 applied it")
+        assert dns.manifest == b""
+        again = await running.applied(files(CONFIG))
+        assert (again.order.config, again.unchanged) == (2, False)
+        assert (await dns.fetch()).order.config == 2
+        assert not any("cannot be used" in alarm for alarm in (await running.status()).alarms)
+
+
+def applied_by_another_version(database: Path) -> None:
+    """It made other chunks of configuration 1."""
+    key = "config/revisions/000000000001"
+    with closing(sqlite3.connect(database)) as connection, connection:
+        ((value,),) = connection.execute("SELECT value FROM versions WHERE key = ?", (key,))
+        record = load_record(value)
+        manifest = Manifest.FromString(record.manifest)
+        manifest.chunks[0].digest = bytes(32)
+        other = replace(record, program="0.0", manifest=manifest.SerializeToString())
+        connection.execute("UPDATE versions SET value = ? WHERE key = ?", (dump_record(other), key))
 
 
 async def test_a_stored_configuration_that_cannot_be_used_raises_an_alarm_until_another_is_applied(

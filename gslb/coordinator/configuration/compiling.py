@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 
 from gslb import __version__
-from gslb.codec.snapshot import Bundle, dump_snapshot, load_snapshot, refs
+from gslb.codec.layouts import dump_layouts, load_layouts
+from gslb.codec.snapshot import Bundle, dump_snapshot, load_snapshot, order_of, refs
 from gslb.config import BundleSource, ConfigErrors, Loaded, Problem, load
 from gslb.coordinator.configuration.contents import Contents, Files
 from gslb.coordinator.configuration.geography import Geography
-from gslb.coordinator.configuration.history import File, Record, store_files
+from gslb.coordinator.configuration.history import File, Record, StoredBlob, store_files
 from gslb.coordinator.relay.publication import Publication, SiteTooLarge, make_publication
 from gslb.core.compile import compile_snapshot
-from gslb.core.errors import InvalidSnapshot
+from gslb.core.errors import GslbError, InvalidSnapshot
 from gslb.core.model import Layout, Zone
 from gslb.core.names import Name
 from gslb.core.order import Order
@@ -37,10 +39,19 @@ class Change:
     previous: Snapshot | None
 
 
+class CompiledOtherwise(GslbError):
+    """What an applied configuration compiles to here is not what dns servers were given under its number."""
+
+    code = "compiled-otherwise"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Built:
+    """`earlier`: what the record names so, empty if it does not."""
+
     publication: Publication
     record: Record
+    earlier: bytes
     warnings: tuple[Problem, ...]
 
 
@@ -59,6 +70,8 @@ def build(change: Change, contents: Contents, geography: Geography) -> Built:
         earlier=change.previous.layouts if change.previous else (),
         seed=seed,
     )
+    kept = publication.snapshot.layouts[len(loaded.model.sites) :]
+    earlier = dump_layouts(kept) if kept else b""
     record = Record(
         revision=publication.snapshot.order.config,
         author=change.author,
@@ -70,27 +83,37 @@ def build(change: Change, contents: Contents, geography: Geography) -> Built:
         manifest=publication.bundle.manifest,
         files=store_files(change.files, contents.read),
         access=loaded.access,
+        earlier=StoredBlob(sha256=sha256(earlier).digest(), size_bytes=len(earlier)) if earlier else None,
     )
-    return Built(publication=publication, record=record, warnings=loaded.warnings)
+    return Built(publication=publication, record=record, earlier=earlier, warnings=loaded.warnings)
 
 
-def rebuild(
-    record: Record, incarnation: int, contents: Contents, geography: Geography, earlier: tuple[Layout, ...]
-) -> Publication:
-    """The publication of a configuration that was applied before, from its files. Blocking; raises as `build`.
+def rebuild(record: Record, incarnation: int, contents: Contents, geography: Geography) -> Publication:
+    """The publication of a configuration that was applied before, from its files: the same to the last octet.
 
-    With the layouts of the configuration before it as `earlier` it is the same to the last octet.
+    So no two dns servers ever serve two things under one number. Blocking; raises as `build`, and CompiledOtherwise. A
+    record from before a restore is of another incarnation, in which nobody was given anything yet.
     """
-    return _compile(
+    publication = _compile(
         _load(record.files, contents),
         record.files,
         contents,
         geography,
         order=Order(incarnation, record.revision, 0),
         serials=_serials(record),
-        earlier=earlier,
+        earlier=_earlier(record, contents),
         seed=record.seed,
     )
+    if order_of(record.manifest).incarnation == incarnation and publication.bundle.manifest != record.manifest:
+        raise CompiledOtherwise(
+            f"version {record.program} applied it, and here version {__version__} makes something else of it:"
+            " upgrade all coordinators, then apply it again"
+        )
+    return publication
+
+
+def _earlier(record: Record, contents: Contents) -> tuple[Layout, ...]:
+    return load_layouts(contents.read(record.earlier.sha256)) if record.earlier is not None else ()
 
 
 def recall(record: Record, incarnation: int, compiled: Blobs) -> Publication | None:

@@ -59,10 +59,21 @@ class StoredFile(File):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StoredBlob:
+    """What is not a file of the configuration."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = _JSON
+
+    sha256: Digest
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
     """A configuration as applied. `files`: the main one first. `serials`: SOA serials by apex, as text.
 
     `manifest`: of the bundle it compiled to; `program`: the version that did it. `access`: what operators may do.
+    `earlier`: layouts of configurations before it that are part of the bundle, since files alone do not tell them.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = _JSON
@@ -77,6 +88,7 @@ class Record:
     manifest: bytes
     files: tuple[StoredFile, ...]
     access: tuple[Grant, ...] = ()
+    earlier: StoredBlob | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,6 +115,8 @@ class History:
         self._store = store
         self._limits = limits
         self._journal = Journal(store)
+        self._inputs: dict[int, frozenset[bytes]] = {}
+        """Of kept records; none of them ever changes."""
 
     async def current(self, *, stale: bool = False) -> Current:
         entry = await self._store.get(CURRENT, stale=stale)
@@ -152,9 +166,13 @@ class History:
         return {CURRENT: ABSENT if entry is None else entry.revision}
 
     async def blobs(self) -> frozenset[bytes]:
-        """Digests of all contents that kept records have as blobs."""
-        records = [await self.get(one.revision) for one in await self._kept()]
-        return frozenset(digest for record in records for digest in inputs_of(record))
+        """Digests of all contents that kept records have as blobs; reads those it has not read yet."""
+        kept = [one.revision for one in await self._kept()]
+        self._inputs = {revision: known for revision, known in self._inputs.items() if revision in kept}
+        for revision in kept:
+            if revision not in self._inputs:
+                self._inputs[revision] = frozenset(inputs_of(await self.get(revision)))
+        return frozenset[bytes]().union(*self._inputs.values())
 
     async def _kept(self) -> tuple[Kept, ...]:
         """It is only ever written together with the pointer to the one in force."""
@@ -171,8 +189,12 @@ class History:
 
 def inputs_of(record: Record | None) -> Mapping[bytes, int]:
     """Sizes of the contents that a record has as blobs, by digest."""
-    files = record.files if record else ()
-    return {file.sha256: file.size_bytes for file in files if file.text is None}
+    if record is None:
+        return {}
+    inputs = {file.sha256: file.size_bytes for file in record.files if file.text is None}
+    if record.earlier is not None:
+        inputs[record.earlier.sha256] = record.earlier.size_bytes
+    return inputs
 
 
 def load_pointer(value: bytes) -> int:

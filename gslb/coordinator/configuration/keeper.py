@@ -17,7 +17,7 @@ import grpc
 from gslb import __version__
 from gslb.config import ConfigErrors, Problem
 from gslb.coordinator.audit.entry import Note
-from gslb.coordinator.configuration.compiling import Built, Change, build, rebuild, recall
+from gslb.coordinator.configuration.compiling import Built, Change, CompiledOtherwise, build, rebuild, recall
 from gslb.coordinator.configuration.contents import Contents
 from gslb.coordinator.configuration.geography import Geography
 from gslb.coordinator.configuration.history import Current, File, History, Page, Record, inputs_of
@@ -26,7 +26,7 @@ from gslb.coordinator.configuration.retention import DEFAULT_LIMITS, Limits
 from gslb.coordinator.refusals import RpcRefused
 from gslb.coordinator.relay.hub import Hub
 from gslb.coordinator.relay.publication import Publication
-from gslb.core.errors import Conflict, GslbError
+from gslb.core.errors import Conflict, GslbError, InvalidSnapshot
 from gslb.core.identity.access import Grant
 from gslb.core.order import Order
 from gslb.runtime.logs import get_logger
@@ -149,7 +149,7 @@ class Configuration:
     async def _apply_after(self, current: Current, offer: Offer, contents: Contents) -> Outcome:
         _check_expected(offer, current)
         await self._catch_up(current)
-        if current.record is not None and _is_same(current.record, offer.files):
+        if current.record is not None and self._serves(current.record) and _is_same(current.record, offer.files):
             return Outcome(order=self._hub.order, unchanged=True, warnings=())
         built = await asyncio.to_thread(self._build, offer, contents, current)
         if not offer.dry_run:
@@ -165,7 +165,7 @@ class Configuration:
         try:
             await self._inputs.fetch(record, stale=stale)
             publication = await asyncio.to_thread(self._recalled, record)
-        except (ConfigErrors, MissingBlob) as error:
+        except (ConfigErrors, CompiledOtherwise, InvalidSnapshot, MissingBlob) as error:
             self._broken = f"configuration {record.revision} in the store cannot be used, apply another: {error}"
             self._log.error("stored configuration cannot be used", revision=record.revision, reason=str(error))
             return
@@ -179,13 +179,12 @@ class Configuration:
         publication = recall(record, self._incarnation, self._compiled)
         if publication is None:
             contents = Contents(record.files, texts(record), self._inputs.local)
-            before = self._hub.publication
-            earlier = before.snapshot.layouts if before else ()
-            publication = rebuild(record, self._incarnation, contents, self._geography, earlier)
-            if publication.bundle.manifest != record.manifest:
-                self._log.info("compiled otherwise than when it was applied", revision=record.revision)
+            publication = rebuild(record, self._incarnation, contents, self._geography)
             self._write_compiled(publication)
         return publication
+
+    def _serves(self, record: Record) -> bool:
+        return self._hub.order.config == record.revision
 
     def _build(self, offer: Offer, contents: Contents, current: Current) -> Built:
         publication = self._hub.publication
@@ -220,6 +219,8 @@ class Configuration:
     def _write_blobs(self, built: Built, contents: Contents) -> None:
         for digest in inputs_of(built.record):
             contents.keep(digest)
+        if built.earlier:
+            self._inputs.local.put(built.earlier)
         self._write_compiled(built.publication)
 
     def _write_compiled(self, publication: Publication) -> None:
