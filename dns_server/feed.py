@@ -17,6 +17,7 @@ from dns_server.files import Kind
 from dns_server.received import dump_coordinators
 from dns_server.replica import Replica
 from dns_server.saver import Saver
+from dns_server.self_query import SelfQuery
 from dns_server.stream import Identity, Shared, Stream
 from gslb.api.v1.discovery_pb2_grpc import DiscoveryStub
 from gslb.codec.sealing import Trust
@@ -44,6 +45,7 @@ class Feed:
         engine: Engine,
         named: Iterable[str],
         trust: Callable[[], Trust],
+        self_query: SelfQuery,
         security: Security = LOOPBACK_ONLY,
     ) -> None:
         """`named`: coordinators that are always tried."""
@@ -54,6 +56,7 @@ class Feed:
             replica=replica,
             hearing=Hearing(),
             trial=asyncio.Lock(),
+            self_query=self_query,
             engine=engine,
             demand=demand,
             save_now=saver.put_now,

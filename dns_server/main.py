@@ -27,6 +27,7 @@ from dns_server.metrics import DnsCollector, Sources
 from dns_server.received import Directions, Received, load_coordinators, load_facts
 from dns_server.replica import Replica
 from dns_server.saver import Saver
+from dns_server.self_query import SelfQuery
 from dns_server.stream import Identity
 from dns_server.trial import try_out
 from gslb.codec.sealing import Trust
@@ -119,7 +120,7 @@ async def run(
         handed_over = await stack.enter_async_context(_handing_over(options, parts, folder))
         metrics = await stack.enter_async_context(_observable(options.metrics, shown, parts.missing))
         expiry = Expiry(options.security, shown, wall_unix_s)
-        await stack.enter_async_context(_running(parts, expiry))
+        await stack.enter_async_context(_running(parts, expiry, listen))
         get_logger("dns").info("answering", listen=[str(address) for address in listen], order=str(parts.order()))
         if on_ready is not None:
             on_ready(Bound(listen=listen, metrics=metrics))
@@ -145,6 +146,7 @@ class _Parts:
     feed: Feed
     guides: Guides
     freshness: Freshness
+    self_query: SelfQuery
     nsid: bytes
 
     @property
@@ -155,6 +157,7 @@ class _Parts:
             files=self.files,
             guides=self.guides,
             freshness=self.freshness,
+            self_query=self.self_query,
             demand=self.feed.demand,
             beat_s=self.feed.beat_s,
             now_s=monotonic_s,
@@ -213,7 +216,8 @@ def _make_parts(options: Options, guides: Guides) -> _Parts:
     replica = Replica(freshness.publish, saver.put)
     about = Identity(name=options.name, engine=engine.name, queries_total=lambda: engine.counters.queries_total)
     named = map(str, options.coordinators)
-    feed = Feed(about, replica, saver, engine, named, lambda: guides.trust.current, options.security)
+    self_query = SelfQuery(replica, monotonic_s)
+    feed = Feed(about, replica, saver, engine, named, lambda: guides.trust.current, self_query, options.security)
     nsid = options.name if options.nsid is None else options.nsid
     return _Parts(
         files=files,
@@ -223,6 +227,7 @@ def _make_parts(options: Options, guides: Guides) -> _Parts:
         feed=feed,
         guides=guides,
         freshness=freshness,
+        self_query=self_query,
         nsid=nsid.encode()[: identity.MAX_NSID_BYTES],
     )
 
@@ -279,14 +284,16 @@ async def _handing_over(options: Options, parts: _Parts, folder: Folder) -> Asyn
 
 
 @asynccontextmanager
-async def _running(parts: _Parts, expiry: Expiry) -> AsyncIterator[None]:
-    """Following the coordinators and what operators may change, saving what is said, minding our certificate."""
+async def _running(parts: _Parts, expiry: Expiry, listen: Sequence[SocketAddress]) -> AsyncIterator[None]:
+    """Following the coordinators and what operators may change, saving what is said, minding our certificate and what
+    is answered at `listen`."""
     async with asyncio.TaskGroup() as group:
         tasks = [
             group.create_task(keep_running("saver", parts.saver.run)),
             group.create_task(parts.feed.run()),
             group.create_task(expiry.run()),
             group.create_task(keep_running("age", parts.follow_age)),
+            group.create_task(keep_running("self-query", partial(parts.self_query.follow, listen))),
             group.create_task(keep_running("trusted keys", parts.follow_trust)),
             group.create_task(keep_running("break glass", parts.follow_break_glass)),
         ]

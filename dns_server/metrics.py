@@ -24,6 +24,7 @@ from dns_server.files import Files
 from dns_server.freshness import Freshness
 from dns_server.guides import Guides
 from dns_server.replica import Replica
+from dns_server.self_query import SelfQuery
 from gslb.core.order import Order
 
 
@@ -36,6 +37,7 @@ class Sources:
     files: Files
     guides: Guides
     freshness: Freshness
+    self_query: SelfQuery
     demand: Demand
     beat_s: Mapping[str, float]
     now_s: Callable[[], float]
@@ -145,6 +147,14 @@ def _feed(sources: Sources) -> Iterator[Metric]:
         replica.progress.refused,
     )
     yield _counted("gslb_dns_reports", "Agents' reports by what became of them.", "outcome", replica.progress.reports)
+    yield GaugeMetricFamily(
+        "gslb_dns_self_query_wrong",
+        "1: what it is answered by itself is wrong.",
+        value=bool(sources.self_query.trouble),
+    )
+    yield CounterMetricFamily(
+        "gslb_dns_self_queries_wrong", "Looks at itself that found wrong answers.", value=sources.self_query.failed
+    )
     yield GaugeMetricFamily("gslb_dns_silent_agents", "Agents nobody hears.", value=len(replica.premises.silent))
 
 

@@ -23,6 +23,7 @@ from gslb.core.facts import AgentId, Facts, Report, merge, merge_all
 from gslb.core.order import Order
 from gslb.core.scopes import names_of
 from gslb.core.silence import followed, limits_ms, passed
+from gslb.core.snapshot import Snapshot
 from gslb.core.steering.decide import changed_endpoints, decide
 from gslb.runtime.clock import monotonic_s
 
@@ -69,6 +70,11 @@ class Replica:
     @property
     def has_snapshot(self) -> bool:
         return self._index is not None
+
+    @property
+    def snapshot(self) -> Snapshot | None:
+        """What serves."""
+        return self._index.snapshot if self._index else None
 
     @property
     def chunks_held(self) -> Mapping[bytes, bytes]:

@@ -21,6 +21,7 @@ from dns_server.files import Kind
 from dns_server.received import Directions, Received
 from dns_server.replica import Replica
 from dns_server.saver import Dump
+from dns_server.self_query import SelfQuery
 from dns_server.trial import try_out
 from gslb import __version__
 from gslb.api.v1 import discovery_pb2 as pb
@@ -42,6 +43,8 @@ READ_TIMEOUT_S = 5.0
 """Five missed beats: the coordinator hangs, or the way to it is cut."""
 STALLED_S = 10.0
 """After which chunks that did not come are asked for again."""
+
+MAX_REASON_CHARACTERS = 500
 
 Call: TypeAlias = "grpc.aio.StreamStreamCall[pb.SubscribeRequest, pb.SubscribeResponse]"
 
@@ -68,6 +71,7 @@ class Shared:
     replica: Replica
     hearing: Hearing
     trial: asyncio.Lock
+    self_query: SelfQuery
     engine: Engine
     demand: Demand
     save_now: Callable[[Kind, Dump], Awaitable[None]]
@@ -235,7 +239,9 @@ class Stream:
         await self._nack(order, str(error))
 
     async def _nack(self, order: Order, reason: str) -> None:
-        await self._write(pb.SubscribeRequest(nack=pb.Nack(order=dump_order(order), reason=reason[:500])))
+        await self._write(
+            pb.SubscribeRequest(nack=pb.Nack(order=dump_order(order), reason=reason[:MAX_REASON_CHARACTERS]))
+        )
 
     async def _report_status(self) -> None:
         """Every second what serves; also asks again for chunks that did not come."""
@@ -246,6 +252,8 @@ class Stream:
                 queries_total=self._shared.identity.queries_total(),
                 break_glass=len(self._replica.break_glass),
                 break_glass_digest=digest_of(self._replica.break_glass),
+                asked=dump_order(self._shared.self_query.asked),
+                trouble=self._shared.self_query.trouble[:MAX_REASON_CHARACTERS],
             )
             await self._write(pb.SubscribeRequest(status=status))
             if self._fetch is not None and monotonic_s() - self._progress_s > STALLED_S:

@@ -17,6 +17,7 @@ from dns_server.freshness import Freshness
 from dns_server.guides import Guides
 from dns_server.metrics import DnsCollector, Sources
 from dns_server.replica import Replica
+from dns_server.self_query import SelfQuery
 from gslb.coordinator.metrics import Metrics
 from gslb.coordinator.relay.demand import DemandCollector
 from gslb.coordinator.relay.hub import Hub
@@ -49,9 +50,11 @@ class Recorder(CollectorRegistry):
 
 def dns(folder: Path, registry: Recorder) -> None:
     engine = make_engine("python", entropy=1)
+    replica = Replica(lambda view: None, lambda kind, dump: None)
     sources = Sources(
         engine=engine,
-        replica=Replica(lambda view: None, lambda kind, dump: None),
+        replica=replica,
+        self_query=SelfQuery(replica, lambda: 0.0),
         files=Files(folder),
         freshness=Freshness(engine, folder / "heard", None, clock=lambda: 0.0, wall_clock=lambda: 0.0),
         guides=Guides.read(None, (), folder / "break-glass.yaml"),

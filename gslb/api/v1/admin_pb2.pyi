@@ -1050,6 +1050,7 @@ class DnsServerStatus(_message.Message):
     REFUSED_FIELD_NUMBER: _builtins.int
     BREAK_GLASS_FIELD_NUMBER: _builtins.int
     BREAK_GLASS_DIGEST_FIELD_NUMBER: _builtins.int
+    TROUBLE_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     engine: _builtins.str
     version: _builtins.str
@@ -1063,6 +1064,8 @@ class DnsServerStatus(_message.Message):
     break_glass: _builtins.int
     """Overrides of the break-glass file on its machine, and what tells one set of them from another."""
     break_glass_digest: _builtins.bytes
+    trouble: _builtins.str
+    """What was wrong when it asked itself as clients do; empty = nothing."""
     @_builtins.property
     def order(self) -> _facts_pb2.Order: ...
     def __init__(
@@ -1079,10 +1082,11 @@ class DnsServerStatus(_message.Message):
         refused: _builtins.str = ...,
         break_glass: _builtins.int = ...,
         break_glass_digest: _builtins.bytes = ...,
+        trouble: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["order", b"order"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["age_ms", b"age_ms", "break_glass", b"break_glass", "break_glass_digest", b"break_glass_digest", "connected", b"connected", "decision", b"decision", "engine", b"engine", "name", b"name", "order", b"order", "queries_total", b"queries_total", "refused", b"refused", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["age_ms", b"age_ms", "break_glass", b"break_glass", "break_glass_digest", b"break_glass_digest", "connected", b"connected", "decision", b"decision", "engine", b"engine", "name", b"name", "order", b"order", "queries_total", b"queries_total", "refused", b"refused", "trouble", b"trouble", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

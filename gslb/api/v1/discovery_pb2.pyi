@@ -176,6 +176,8 @@ class DnsStatus(_message.Message):
     QUERIES_TOTAL_FIELD_NUMBER: _builtins.int
     BREAK_GLASS_FIELD_NUMBER: _builtins.int
     BREAK_GLASS_DIGEST_FIELD_NUMBER: _builtins.int
+    ASKED_FIELD_NUMBER: _builtins.int
+    TROUBLE_FIELD_NUMBER: _builtins.int
     decision: _builtins.bytes
     """Of the decision that serves; the coordinator compares it with its own."""
     queries_total: _builtins.int
@@ -184,8 +186,15 @@ class DnsStatus(_message.Message):
     its decision is its own.
     """
     break_glass_digest: _builtins.bytes
+    trouble: _builtins.str
     @_builtins.property
     def order(self) -> _facts_pb2.Order: ...
+    @_builtins.property
+    def asked(self) -> _facts_pb2.Order:
+        """Of the snapshot that it last asked itself about, over UDP and TCP where clients ask, and what was wrong with the
+        answers; empty = nothing.
+        """
+
     def __init__(
         self,
         *,
@@ -194,10 +203,12 @@ class DnsStatus(_message.Message):
         queries_total: _builtins.int = ...,
         break_glass: _builtins.int = ...,
         break_glass_digest: _builtins.bytes = ...,
+        asked: _facts_pb2.Order | None = ...,
+        trouble: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["order", b"order"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["asked", b"asked", "order", b"order"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["break_glass", b"break_glass", "break_glass_digest", b"break_glass_digest", "decision", b"decision", "order", b"order", "queries_total", b"queries_total"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["asked", b"asked", "break_glass", b"break_glass", "break_glass_digest", b"break_glass_digest", "decision", b"decision", "order", b"order", "queries_total", b"queries_total", "trouble", b"trouble"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -157,6 +157,8 @@ def _dns_servers(answer: admin_pb2.GetStatusResponse) -> Table:
             state = Text("away", style="red")
         elif server.refused:
             state = Text(f"refused: {server.refused}", style="red")
+        elif server.trouble:
+            state = Text(f"asked itself: {server.trouble}", style="red")
         elif server.break_glass:
             state = Text(f"break glass: {server.break_glass} ({_digest(server.break_glass_digest)})", style="red")
         elif server.decision == answer.decision:

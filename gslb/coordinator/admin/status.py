@@ -130,6 +130,7 @@ def _dns_server(server: DnsServer, now_s: float) -> pb.DnsServerStatus:
         queries_total=server.queries_total,
         break_glass=server.break_glass[0],
         break_glass_digest=server.break_glass[1],
+        trouble=server.trouble,
         refused=f"{server.refused[0]}: {server.refused[1]}" if server.refused else "",
     )
 

@@ -19,6 +19,7 @@ FORGET_AFTER_S = 3600.0
 class DnsServer:
     """`refused`: order and reason of what it would not serve. `differs_since_s`: since when it decides otherwise.
 
+    `asked`: of the snapshot it last asked itself about, as clients do, and `trouble`: what was wrong then.
     `break_glass`: how many overrides of its machine's own it decides by, and their digest.
     """
 
@@ -29,6 +30,8 @@ class DnsServer:
     decision: bytes = b""
     queries_total: int = 0
     break_glass: tuple[int, bytes] = (0, b"")
+    asked: Order = field(default_factory=Order)
+    trouble: str = ""
     refused: tuple[Order, str] | None = None
     seen_s: float = 0.0
     streams: int = 0
@@ -66,9 +69,11 @@ class DnsServers:
         decision: bytes,
         queries_total: int,
         break_glass: tuple[int, bytes] = (0, b""),
+        asked: tuple[Order, str] = (Order(), ""),
     ) -> None:
         server.order, server.decision, server.queries_total = order, decision, queries_total
         server.break_glass = break_glass
+        server.asked, server.trouble = asked
         server.seen_s = self._clock()
         if server.refused is not None and order >= server.refused[0]:
             server.refused = None
