@@ -1,4 +1,5 @@
-# What to type. Every target sets up what it needs; nothing needs root.
+# What to type. Every target sets up what it needs; nothing but `chaos` needs root, and that only where users cannot make
+# namespaces.
 
 PYTHON ?= $(firstword $(foreach p,python3.14 python3.13 python3.12 python3.11 python3,$(if $(shell $(p) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo yes),$(p))))
 VENV := .venv
@@ -11,7 +12,7 @@ FUZZ := dns_server/fuzz
 LOAD := bench/load/Cargo.toml --target-dir build/bench/target
 RUST_SOURCES := $(RUST) dns_server/Cargo.lock $(shell find dns_server/crates -name '*.rs' -o -name Cargo.toml)
 
-.PHONY: help demo test check lint rust-lint unit rust-unit fuzz fuzz-corpus e2e format proto proto-check bench bench-growth bench-reflex bench-scale bench-parts clean
+.PHONY: help demo test check lint rust-lint unit rust-unit fuzz fuzz-corpus e2e chaos format proto proto-check bench bench-growth bench-reflex bench-scale bench-parts clean
 
 help: ## Say what can be typed
 	@awk -F':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -61,6 +62,9 @@ fuzz-corpus: $(READY) ## Bring the fuzz targets' world and corpus up to date
 
 e2e: $(READY)
 	@$(BIN)/pytest -q tests/e2e
+
+chaos: $(READY) ## Break everything while clients ask, in 10 minutes (ONLY=killed for some, LONG=1, JSON=1); needs namespaces
+	@PYTHONPATH=tests $(BIN)/python -m chaos $(addprefix --only ,$(ONLY)) $(if $(LONG),--long) $(if $(JSON),--json)
 
 format: $(READY) ## Bring the code into shape
 	@$(BIN)/ruff check --fix .

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from pathlib import Path
 
 
 def monotonic_s() -> float:
@@ -27,5 +28,14 @@ def wall_unix_ms() -> int:
 
 
 def wall_offset_s() -> int:
-    """What GSLB_WALL_OFFSET_S says, for what reads the wall clock by itself."""
-    return int(os.environ.get("GSLB_WALL_OFFSET_S", "0"))
+    """What GSLB_WALL_OFFSET_S says: seconds, or `@FILE`, which holds them and may change meanwhile."""
+    said = os.environ.get("GSLB_WALL_OFFSET_S", "0")
+    return int(said) if not said.startswith("@") else _read(Path(said[1:]))
+
+
+def _read(file: Path) -> int:
+    """0 while there is none."""
+    try:
+        return int(file.read_text())
+    except FileNotFoundError:
+        return 0

@@ -7,7 +7,7 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -30,14 +30,18 @@ class Children:
 
     def start(self, name: str, *arguments: str) -> None:
         """Start `python ARGUMENTS`; a process of that name must not be running."""
+        self.start_program(name, (sys.executable, *arguments))
+
+    def start_program(self, name: str, command: Sequence[str], **environment: str) -> None:
+        """The same with any program, and with more in its environment."""
         assert name not in self.running, name
         with (self.folder / f"{name}.log").open("ab") as log:
             self.running[name] = subprocess.Popen(
-                [sys.executable, *arguments],
+                command,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                env={**_environment(), "PYTHONUNBUFFERED": "1"},
+                env={**_environment(), "PYTHONUNBUFFERED": "1", **environment},
             )
 
     def kill(self, *names: str) -> None:

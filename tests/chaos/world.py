@@ -1,0 +1,248 @@
+"""The product at work on hosts of its own, and all that can be done to its processes."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import cycle, islice
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import grpc
+
+from chaos import plan, programs
+from chaos.listening import Listening, listening
+from chaos.network import Network
+from chaos.programs import Programs
+from chaos.truth import Member, Phase, Truth
+from gslb.api.v1 import admin_pb2 as pb
+from gslb.api.v1.admin_pb2_grpc import AdminStub
+from gslb.cli import applying
+from gslb.cli.demo.children import Children, DemoFailed, eventually
+from gslb.runtime import rpc
+
+if TYPE_CHECKING:
+    from gslb.api.v1.admin_pb2_grpc import AdminAsyncStub
+
+START_S = 90.0
+_EVERYONE = (*plan.ETCD, *plan.COORDINATORS, *plan.AGENTS.values(), *plan.DNS)
+
+
+@dataclass(slots=True, kw_only=True)
+class World:
+    """All processes, by the names of `plan`; each writes to NAME.log in `folder`."""
+
+    folder: Path
+    network: Network
+    programs: Programs
+    children: Children
+    truth: Truth
+    client: Listening
+    admins: dict[str, AdminAsyncStub]
+    stopped: set[str] = field(default_factory=set)
+    _undo: list[Callable[[], None]] = field(default_factory=list)
+    _applied: str = ""
+
+    # What scenarios do.
+
+    def kill(self, *names: str) -> None:
+        """SIGKILL."""
+        self.stopped.difference_update(names)
+        self.children.kill(*names)
+
+    def stop(self, *names: str) -> None:
+        """SIGSTOP: the process hangs, its kernel still takes connections."""
+        for name in names:
+            os.kill(self.children.running[name].pid, signal.SIGSTOP)
+        self.stopped.update(names)
+
+    def go_on(self, *names: str) -> None:
+        for name in names:
+            os.kill(self.children.running[name].pid, signal.SIGCONT)
+        self.stopped.difference_update(names)
+
+    def start(self, *names: str) -> None:
+        """As they were first started."""
+        for name in names:
+            host, command = self.programs.command(name)
+            self.children.start_program(name, [*host.enter, *command], GSLB_WALL_OFFSET_S=f"@{self.clock(name)}")
+
+    def clock(self, name: str) -> Path:
+        """A file with the seconds by which this process's wall clock is wrong; none = 0."""
+        return self.folder / f"{name}.clock"
+
+    def come_back(self, *members: Member) -> None:
+        """Bring back members that were killed or stopped; answers may have them from now on."""
+        self.truth.tell(members, Phase.COMING, time.monotonic())
+        for member in members:
+            if member.name in self.stopped:
+                self.go_on(member.name)
+            elif member.name not in self.children.running:
+                self.start(member.name)
+
+    def afterwards(self, undo: Callable[[], None]) -> None:
+        """Call this when the scenario is over, whatever became of it; the last one first."""
+        self._undo.append(undo)
+
+    async def apply(self, text: str, by: str = "a") -> None:
+        """A configuration. Raises AioRpcError, DemoFailed when it is refused."""
+        config = self.folder / "gslb.yaml"
+        config.write_text(text)
+        made = await applying.apply(self.admins[by], config, applying.read(config), applying.Change(author="chaos"))
+        if isinstance(made, applying.Refusal):
+            raise DemoFailed("\n".join(str(problem) for problem in made.problems))
+        self._applied = text
+
+    def configuration(self, more: str = "") -> str:
+        """Of `plan`, and what is to stand behind it."""
+        ours = [f"{host.router}/32" for name, host in self.network.hosts.items() if name != plan.STRANGER]
+        return plan.configuration(", ".join(ours), more=more)
+
+    # What they see.
+
+    def of_site(self, site: str) -> tuple[Member, ...]:
+        return tuple(member for member in self.truth.members if member.site == site)
+
+    async def in_turn(self, count: int) -> AsyncIterator[Member]:
+        """Members one after the other, each when it serves again; half of every site always does."""
+        turns = list(islice(cycle(self.truth.members), count))
+        for number, member in enumerate(turns):
+            away = turns[max(0, number - plan.PER_SITE + 1) : number]
+            await self.until_serving(*(one for one in self.truth.members if one not in away))
+            yield member
+
+    async def until_serving(self, *members: Member) -> None:
+        """Until every dns server answers with them; from then on answers without them are wrong."""
+        coming = [member for member in members or self.truth.members if self.truth.phase(member) is not Phase.UP]
+        if coming:
+
+            async def served() -> bool:
+                return all(one.address in said for one in coming for said in self.client.latest(one.site))
+
+            names = ", ".join(member.name for member in coming)
+            await self.until(f"{names} in the answers", served)
+            self.truth.tell(coming, Phase.UP, time.monotonic())
+
+    async def status(self, coordinator: str) -> pb.GetStatusResponse | None:
+        """None when it does not answer."""
+        try:
+            return await self.admins[coordinator].GetStatus(pb.GetStatusRequest(), timeout=2)
+        except grpc.aio.AioRpcError:
+            return None
+
+    async def until(self, what: str, holds: Callable[[], Awaitable[bool]], within_s: float = START_S) -> float:
+        """Seconds until it holds; raises DemoFailed."""
+        return await eventually(what, holds, children=self.children, within_s=within_s)
+
+    async def until_whole(self, coordinators: Collection[str] = plan.COORDINATORS) -> None:
+        """Each of these hears all agents, all dns servers and all of the others, and decides as they do."""
+
+        async def whole() -> bool:
+            found = [await self.status(name) for name in coordinators]
+            return all(status is not None and _is_whole(status, coordinators) for status in found)
+
+        await self.until("streams between all", whole)
+
+    # What happens before and after scenarios.
+
+    async def begin(self) -> None:
+        """Start everything; returns when all is well."""
+        self.start(*plan.ETCD)
+        await self._until_etcd()
+        self.start(*plan.COORDINATORS, *(member.name for member in self.truth.members))
+        for name in plan.COORDINATORS:
+            await self.until(f"coordinator {name}", partial(self._answers, name))
+        await self.apply(self.configuration())
+        self.start(*plan.AGENTS.values(), *plan.DNS)
+        await self.until_whole()
+        await self.until_serving()
+
+    async def mend(self) -> None:
+        """Undo whatever was done; returns when all is well again. Raises DemoFailed."""
+        while self._undo:
+            self._undo.pop()()
+        self.network.heal()
+        self.go_on(*self.stopped)
+        for name in (*_EVERYONE, *(member.name for member in self.truth.members)):
+            self.clock(name).unlink(missing_ok=True)
+            if name in self.children.running and self.children.running[name].poll() is not None:
+                del self.children.running[name]
+            if name not in self.children.running:
+                self.start(name)
+                if name == plan.ETCD[-1]:
+                    await self._until_etcd()
+        self._expect_all()
+        await self.until_whole()
+        await self._restore()
+        await self.until_serving()
+
+    def _expect_all(self) -> None:
+        gone = [member for member in self.truth.members if self.truth.phase(member) is Phase.DOWN]
+        self.truth.tell(gone, Phase.COMING, time.monotonic())
+
+    async def _restore(self) -> None:
+        """Configuration and overrides."""
+        status = await self.status("a")
+        for one in status.overrides if status is not None else ():
+            await self.admins["a"].ClearOverride(pb.ClearOverrideRequest(scope=one.scope, who="chaos"), timeout=5)
+        if self._applied != self.configuration():
+            await self.apply(self.configuration())
+
+    async def _answers(self, coordinator: str) -> bool:
+        return await self.status(coordinator) is not None
+
+    async def _until_etcd(self) -> None:
+        async def healthy() -> bool:
+            command = [self.programs.etcdctl, f"--endpoints={self.programs.etcd_endpoints()}", "endpoint", "health"]
+            done = await asyncio.to_thread(
+                subprocess.run, command, capture_output=True, check=False, env={"ETCDCTL_API": "3"}
+            )
+            return done.returncode == 0
+
+        await self.until("etcd", healthy)
+
+
+def _is_whole(status: pb.GetStatusResponse, coordinators: Iterable[str]) -> bool:
+    agents = [agent for site in status.sites for agent in site.agents]
+    connected = {one.name for one in status.coordinators if one.connected}
+    return (
+        len(agents) == len(plan.AGENTS)
+        and not any(agent.silent or agent.elsewhere for agent in agents)
+        and {one.name for one in status.dns_servers if one.connected} == set(plan.DNS)
+        and all(one.decision == status.decision for one in status.dns_servers)
+        and set(coordinators) <= connected
+    )
+
+
+@asynccontextmanager
+async def world(folder: Path, network: Network) -> AsyncIterator[World]:
+    """All up and serving; every process is killed at the end."""
+    members = plan.members()
+    truth = Truth(members=members)
+    prepared = programs.prepare(folder, network, members)
+    children = Children(folder)
+    async with AsyncExitStack() as stack:
+        stack.callback(children.kill_all)
+        channels = {
+            name: await stack.enter_async_context(rpc.channel(prepared.address(name, plan.ADMIN), prepared.security))
+            for name in plan.COORDINATORS
+        }
+        servers = {name: network.hosts[name].address for name in plan.DNS}
+        made = World(
+            folder=folder,
+            network=network,
+            programs=prepared,
+            children=children,
+            truth=truth,
+            client=await stack.enter_async_context(listening(servers, plan.questions(), truth)),
+            admins={name: AdminStub(channel) for name, channel in channels.items()},
+        )
+        await made.begin()
+        yield made
