@@ -7,10 +7,11 @@
 
 use std::hint::black_box;
 
-use crate::names::MAX_NAME_BYTES;
-use crate::query::{HEADER_BYTES, question_name_end};
+use crate::input::limits::NONE;
 use crate::view::View;
-use crate::zones::NONE;
+use crate::wire::names::MAX_NAME_BYTES;
+use crate::wire::query::question_name_end;
+use crate::wire::records::HEADER_BYTES;
 
 /// Packets read ahead together; more are answered without.
 const MOST: usize = 64;
@@ -66,7 +67,7 @@ impl<'v> Ahead<'v> {
         }
         let services = nodes.map(|node| statics.zones.node(node).map_or(NONE, |node| node.service));
         for service in services {
-            black_box(statics.services.get(service as usize).map(|service| service.salt));
+            black_box(statics.steering.services.get(service as usize).map(|service| service.salt));
         }
         nodes.iter().filter(|&&node| node != NONE).count()
     }
@@ -79,10 +80,10 @@ mod tests {
     use prost::Message;
 
     use super::*;
-    use crate::decision::Decision;
-    use crate::messages::{Chunk, EcsData, RRsetData, SoaData, ZoneData};
+    use crate::input::messages::{Chunk, EcsData, RRsetData, SoaData, ZoneData};
     use crate::statics::Static;
-    use crate::tables::{COHORTS, Tables};
+    use crate::steering::decision::Decision;
+    use crate::steering::tables::{COHORTS, Tables};
 
     fn view(names: usize) -> View {
         let apex = b"\x04test\0".to_vec();

@@ -1,20 +1,22 @@
 //! From the bytes of a query to the bytes of its response.
 
-use crate::buffer::{MAX_TCP_BYTES, MAX_UDP_BYTES, ResponseBuf};
-use crate::choices::Choices;
-use crate::client::{Client, Transport};
-use crate::cookies::Outcome;
-use crate::explanation::Explanation;
+use crate::counts::choices::Choices;
+use crate::counts::stats::Stats;
+use crate::defence::cookies::{Outcome, check};
+use crate::defence::rate_limit::{Action, Asked};
 use crate::guard::Guard;
-use crate::options::{Options, parse_options};
-use crate::query::{Query, Refusal, parse};
-use crate::rate_limit::{Action, Asked};
-use crate::records::{IN, Rcode, is_transfer, is_unaskable};
 use crate::resolve::resolve;
-use crate::stats::{Reason, Stats};
-use crate::told::{Rare, Told};
 use crate::view::View;
-use crate::writer::{Summary, Writer};
+use crate::wire::buffer::{MAX_TCP_BYTES, MAX_UDP_BYTES, ResponseBuf};
+use crate::wire::client::{Client, Transport};
+use crate::wire::explanation::Explanation;
+use crate::wire::options::{Options, parse_options};
+use crate::wire::query::{Query, Refusal, parse};
+use crate::wire::reason::Reason;
+use crate::wire::records::{IN, Rcode, is_transfer, is_unaskable};
+use crate::wire::summary::Summary;
+use crate::wire::told::{Rare, Told};
+use crate::wire::writer::Writer;
 
 const PLAIN_UDP_BYTES: usize = 512;
 
@@ -92,7 +94,9 @@ fn restrain(
     asked: Option<Asked<'_>>,
     stats: &Stats,
 ) -> Option<Action> {
-    let (limit, action) = guard.limiter.restrain(client, view, summary, asked)?;
+    let (statics, _) = view.loaded.as_ref()?;
+    let limits = statics.limits.as_ref()?;
+    let (limit, action) = guard.limiter.restrain(client, limits, &statics.zones, summary, asked)?;
     stats.count_limited(limit, action);
     Some(action)
 }
@@ -108,8 +112,10 @@ fn answer_parsed(
 ) -> Verdict {
     let mut options = Options::default();
     let malformed = read_options(query, &mut options, stats);
-    let mut rare = options.has_rare().then(|| Rare::new(&options, client, &view.identity, stats));
-    let outcome = rare.as_ref().and_then(Rare::outcome);
+    let (mut rare, outcome) = match options.has_rare() {
+        true => told_rarely(&options, client, view, stats),
+        false => (None, None),
+    };
     let subnet = options.subnet.map(|subnet| subnet.data);
     let limit = size_limit(query, client, view, outcome);
     if let Some(rare) = &mut rare {
@@ -148,6 +154,24 @@ fn answer_parsed(
     stats.ecs.add(u64::from(options.subnet.is_some()));
     stats.sent_bytes.add(out.len() as u64);
     Verdict::Reply
+}
+
+/// What only those are told who ask for it, and what became of the client's cookie.
+#[cold]
+#[inline(never)]
+fn told_rarely<'v>(
+    options: &Options<'_>,
+    client: &Client,
+    view: &'v View,
+    stats: &Stats,
+) -> (Option<Rare<'v>>, Option<Outcome>) {
+    let shown = options.cookie.and_then(|cookie| check(&cookie, client, &view.identity.secrets));
+    if let Some(shown) = &shown {
+        stats.count_cookie(shown.outcome);
+    }
+    let nsid = if options.wants_nsid { view.identity.nsid.as_slice() } else { &[] };
+    let rare = Rare { nsid, cookie: shown.as_ref().map(|shown| shown.reply) };
+    (Some(rare), shown.map(|shown| shown.outcome))
 }
 
 /// Answers by service, of a worker that counts them.

@@ -1,7 +1,7 @@
 //! A worker's own memory: who asked how much, and what the answer at hand is counted by.
 
-use crate::choices::Choices;
-use crate::rate_limit::Limiter;
+use crate::counts::choices::Choices;
+use crate::defence::rate_limit::Limiter;
 
 /// One a worker, since it is written for every packet.
 #[derive(Debug)]

@@ -4,19 +4,25 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use foldhash::fast::FixedState;
-use hashbrown::{HashMap, HashSet};
+use hashbrown::HashMap;
 use prost::Message;
 
-use crate::buffer::MAX_UDP_BYTES;
-use crate::error::Invalid;
-use crate::limits::{MAX_ANSWERS, MAX_MEMBERS, MAX_NAMES, MAX_RANGES, MAX_SHARES, MAX_SNAPSHOT_BYTES};
-use crate::messages::{Chunk, EcsData, EndpointData, EngineStatic, PoolData, RangeKind, RangePiece, ServiceData};
-use crate::ranges::{Address, Ranges, decode_starts};
-use crate::rate_limit::Limits;
-use crate::statics::{AMBIGUOUS, ClassMaps, Member, Pool, Prefixes, Service, Static, Trust};
-use crate::steering_load::{NO_LANES, Steering};
-use crate::tally::{Layout, Tallies};
-use crate::zone_load::ZoneLoader;
+use crate::counts::tally::{Layout, Tallies};
+use crate::defence::rate_limit::Limits;
+use crate::input::error::Invalid;
+use crate::input::limits::{MAX_ANSWERS, MAX_MEMBERS, MAX_NAMES, MAX_RANGES, MAX_SHARES, MAX_SNAPSHOT_BYTES};
+use crate::input::messages::{Chunk, EndpointData, EngineStatic, PoolData, RangePiece, ServiceData};
+use crate::statics::Static;
+use crate::steering::classes::{ClassMaps, Known, Pieces};
+use crate::steering::decision::Decision;
+use crate::steering::index::Steering;
+use crate::steering::lanes::{Lanes, NO_LANES};
+use crate::steering::pools::{Member, Pool};
+use crate::steering::services::Service;
+use crate::steering::tables::Tables;
+use crate::steering::trust::Trust;
+use crate::wire::buffer::MAX_UDP_BYTES;
+use crate::zones::load::ZoneLoader;
 
 const FOREIGN: Invalid = Invalid::Content("the static part does not belong to the snapshot");
 
@@ -33,6 +39,19 @@ impl Static {
             loader.take(chunk)?;
         }
         loader.finish(extra)
+    }
+}
+
+impl Decision {
+    /// Load an `EngineDecision` for the snapshot it was made from. One that is a difference needs the decision
+    /// `before` it, from the same snapshot.
+    pub fn load(
+        message: &[u8],
+        statics: &Static,
+        before: Option<&Decision>,
+        tables: &mut Tables,
+    ) -> Result<Self, Invalid> {
+        Self::of(message, &statics.steering, before, tables)
     }
 }
 
@@ -97,7 +116,7 @@ impl Loader {
             self.take_service(service)?;
         }
         if let Some(ecs) = &chunk.ecs {
-            self.trust = Some(trust(ecs)?);
+            self.trust = Some(Trust::load(ecs)?);
         }
         if let Some(said) = chunk.dns.as_ref().and_then(|dns| dns.rate_limit.as_ref()) {
             self.limits = Some(Limits::load(said)?);
@@ -113,7 +132,7 @@ impl Loader {
     fn finish(mut self, extra: &[u8]) -> Result<Static, Invalid> {
         use_up(&mut self.room.octets, extra.len())?;
         let extra = EngineStatic::decode(extra).map_err(|_| Invalid::Unreadable("static part"))?;
-        let mut steering = Steering::load(&extra, self.pools.len())?;
+        let mut lanes = Lanes::load(&extra, self.pools.len())?;
         let (shared, []) = extra.shared.as_chunks::<3>() else { return Err(FOREIGN) };
         let count = self.services.len();
         if [extra.salts.len(), extra.units.len(), shared.len()] != [count; 3] {
@@ -123,20 +142,22 @@ impl Loader {
         for (number, (service, ((&salt, &unit), &shared))) in self.services.iter_mut().zip(said).enumerate() {
             service.salt = salt;
             service.shared = shared;
-            service.lanes = *steering.units.get(unit as usize).unwrap_or(&NO_LANES);
+            service.lanes = *lanes.units.get(unit as usize).unwrap_or(&NO_LANES);
             service.place = self.layout.first(number);
-            steering.rank(service.lanes, |pool| self.layout.rank(number, pool));
+            lanes.rank(service.lanes, |pool| self.layout.rank(number, pool));
         }
         Ok(Static {
             zones: self.zones.finish()?,
-            services: self.services.into(),
-            maps: self.maps,
-            pools: self.pools,
-            seen: steering.seen,
-            lanes: steering.lanes,
-            slots: steering.slots,
-            shared: extra.shared_sets,
-            trust: self.trust.ok_or(Invalid::Content("the snapshot is cut off: its ECS settings are missing"))?,
+            steering: Steering {
+                services: self.services.into(),
+                maps: self.maps,
+                pools: self.pools,
+                seen: lanes.seen,
+                lanes: lanes.lanes,
+                slots: lanes.slots,
+                shared: extra.shared_sets,
+                trust: self.trust.ok_or(Invalid::Content("the snapshot is cut off: its ECS settings are missing"))?,
+            },
             limits: self.limits,
             tallies: Arc::new(Tallies::new(self.layout, self.seed)),
             max_nocookie_bytes: self.max_nocookie_bytes,
@@ -151,7 +172,7 @@ impl Loader {
             if self.policies.contains_key(&piece.policy) {
                 return Err(Invalid::Content("the class maps of a policy are scattered"));
             }
-            self.pieces = Some(Pieces { policy: piece.policy.clone(), ..Pieces::default() });
+            self.pieces = Some(Pieces::of(&piece.policy));
         }
         match &mut self.pieces {
             Some(pieces) => pieces.take(piece),
@@ -246,80 +267,4 @@ struct Room {
 fn use_up(room: &mut usize, more: usize) -> Result<(), Invalid> {
     *room = room.checked_sub(more).ok_or(TOO_LARGE)?;
     Ok(())
-}
-
-fn trust(ecs: &EcsData) -> Result<Trust, Invalid> {
-    Ok(Trust {
-        resolvers: Prefixes::parse(ecs.networks.iter().map(String::as_str))?,
-        own: Prefixes::parse(ecs.own_prefixes.iter().map(String::as_str))?,
-        ambiguous: Prefixes::parse(AMBIGUOUS)?,
-    })
-}
-
-/// One class map as far as its pieces have come.
-struct Growing<A> {
-    starts: Vec<A>,
-    classes: Vec<u32>,
-}
-
-impl<A> Default for Growing<A> {
-    fn default() -> Self {
-        Self { starts: Vec::new(), classes: Vec::new() }
-    }
-}
-
-impl<A: Address> Growing<A> {
-    fn take(&mut self, piece: &RangePiece) -> Result<(), Invalid> {
-        if piece.deltas.iter().filter(|&&octet| octet < 128).count() != piece.classes.len() {
-            return Err(Invalid::Content("a class map has not one class a start"));
-        }
-        decode_starts(&piece.deltas, piece.unit_bits, &mut self.starts)?;
-        self.classes.extend_from_slice(&piece.classes);
-        Ok(())
-    }
-
-    fn finish(self, known: &mut HashSet<Arc<Ranges<A>>, FixedState>) -> Result<Arc<Ranges<A>>, Invalid> {
-        let ranges = Arc::new(Ranges::new(self.starts, self.classes)?);
-        Ok(known.get_or_insert(ranges).clone())
-    }
-}
-
-/// The class maps of one policy as far as they have come.
-#[derive(Default)]
-struct Pieces {
-    policy: String,
-    ecs_v4: Growing<u32>,
-    ecs_v6: Growing<u64>,
-    full_v4: Option<Growing<u32>>,
-    full_v6: Option<Growing<u128>>,
-}
-
-impl Pieces {
-    fn take(&mut self, piece: &RangePiece) -> Result<(), Invalid> {
-        match piece.kind() {
-            RangeKind::EcsV4 => self.ecs_v4.take(piece),
-            RangeKind::EcsV6 => self.ecs_v6.take(piece),
-            RangeKind::FullV4 => self.full_v4.get_or_insert_default().take(piece),
-            RangeKind::FullV6 => self.full_v6.get_or_insert_default().take(piece),
-            RangeKind::Unspecified => Err(Invalid::Content("a piece of a class map is of no kind")),
-        }
-    }
-
-    fn finish(self, known: &mut Known) -> Result<ClassMaps, Invalid> {
-        let ecs_v4 = self.ecs_v4.finish(&mut known.v4)?;
-        Ok(ClassMaps {
-            full_v4: self.full_v4.map_or_else(|| Ok(ecs_v4.clone()), |full| full.finish(&mut known.v4))?,
-            ecs_v4,
-            ecs_v6: self.ecs_v6.finish(&mut known.ecs_v6)?,
-            full_v6: self.full_v6.map(|full| full.finish(&mut known.full_v6)).transpose()?,
-        })
-    }
-}
-
-/// Class maps met so far: equal ones are kept once.
-#[derive(Default)]
-struct Known {
-    v4: HashSet<Arc<Ranges<u32>>, FixedState>,
-    ecs_v6: HashSet<Arc<Ranges<u64>>, FixedState>,
-    full_v6: HashSet<Arc<Ranges<u128>>, FixedState>,
 }

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use crate::decision::Decision;
-use crate::identity::Identity;
+use crate::defence::identity::Identity;
 use crate::statics::Static;
+use crate::steering::decision::Decision;
 
 /// A snapshot's index, and a decision made for it.
 pub type Loaded = (Arc<Static>, Arc<Decision>);
