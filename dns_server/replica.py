@@ -22,7 +22,7 @@ from gslb.core.directives import Directives, Override, Scope
 from gslb.core.facts import AgentId, Facts, Report, merge, merge_all
 from gslb.core.order import Order
 from gslb.core.scopes import names_of
-from gslb.core.silence import followed, limits_ms, passed
+from gslb.core.silence import Silences, limits_ms
 from gslb.core.snapshot import Snapshot
 from gslb.core.steering.decide import changed_endpoints, decide
 from gslb.runtime.clock import monotonic_s
@@ -60,7 +60,7 @@ class Replica:
         self._signed_with: set[str] = set()
         """Ids of the keys by which the present snapshot is saved."""
         self._premises = NO_PREMISES
-        self._silent_since_s: Mapping[AgentId, float] = {}
+        self._silences = Silences()
         self._held: dict[AgentId, Report] = {}
         self._index: Index | None = None
         self._layouts: frozenset[bytes] = frozenset()
@@ -183,9 +183,9 @@ class Replica:
 
     def take_silent(self, told_s: Mapping[AgentId, float], now_s: float) -> None:
         """Agents that nobody hears any more, and for how long a coordinator says that nobody does."""
-        self._silent_since_s = followed(self._silent_since_s, told_s, now_s)
+        self._silences.follow(self.facts.reports, told_s, now_s)
         limits = limits_ms(self._index.snapshot.model) if self._index is not None else ()
-        self._turn(replace(self._premises, silent=passed(self._silent_since_s, limits, now_s)))
+        self._turn(replace(self._premises, silent=self._silences.passed(limits, now_s)))
 
     def _merge(self, facts: Facts, report: Report) -> Facts:
         known = self._held.get(report.agent) or facts.reports.get(report.agent)

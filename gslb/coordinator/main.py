@@ -133,7 +133,7 @@ async def run(
             metrics,
             remarks.refused,
         )
-        memory = Memory(folder / "reports", hub)
+        memory = Memory(folder / "reports", hub, wall_unix_s)
         await memory.recall()
         services = Services(
             admin=AdminService(

@@ -6,14 +6,17 @@ from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
+from support.dnsworld import CONFIG, facts_of, make_snapshot
 from support.hubs import US1, US2, Clock, make_hub, publication, register
 
 from gslb.codec.facts import load_order
+from gslb.codec.snapshot import dump_snapshot
 from gslb.coordinator.admin.alarms import MAX_SERVICES, RETIRED_AFTER_S, raise_alarms
 from gslb.coordinator.admin.decider import Concluded, Decider
 from gslb.coordinator.relay.agents import MAX_AGENTS_PER_SITE, Agents, Evidence
 from gslb.coordinator.relay.dns_servers import FORGET_AFTER_S, MAX_DNS_SERVERS, DnsServers
 from gslb.coordinator.relay.hub import Hub
+from gslb.coordinator.relay.publication import make_publication
 from gslb.core.decision import Rows, Served
 from gslb.core.directives import Directives
 from gslb.core.facts import AgentId
@@ -78,12 +81,28 @@ async def test_a_silent_agent_is_an_alarm_that_says_what_it_means() -> None:
     clock.now_s += 10
     hub.report(register(US2, 2))
     decider = Decider(hub)
-    assert await alarms(hub, decider, clock) == ("agent us/a1 is silent for 10 s",)
+    assert await alarms(hub, decider, clock) == ("agent us/a1 is silent for 0 s",)
     clock.now_s += 10
     assert await alarms(hub, decider, clock) == (
-        "agent us/a1 is silent for 20 s; no agent of its site is heard, verdicts there are kept",
-        "agent us/a2 is silent for 10 s; no agent of its site is heard, verdicts there are kept",
+        "agent us/a1 is silent for 10 s; no agent of its site is heard, verdicts there are kept",
+        "agent us/a2 is silent for 0 s; no agent of its site is heard, verdicts there are kept",
     )
+
+
+async def test_the_alarm_of_a_silent_site_says_when_verdicts_have_lapsed() -> None:
+    fading = CONFIG.replace("type: tcp, port: 80", "type: tcp, port: 80, unknown: {down_after: 60s}")
+    snapshot, clock = make_snapshot(fading, order=Order(7, 1, 0)), Clock()
+    hub = make_hub(clock)
+    hub.publish(make_publication(snapshot, dump_snapshot(snapshot)))
+    for agent, report in facts_of(snapshot).reports.items():
+        hub.hello(agent, "1")
+        hub.report(report)
+    decider, ends = Decider(hub), list[str]()
+    for passed_s in (4, 59, 1):
+        clock.now_s += passed_s
+        ends += [text.partition("; ")[2] for text in await alarms(hub, decider, clock) if "agent eu/1 is" in text]
+    kept = "no agent of its site is heard, verdicts there are kept"
+    assert ends == [kept, kept, "no agent of its site is heard, verdicts there of monitor web have lapsed"]
 
 
 async def test_a_retired_agent_is_no_alarm_where_others_are_heard() -> None:
@@ -94,8 +113,11 @@ async def test_a_retired_agent_is_no_alarm_where_others_are_heard() -> None:
         hub.hello(agent, "1")
         hub.report(register(agent))
     decider = Decider(hub)
-    clock.now_s += RETIRED_AFTER_S
+    clock.now_s += 10
     hub.report(register(US2, 2))
+    assert len(await alarms(hub, decider, clock)) == 1
+    clock.now_s += RETIRED_AFTER_S
+    hub.report(register(US2, 3))
     assert await alarms(hub, decider, clock) == (f"agent us/a1 is silent for {RETIRED_AFTER_S:.0f} s",)
     clock.now_s += 1
     assert await alarms(hub, decider, clock) == ()

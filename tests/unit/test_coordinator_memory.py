@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
 from support.coordinators import DOWN, UP, Running, coordinator
+from support.hubs import US1, Clock, make_hub, publication, register
 from support.waiting import eventually, until
 
 from gslb.api.v1.admin_pb2 import GetStatusResponse
 from gslb.coordinator.relay import memory
+from gslb.coordinator.relay.hub import Hub
+from gslb.coordinator.relay.memory import Memory
 from gslb.core.facts import AgentId
 
 
@@ -46,6 +50,32 @@ async def test_verdicts_of_an_agent_that_is_gone_are_there_after_a_restart(tmp_p
         async with running.agent("us/a1", boot=2) as agent:
             await agent.report(UP, UP)
             await eventually(lambda: is_up(running))
+
+
+async def test_how_long_an_agent_has_been_silent_is_not_forgotten(tmp_path: Path) -> None:
+    clock, path, wall_s = Clock(), tmp_path / "reports", iter((5_000, 5_100))
+    first = known(clock)
+    memory = Memory(path, first, lambda: next(wall_s))
+    keeping = asyncio.create_task(memory.run())
+    clock.now_s += 4
+    assert first.silent_s() == {US1: 0.0}
+    clock.now_s += 20
+    await until(path.exists)
+    keeping.cancel()
+    second = make_hub(clock, settle_s=10.0)
+    second.publish(publication(1, "us"))
+    await Memory(path, second, lambda: next(wall_s)).recall()
+    clock.now_s += 10
+    assert second.silent_s() == {US1: 20.0 + 100.0 + 10.0}
+
+
+def known(clock: Clock) -> Hub:
+    """A hub that has heard an agent."""
+    hub = make_hub(clock)
+    hub.publish(publication(1, "us"))
+    hub.hello(US1, "1")
+    hub.report(register(US1))
+    return hub
 
 
 async def is_up(running: Running) -> bool:

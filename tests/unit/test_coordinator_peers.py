@@ -212,6 +212,25 @@ async def test_an_agent_that_another_coordinator_hears_is_not_silent() -> None:
     assert two.silent() == {US1}, "with the stream goes what was heard over it"
 
 
+async def test_how_long_an_agent_has_been_silent_is_learnt_from_who_has_known_it_for_longer() -> None:
+    clock = Clock()
+    one, two = make_hub(clock), make_hub(clock, settle_s=100.0)
+    for hub in (one, two):
+        hub.publish(publication(1, "us"))
+    one.hello(US1, "1")
+    one.report(register(US1))
+    clock.now_s += 4
+    assert one.silent_s() == {US1: 0.0}
+    clock.now_s += 60
+    async with listening(one, two):
+        await until(lambda: US1 in two.facts.reports)
+        one.beat()
+        await until(lambda: bool(two.peers.silent_s()))
+        assert two.silent_s() == {}, "it has only just started"
+        clock.now_s += 40
+        assert two.silent_s() == {US1: 100.0}
+
+
 def beats(outbox: Outbox) -> list[Beat]:
     return [message.beat for message in iter(outbox.pop, None) if message.HasField("beat")]
 

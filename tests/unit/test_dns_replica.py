@@ -373,6 +373,14 @@ def test_verdicts_lapse_once_a_site_has_been_silent_for_as_long_as_its_monitor_s
     assert held.www() == {"192.0.2.1"}
 
 
+def test_who_was_cut_off_makes_no_verdict_lapse_that_others_have_just_renewed(held: Held) -> None:
+    fading = CONFIG.replace("type: tcp, port: 80", "type: tcp, port: 80, unknown: {down_after: 60s}")
+    assert held.take_snapshot(make_snapshot(fading, order=Order(1, 2, 0)))
+    held.replica.take_silent({}, 2.0)
+    held.replica.take_silent({EU: 61.0}, 3.0)
+    assert held.www() == {"192.0.2.1"}
+
+
 def test_a_restarted_dns_server_believes_how_long_an_agent_has_been_silent(held: Held) -> None:
     fading = CONFIG.replace("type: tcp, port: 80", "type: tcp, port: 80, unknown: {down_after: 60s}")
     assert held.take_snapshot(make_snapshot(fading, order=Order(1, 2, 0)))

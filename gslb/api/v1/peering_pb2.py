@@ -23,21 +23,24 @@ _sym_db = _symbol_database.Default()
 
 
 from gslb.api.v1 import discovery_pb2 as gslb_dot_api_dot_v1_dot_discovery__pb2
+from gslb.api.v1 import facts_pb2 as gslb_dot_api_dot_v1_dot_facts__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19gslb/api/v1/peering.proto\x12\x0bgslb.api.v1\x1a\x1bgslb/api/v1/discovery.proto\"o\n\rListenRequest\x12\'\n\x05hello\x18\x01 \x01(\x0b\x32\x16.gslb.api.v1.PeerHelloH\x00\x12*\n\x05\x66\x61\x63ts\x18\x02 \x01(\x0b\x32\x19.gslb.api.v1.FactsRequestH\x00\x42\t\n\x07message\"\x19\n\tPeerHello\x12\x0c\n\x04name\x18\x01 \x01(\t\"i\n\x0eListenResponse\x12)\n\x05\x66\x61\x63ts\x18\x01 \x01(\x0b\x32\x18.gslb.api.v1.FactsUpdateH\x00\x12!\n\x04\x62\x65\x61t\x18\x02 \x01(\x0b\x32\x11.gslb.api.v1.BeatH\x00\x42\t\n\x07message2P\n\x07Peering\x12\x45\n\x06Listen\x12\x1a.gslb.api.v1.ListenRequest\x1a\x1b.gslb.api.v1.ListenResponse(\x01\x30\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19gslb/api/v1/peering.proto\x12\x0bgslb.api.v1\x1a\x1bgslb/api/v1/discovery.proto\x1a\x17gslb/api/v1/facts.proto\"o\n\rListenRequest\x12\'\n\x05hello\x18\x01 \x01(\x0b\x32\x16.gslb.api.v1.PeerHelloH\x00\x12*\n\x05\x66\x61\x63ts\x18\x02 \x01(\x0b\x32\x19.gslb.api.v1.FactsRequestH\x00\x42\t\n\x07message\"\x19\n\tPeerHello\x12\x0c\n\x04name\x18\x01 \x01(\t\"i\n\x0eListenResponse\x12)\n\x05\x66\x61\x63ts\x18\x01 \x01(\x0b\x32\x18.gslb.api.v1.FactsUpdateH\x00\x12!\n\x04\x62\x65\x61t\x18\x02 \x01(\x0b\x32\x11.gslb.api.v1.BeatH\x00\x42\t\n\x07message\"p\n\x06Memory\x12$\n\x07reports\x18\x01 \x03(\x0b\x32\x13.gslb.api.v1.Report\x12(\n\x06silent\x18\x02 \x03(\x0b\x32\x18.gslb.api.v1.SilentAgent\x12\x16\n\x0ewritten_unix_s\x18\x03 \x01(\x04\x32P\n\x07Peering\x12\x45\n\x06Listen\x12\x1a.gslb.api.v1.ListenRequest\x1a\x1b.gslb.api.v1.ListenResponse(\x01\x30\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'gslb.api.v1.peering_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_LISTENREQUEST']._serialized_start=71
-  _globals['_LISTENREQUEST']._serialized_end=182
-  _globals['_PEERHELLO']._serialized_start=184
-  _globals['_PEERHELLO']._serialized_end=209
-  _globals['_LISTENRESPONSE']._serialized_start=211
-  _globals['_LISTENRESPONSE']._serialized_end=316
-  _globals['_PEERING']._serialized_start=318
-  _globals['_PEERING']._serialized_end=398
+  _globals['_LISTENREQUEST']._serialized_start=96
+  _globals['_LISTENREQUEST']._serialized_end=207
+  _globals['_PEERHELLO']._serialized_start=209
+  _globals['_PEERHELLO']._serialized_end=234
+  _globals['_LISTENRESPONSE']._serialized_start=236
+  _globals['_LISTENRESPONSE']._serialized_end=341
+  _globals['_MEMORY']._serialized_start=343
+  _globals['_MEMORY']._serialized_end=455
+  _globals['_PEERING']._serialized_start=457
+  _globals['_PEERING']._serialized_end=537
 # @@protoc_insertion_point(module_scope)

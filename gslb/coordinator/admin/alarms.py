@@ -39,10 +39,11 @@ def _agents(hub: Hub, concluded: Concluded) -> Iterator[str]:
     reports = concluded.facts.reports
     heard = {report.site for agent, report in reports.items() if agent not in concluded.silent}
     known = {agent.partition("/")[0] for agent in hub.agents.all()}
+    ages_s = hub.silent_s()
     for agent in sorted(concluded.silent):
-        is_alone, age_s = reports[agent].site not in heard, hub.agents.age_s(agent)
-        alone = "; no agent of its site is heard, verdicts there are kept" if is_alone else ""
-        if is_alone or age_s <= RETIRED_AFTER_S:
+        site, age_s = reports[agent].site, ages_s.get(agent, 0.0)
+        alone = f"; no agent of its site is heard, {_verdicts(concluded, site)}" if site not in heard else ""
+        if alone or age_s <= RETIRED_AFTER_S:
             yield f"agent {agent} is silent for {age_s:.0f} s{alone}"
     for agent, report in sorted(reports.items()):
         if report.sick:
@@ -50,6 +51,17 @@ def _agents(hub: Hub, concluded: Concluded) -> Iterator[str]:
     for site, assignment in concluded.publication.assignments.items():
         if assignment.targets and site not in known:
             yield f"site {site}: no agent has been heard"
+
+
+def _verdicts(concluded: Concluded, site: str) -> str:
+    """What has become of them where all agents are silent."""
+    passed_ms = min(limit for agent, limit in concluded.silent.items() if concluded.facts.reports[agent].site == site)
+    probed = {
+        target.monitor for layout in concluded.snapshot.layouts if layout.site == site for target in layout.targets
+    }
+    limits_ms = {one.name: one.down_after_ms for one in concluded.snapshot.model.monitors if one.name in probed}
+    lapsed = sorted(name for name, limit in limits_ms.items() if limit is not None and limit <= passed_ms)
+    return f"verdicts there of monitor {', '.join(lapsed)} have lapsed" if lapsed else "verdicts there are kept"
 
 
 def _overrides(hub: Hub, concluded: Concluded) -> Iterator[str]:

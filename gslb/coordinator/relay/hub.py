@@ -24,7 +24,7 @@ from gslb.coordinator.relay.publication import Publication
 from gslb.core.directives import NO_DIRECTIVES, Directives
 from gslb.core.facts import NO_FACTS, AgentId, Facts, Report, digest, merge
 from gslb.core.order import Order
-from gslb.core.silence import Silence, followed, limits_ms, passed
+from gslb.core.silence import Silence, Silences, limits_ms
 from gslb.core.snapshot import Snapshot
 
 
@@ -53,7 +53,7 @@ class Hub:
         self._changed = asyncio.Event()
         self._directives = NO_DIRECTIVES
         self._facts = NO_FACTS
-        self._silent_since_s: Mapping[AgentId, float] = {}
+        self._silences = Silences()
         self._outboxes: set[Outbox] = set()
         self._peer_outboxes: set[Outbox] = set()
         self._coordinators = Coordinators()
@@ -100,7 +100,20 @@ class Hub:
     def silence(self) -> Silence:
         """The same with how long they have been, as decisions take it."""
         limits = limits_ms(self._publication.snapshot.model) if self._publication is not None else ()
-        return passed(self._follow_silence(), limits, self._clock())
+        if self.is_settling:
+            return {}
+        self._follow_silence()
+        return self._silences.passed(limits, self._clock())
+
+    def silent_s(self) -> Mapping[AgentId, float]:
+        """How long each silent agent has been. While nobody counts as silent yet, as before the restart."""
+        if not self.is_settling:
+            self._follow_silence()
+        return self._silences.ages_s(self._clock())
+
+    def remember_silence(self, ages_s: Mapping[AgentId, float]) -> None:
+        """Of before a restart; agents that are heard before this coordinator has settled begin anew."""
+        self._silences.remember(ages_s, self._clock())
 
     def heard(self) -> frozenset[AgentId]:
         """Agents that any coordinator hears."""
@@ -184,7 +197,10 @@ class Hub:
         Other coordinators hear whom this one hears itself, so that what they say of each other does not go in circles.
         """
         beat = pb.Beat(
-            order=dump_order(self.order), facts=digest(self._facts), settling=self.is_settling, silent=self._silences()
+            order=dump_order(self.order),
+            facts=digest(self._facts),
+            settling=self.is_settling,
+            silent=self._silent_agents(),
         )
         for outboxes, heard in ((self._outboxes, self.heard()), (self._peer_outboxes, self._heard_here())):
             told = pb.Beat(heard=sorted(heard))
@@ -244,15 +260,15 @@ class Hub:
     def _heard_here(self) -> frozenset[AgentId]:
         return frozenset(agent for agent in self.agents.all() if not self.agents.is_silent(agent))
 
-    def _follow_silence(self) -> Mapping[AgentId, float]:
-        """Since when each silent agent is."""
-        told_s = dict.fromkeys(self.silent(), 0.0)
-        self._silent_since_s = followed(self._silent_since_s, told_s, self._clock())
-        return self._silent_since_s
+    def _follow_silence(self) -> None:
+        told_s = self.peers.silent_s()
+        silent_s = {agent: told_s.get(agent, 0.0) for agent in self.silent()}
+        self._silences.follow(self._facts.reports, silent_s, self._clock())
 
-    def _silences(self) -> list[pb.SilentAgent]:
-        since_s, now_s = self._follow_silence(), self._clock()
-        return [pb.SilentAgent(agent=agent, for_ms=int((now_s - since_s[agent]) * 1000)) for agent in sorted(since_s)]
+    def _silent_agents(self) -> list[pb.SilentAgent]:
+        """As others are told; none while settling."""
+        ages_s = {} if self.is_settling else self.silent_s()
+        return [pb.SilentAgent(agent=agent, for_ms=int(age_s * 1000)) for agent, age_s in sorted(ages_s.items())]
 
     def _manifest(self, publication: Publication) -> Envelope:
         return self._signer.seal(Sealed.MANIFEST, publication.bundle.manifest, publication.snapshot.order)
