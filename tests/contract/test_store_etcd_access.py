@@ -110,7 +110,7 @@ async def test_a_wrong_password_is_said(right: EtcdOptions) -> None:
 async def test_what_the_user_may_not_touch_is_refused_also_to_watches(right: EtcdOptions) -> None:
     assert "permission denied" in await refused(replace(right, prefix="theirs"))
     async with opened(right) as store:
-        store._keys = replace(store._keys, prefix="theirs")
+        store.keys = replace(store.keys, prefix="theirs")
         for call in (store.get("a"), store.list(""), store.commit(compares={}, puts={"a": b""})):
             with pytest.raises(StoreUnavailable, match="permission denied"):
                 await call

@@ -1,1 +1,1 @@
-"""The store in etcd: a client of our own (methods, channels, client), and the store on top of it."""
+"""The store in etcd: a client of our own (methods, channels, client), the keys below a prefix, the store on top."""

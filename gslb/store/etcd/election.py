@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing, asynccontextmanager, suppress
-from typing import TYPE_CHECKING
 
 from gslb.core.errors import Conflict, StoreUnavailable
 from gslb.runtime.backoff import Backoff
@@ -17,10 +16,8 @@ from gslb.runtime.clock import monotonic_s
 from gslb.store.base import ABSENT, ELECTIONS, Compacted
 from gslb.store.etcd import leases
 from gslb.store.etcd.client import Client
+from gslb.store.etcd.keyspace import Keyspace
 from gslb.store.leadership import Leadership
-
-if TYPE_CHECKING:
-    from gslb.store.etcd.store import EtcdStore
 
 LEASE_S = 9
 LOOK_S = 10.0
@@ -32,56 +29,56 @@ _PROLONG = 1 / 6
 
 @asynccontextmanager
 async def campaign(
-    store: EtcdStore, client: Client, election: str, candidate: str, clock: Callable[[], float] = monotonic_s
+    keyspace: Keyspace, election: str, candidate: str, clock: Callable[[], float] = monotonic_s
 ) -> AsyncIterator[Leadership]:
     """See Store.campaign."""
     key = ELECTIONS + election
-    lease, revision = await _win(store, client, key, candidate.encode())
+    lease, revision = await _win(keyspace, key, candidate.encode())
     leadership = Leadership(key, revision, until_s=_until(lease), clock=clock)
-    keeping = asyncio.create_task(_keep(client, lease, leadership))
+    keeping = asyncio.create_task(_keep(keyspace.client, lease, leadership))
     try:
         yield leadership
     finally:
         keeping.cancel()
         leadership.end()
-        await leases.revoke(client, lease)
+        await leases.revoke(keyspace.client, lease)
 
 
-async def _win(store: EtcdStore, client: Client, key: str, value: bytes) -> tuple[leases.Lease, int]:
+async def _win(keyspace: Keyspace, key: str, value: bytes) -> tuple[leases.Lease, int]:
     """Until the key is ours: the lease it goes with, and its revision."""
     backoff = Backoff(first_s=0.1, most_s=2.0)
     while True:
         try:
-            await _until_gone(store, key)
-            lease = await leases.grant(client, LEASE_S)
+            await _until_gone(keyspace, key)
+            lease = await leases.grant(keyspace.client, LEASE_S)
             try:
-                revision = await _create(store, key, value, lease)
+                revision = await _create(keyspace, key, value, lease)
             except asyncio.CancelledError:  # it may have been won: nobody must wait for who is gone
-                await leases.revoke(client, lease)
+                await leases.revoke(keyspace.client, lease)
                 raise
             if revision is not None:
                 return lease, revision
-            await leases.revoke(client, lease)
+            await leases.revoke(keyspace.client, lease)
         except StoreUnavailable:
-            if client.closed.is_set():
+            if keyspace.client.closed.is_set():
                 raise
-            await client.pause(backoff.delay_s())
+            await keyspace.client.pause(backoff.delay_s())
 
 
-async def _create(store: EtcdStore, key: str, value: bytes, lease: leases.Lease) -> int | None:
+async def _create(keyspace: Keyspace, key: str, value: bytes, lease: leases.Lease) -> int | None:
     """The revision of the key if it is ours now; a lost answer is made up for by a look."""
     with suppress(Conflict, StoreUnavailable):
-        return await store.commit_with_lease(compares={key: ABSENT}, puts={key: value}, deletes=(), lease=lease.id)
-    return await store.revision_with(key, lease.id)
+        return await keyspace.commit_with_lease(compares={key: ABSENT}, puts={key: value}, deletes=(), lease=lease.id)
+    return await keyspace.revision_with(key, lease.id)
 
 
-async def _until_gone(store: EtcdStore, key: str) -> None:
+async def _until_gone(keyspace: Keyspace, key: str) -> None:
     """Return when the key does not exist, or after a while anyway: the watch is a hint."""
-    listing = await store.list(key)
+    listing = await keyspace.list(key)
     if not any(entry.key == key for entry in listing.entries):
         return
     with suppress(TimeoutError, Compacted):
-        async with asyncio.timeout(LOOK_S), aclosing(store.watch(key, listing.revision)) as commits:
+        async with asyncio.timeout(LOOK_S), aclosing(keyspace.watch(key, listing.revision)) as commits:
             async for events in commits:
                 if any(event.key == key and event.value is None for event in events):
                     return
