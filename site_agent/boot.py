@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from gslb.runtime.logs import get_logger
+from site_agent.saving import save
 
 
 def next_boot(file: Path | None, wall_unix_ms: int) -> int:
@@ -17,7 +17,7 @@ def next_boot(file: Path | None, wall_unix_ms: int) -> int:
     if file is None:
         return wall_unix_ms
     boot = max(_stored(file) + 1, wall_unix_ms)
-    _store(file, boot)
+    save(file, f"{boot}\n")
     return boot
 
 
@@ -29,19 +29,3 @@ def _stored(file: Path) -> int:
     except ValueError:
         get_logger("agent").warning("boot counter is not a number, using the wall clock", file=str(file))
         return 0
-
-
-def _store(file: Path, boot: int) -> None:
-    """Whole or not at all, and on the disk when this returns."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    fresh = file.with_name(file.name + ".new")
-    with fresh.open("w") as stream:
-        stream.write(f"{boot}\n")
-        stream.flush()
-        os.fsync(stream.fileno())
-    fresh.replace(file)
-    folder = os.open(file.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)

@@ -26,6 +26,7 @@ from gslb.runtime.companions import Companions
 from gslb.runtime.expiry import Expiry
 from gslb.runtime.logs import get_logger
 from gslb.runtime.tls import LOOPBACK_ONLY, Security
+from site_agent.acquaintances import Acquaintances
 from site_agent.assignment import load_assignment
 from site_agent.boot import next_boot
 from site_agent.metrics import AgentMetrics
@@ -48,7 +49,7 @@ class InvalidOptions(GslbError):
 class Options:
     """`name` tells the agents of one site apart. `coordinators`: some; they tell of the others.
 
-    `data`: folder for the boot counter, None = the wall clock stands in.
+    `data`: folder for the boot counter and where coordinators are, None = the wall clock stands in, nothing is kept.
     `metrics`: where /metrics, /livez and /readyz are served, None = nowhere. `probe_allow`: besides the site's own.
     """
 
@@ -107,9 +108,8 @@ class Agent:
 
     async def run(self) -> None:
         """Until cancelled."""
-        data = self._options.data
-        file = data / "agent" / f"{self._options.site}.{self._options.name}.boot" if data is not None else None
-        boot = next_boot(file, wall_unix_ms())
+        boot = next_boot(self._file("boot"), wall_unix_ms())
+        acquaintances = Acquaintances(self._file("coordinators"))
         lag = LoopLag()
         publisher = Publisher(self._agent, boot, lag, self._metrics)
         self._log.info("agent starts", boot=boot)
@@ -133,10 +133,22 @@ class Agent:
                 lose=lambda by: uplinks.lose(by),
             )
             known, security = Known(map(str, self._options.coordinators)), self._options.security
-            uplinks = Companions("uplink", known, lambda address: Uplink(address, shared, security).run())
+            known.remember(acquaintances.recall())
+            uplinks = Companions(
+                "uplink",
+                known,
+                lambda address: Uplink(address, shared, security).run(),
+                lambda: acquaintances.note(known.learnt),
+            )
             tasks.create_task(lag.run(), name="loop lag")
             tasks.create_task(publisher.run(prober), name="publisher")
             tasks.create_task(uplinks.run(), name="uplinks")
+            tasks.create_task(acquaintances.run(), name="acquaintances")
+
+    def _file(self, kind: str) -> Path | None:
+        """Where this agent keeps something for its next start."""
+        data = self._options.data
+        return data / "agent" / f"{self._options.site}.{self._options.name}.{kind}" if data is not None else None
 
     def _assign(self, message: pb.Assignment, prober: Prober, publisher: Publisher) -> None:
         """Whichever coordinator sends it: the highest order wins, a bad one changes nothing."""

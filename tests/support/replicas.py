@@ -72,9 +72,7 @@ class Replicas:
         assert not isinstance(
             await applying.apply(self.admins["a"], config, applying.read(config), change), applying.Refusal
         )
-        self._start(
-            "agent", Kind.AGENT, "eu/agent", "--site", "eu", "--name", "agent", "--coordinator", self.address("a")
-        )
+        self.start_agent()
         for name in DNS_NAMES:
             self.start_dns(name)
         await self.until_answered(*SERVERS)
@@ -89,6 +87,10 @@ class Replicas:
         if name not in self.admins:
             channel = rpc.channel(self.address(name), self.security(Kind.OPERATOR, "admin"))
             self.admins[name] = AdminStub(await self.stack.enter_async_context(channel))
+
+    def start_agent(self) -> None:
+        where = ("--site", "eu", "--name", "agent", "--coordinator", self.address("a"))
+        self._start("agent", Kind.AGENT, "eu/agent", *where)
 
     def start_dns(self, name: str) -> None:
         listen = f"127.0.0.1:{self.dns_ports[name]}"

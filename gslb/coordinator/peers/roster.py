@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from types import MappingProxyType
 
 from gslb.coordinator.peers.holding import hold
 from gslb.core.coordinators import MAX_COORDINATORS
+from gslb.core.errors import StoreUnavailable
 from gslb.store.base import ELECTIONS, Listing, Store
 from gslb.store.following import follow
 from gslb.store.leadership import Leadership
@@ -65,9 +66,18 @@ class Roster:
                 tasks.create_task(hold(self._store, LISTED + self._name, address, _until_over))
 
     async def _follow(self) -> None:
+        await self._begin()
         async with aclosing(follow(self._store, ELECTIONS)) as listings:
             async for listing in listings:
                 self._take(listing)
+
+    async def _begin(self) -> None:
+        """As one member of the store has it, be it old: it can be had without a majority, and others are found by it.
+
+        Who leads is not taken from there.
+        """
+        with suppress(StoreUnavailable):
+            self._take_listed(await self._store.list(ELECTIONS + LISTED, stale=True))
 
     async def _forget_gone(self) -> None:
         while True:
@@ -77,8 +87,11 @@ class Roster:
                 self._replace({name: found for name, found in self._addresses.items() if name not in over})
 
     def _take(self, listing: Listing) -> None:
-        found = dict(_read(listing, ELECTIONS + LISTED))
         self._leader = dict(_read(listing, ELECTIONS)).get(LEADER, "")
+        self._take_listed(listing)
+
+    def _take_listed(self, listing: Listing) -> None:
+        found = dict(_read(listing, ELECTIONS + LISTED))
         for name in found.keys() & self._gone_s.keys():
             del self._gone_s[name]
         for name in self._addresses.keys() - found.keys():
