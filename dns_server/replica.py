@@ -24,7 +24,7 @@ from gslb.core.order import Order
 from gslb.core.scopes import names_of
 from gslb.core.silence import Silences, limits_ms
 from gslb.core.snapshot import Snapshot
-from gslb.core.steering.decide import changed_endpoints, decide
+from gslb.core.steering.decide import changed_endpoints, changed_latches, decide
 from gslb.runtime.clock import monotonic_s
 
 MAX_AGENTS = 10_000
@@ -249,10 +249,11 @@ class Replica:
         """Move on from a decision that was made by the premises `before`."""
         snapshot, now = index.snapshot, self._premises
         started = monotonic_s()
-        if before.directives != now.directives:
+        latched = changed_latches(snapshot, before.directives, now.directives)
+        if latched is None:
             decision = decide(snapshot, now.directives, now.facts, now.silent)
         else:
-            dirty = changed_endpoints(snapshot, before.facts, now.facts, before.silent, now.silent)
+            dirty = latched | changed_endpoints(snapshot, before.facts, now.facts, before.silent, now.silent)
             if not dirty:
                 return previous
             decision = decide(snapshot, now.directives, now.facts, now.silent, previous, dirty)

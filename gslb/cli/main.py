@@ -17,7 +17,7 @@ SECTIONS: dict[str, tuple[str, ...]] = {
     "Run": ("up", "coordinator", "agent", "dns", "demo"),
     "Configure": ("check", "apply", "get", "history", "diff", "rollback", "schema"),
     "Look": ("status", "explain"),
-    "Operate": ("drain", "undrain", "force-up", "force-down", "clear"),
+    "Operate": ("drain", "undrain", "force-up", "force-down", "clear", "failback"),
     "Keep": ("backup", "restore"),
     "Secure": ("pki", "keys", "audit"),
     "Shell": ("completion",),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import sys
 
 import click
@@ -60,6 +61,10 @@ def age(milliseconds: int) -> str:
         if seconds < limit:
             return f"{seconds:.1f}s" if limit == 10 else f"{seconds // size:.0f}{unit}"
     return f"{seconds // 86_400:.0f}d"
+
+
+def utc(unix_s: int) -> str:
+    return f"{datetime.datetime.fromtimestamp(unix_s, datetime.UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def percent(share: int) -> str:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from gslb.api.v1 import facts_pb2 as pb
-from gslb.core.directives import Action, Directives, Override, Scope, ScopeKind
+from gslb.core.directives import Action, Directives, Latch, LatchKey, Override, Scope, ScopeKind
 from gslb.core.errors import InvalidSnapshot
 from gslb.core.facts import AgentId, Report
+from gslb.core.model import Family
 from gslb.core.order import Order
 
 MAX_STATES = 200_000
@@ -104,13 +105,43 @@ def load_override(message: pb.Override) -> Override:
     )
 
 
+def dump_latch(latch: Latch) -> pb.Latch:
+    pool, monitor, family, member = latch.key
+    return pb.Latch(
+        pool=pool,
+        monitor=monitor,
+        family=family,
+        member=member,
+        revision=latch.revision,
+        down_unix_s=latch.down_unix_s,
+        up_unix_s=latch.up_unix_s or 0,
+        step=latch.step,
+    )
+
+
+def load_latch(message: pb.Latch) -> Latch:
+    if message.family not in Family._value2member_map_:
+        raise InvalidSnapshot(f"a latch of pool '{message.pool[:80]}' is of no address family: '{message.family[:20]}'")
+    return Latch(
+        key=LatchKey(message.pool, message.monitor, Family(message.family), message.member),
+        revision=message.revision,
+        down_unix_s=message.down_unix_s,
+        up_unix_s=message.up_unix_s or None,
+        step=message.step,
+    )
+
+
 def dump_directives(directives: Directives) -> pb.Directives:
     return pb.Directives(
-        revision=directives.revision, overrides=[dump_override(override) for override in directives.overrides]
+        revision=directives.revision,
+        overrides=map(dump_override, directives.overrides),
+        latches=map(dump_latch, directives.latches),
     )
 
 
 def load_directives(message: pb.Directives) -> Directives:
     return Directives(
-        revision=message.revision, overrides=tuple(load_override(override) for override in message.overrides)
+        revision=message.revision,
+        overrides=tuple(map(load_override, message.overrides)),
+        latches=tuple(map(load_latch, message.latches)),
     )

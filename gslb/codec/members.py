@@ -9,9 +9,15 @@ from gslb.codec.chunks import runs
 from gslb.codec.monitors import dump_target, load_target
 from gslb.codec.values import dump_tags, load_address, load_name, load_network, load_tags
 from gslb.core.errors import InvalidSnapshot
-from gslb.core.model import Endpoint, Layout, Location, Member, MinHealthy, Pool, Site, Target
+from gslb.core.model import Endpoint, Failback, FailbackMode, Layout, Location, Member, MinHealthy, Pool, Site, Target
 
 TARGETS_A_MESSAGE = 256
+_MODES = {
+    FailbackMode.AUTO: pb.FAILBACK_MODE_UNSPECIFIED,
+    FailbackMode.MANUAL: pb.FAILBACK_MODE_MANUAL,
+    FailbackMode.RAMP: pb.FAILBACK_MODE_RAMP,
+}
+_MODES_BACK: dict[pb.FailbackMode.ValueType, FailbackMode] = {number: mode for mode, number in _MODES.items()}
 
 
 def dump_site(site: Site) -> pb.SiteData:
@@ -73,6 +79,8 @@ def dump_pool(pool: Pool) -> pb.PoolData:
         monitor=pool.monitor or "",
         min_healthy=pool.min_healthy.value,
         min_healthy_percent=pool.min_healthy.percent,
+        failback=_MODES[pool.failback.mode],
+        failback_over_ms=pool.failback.over_ms,
     )
 
 
@@ -88,7 +96,15 @@ def load_pool(message: pb.PoolData) -> Pool:
         ),
         monitor=message.monitor or None,
         min_healthy=MinHealthy(value=message.min_healthy, percent=message.min_healthy_percent),
+        failback=_load_failback(message),
     )
+
+
+def _load_failback(message: pb.PoolData) -> Failback:
+    mode = _MODES_BACK.get(message.failback)
+    if mode is None:
+        raise InvalidSnapshot(f"pool '{message.name[:80]}' comes back in a way this version does not know: upgrade it")
+    return Failback(mode=mode, over_ms=message.failback_over_ms)
 
 
 def dump_layout(layout: Layout) -> Iterator[pb.LayoutData]:

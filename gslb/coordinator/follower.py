@@ -10,8 +10,8 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 
-from gslb.coordinator.admin import overrides
-from gslb.coordinator.admin.overrides import Overrides
+from gslb.coordinator.admin import directives
+from gslb.coordinator.admin.directives import DirectivesKeeper
 from gslb.coordinator.configuration import history
 from gslb.coordinator.configuration.keeper import Configuration
 from gslb.coordinator.metrics import Metrics
@@ -23,10 +23,10 @@ from gslb.store.following import follow
 
 
 class Follower:
-    def __init__(self, store: Store, configuration: Configuration, directives: Overrides, metrics: Metrics) -> None:
+    def __init__(self, store: Store, configuration: Configuration, keeper: DirectivesKeeper, metrics: Metrics) -> None:
         self._store = store
         self._configuration = configuration
-        self._directives = directives
+        self._keeper = keeper
         self._metrics = metrics
         self._unavailable = ""
 
@@ -34,7 +34,7 @@ class Follower:
         """Until cancelled."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._follow(history.CURRENT, self._configuration.catch_up))
-            tasks.create_task(self._follow(overrides.KEY, self._directives.restore))
+            tasks.create_task(self._follow(directives.KEY, self._keeper.restore))
 
     def troubles(self) -> tuple[str, ...]:
         """What an operator should know of the store and the configuration in it."""

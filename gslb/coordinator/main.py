@@ -13,6 +13,8 @@ from prometheus_client import CollectorRegistry
 
 from gslb.codec.sealing import NO_SIGNER
 from gslb.coordinator.admin.decider import Decider
+from gslb.coordinator.admin.directives import DirectivesKeeper
+from gslb.coordinator.admin.failback import Failback
 from gslb.coordinator.admin.overrides import Overrides
 from gslb.coordinator.admin.service import AdminService
 from gslb.coordinator.audit.journal import REMARKS, Journal, newest
@@ -116,14 +118,16 @@ async def run(
         hub = Hub(incarnation=store.incarnation, clock=monotonic_s, metrics=metrics, signer=signer, settle_s=SETTLE_S)
         registry.register(DemandCollector(hub.demands))
         configuration = Configuration(store, inputs, compiled, hub, wall_unix_s, options.limits)
-        overrides = Overrides(store, hub, metrics, wall_unix_s)
-        follower, decider = Follower(store, configuration, overrides, metrics), Decider(hub)
+        directives = DirectivesKeeper(store, hub, wall_unix_s)
+        overrides = Overrides(directives, hub, metrics, wall_unix_s)
+        follower, decider = Follower(store, configuration, directives, metrics), Decider(hub)
+        failback = Failback(directives, hub, decider, metrics, monotonic_s, wall_unix_s)
         roster = Roster(store, options.name, monotonic_s)
 
         def troubles() -> tuple[str, ...]:
             return (*follower.troubles(), *roster.troubles())
 
-        await _restore(configuration, overrides)
+        await _restore(configuration, directives)
         if options.config is not None and hub.publication is None:
             await apply_file(configuration, options.config)
         remarks = Remarks(Journal(store, REMARKS), metrics, lambda: hub.order, wall_unix_s)
@@ -143,6 +147,7 @@ async def run(
                 decider,
                 configuration,
                 overrides,
+                failback,
                 Backups(store, inputs, wall_unix_s),
                 metrics,
                 door=door,
@@ -171,7 +176,8 @@ async def run(
             tasks.create_task(memory.run())
             tasks.create_task(remarks.run())
             tasks.create_task(Expiry(options.security, registry, wall_unix_s).run())
-            tasks.create_task(Leader(store, options.name, configuration, overrides, metrics, monotonic_s).run())
+            leader = Leader(store, options.name, configuration, overrides, failback, metrics, monotonic_s)
+            tasks.create_task(leader.run())
             tasks.create_task(_with_others(options, port, roster, hub, metrics))
 
 
@@ -189,14 +195,14 @@ async def _with_others(options: Options, port: int, roster: Roster, hub: Hub, me
         tasks.create_task(roster.run(address, met))
 
 
-async def _restore(configuration: Configuration, overrides: Overrides) -> None:
+async def _restore(configuration: Configuration, directives: DirectivesKeeper) -> None:
     """What was in force; if need be as one member of the store has it, since failover cannot wait for a majority."""
     try:
-        await overrides.restore()
+        await directives.restore()
         await configuration.restore()
     except StoreUnavailable as error:
         get_logger("coordinator").warning("starting from what may be old: the store cannot be read", reason=str(error))
-        await overrides.restore(stale=True)
+        await directives.restore(stale=True)
         await configuration.restore(stale=True)
 
 

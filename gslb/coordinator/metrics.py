@@ -34,6 +34,12 @@ class Metrics:
         )
         self.applies = counter("applies", "Applied configurations", "outcome")
         self.overrides = counter("overrides", "Overrides set, cleared and ended by time", "change")
+        self.failbacks = counter(
+            "failbacks",
+            "Members noted down where they do not come back by themselves, released, and ramps ended",
+            "change",
+        )
+        self.latches = gauge("latches", "Members that were down and have not wholly come back", "state")
         self.streams = gauge("streams", "Open streams", "service")
         self.order = gauge("order", "The order in force, number by number", "number")
         self.silent_agents = gauge("silent_agents", "Agents with a register that were not heard for three beats")

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from gslb.coordinator.admin.alarms import raise_alarms
 from gslb.coordinator.admin.decider import Decider
+from gslb.coordinator.admin.failback import count_latches
 from gslb.coordinator.metrics import Metrics
 from gslb.coordinator.relay.agents import BEAT_S
 from gslb.coordinator.relay.hub import Hub
@@ -55,5 +56,7 @@ class Ticker:
         if concluded is not None and not self._hub.is_settling:
             self._hub.dns_servers.compare(concluded.order, concluded.decision.digest)
         self._hub.dns_servers.forget_lost()
+        if concluded is not None:
+            count_latches(concluded, self._metrics)
         alarms = raise_alarms(self._hub, concluded, self._troubles(), self._clock())
         self._metrics.alarms.set(len(alarms))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import NamedTuple, Protocol
 
-from gslb.core.directives import Override
+from gslb.core.directives import Latch, Override
 from gslb.core.facts import State, Verdict
 from gslb.core.model import Family, IPAddress
 from gslb.core.names import Name
@@ -29,7 +29,7 @@ class Level(IntEnum):
     STANDBY = 2
     """Standby members too."""
     RECOVERING = 3
-    """Members whose hold-down is not over too."""
+    """Members whose hold-down is not over too, or that wait for failback."""
     ALL = 4
     """`all_down: serve_all` or `pool`: every member that no operator took out."""
 
@@ -51,12 +51,16 @@ class VectorKey(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MemberState:
-    """`verdict` is the agents' (UP without a monitor), `cause` its evidence; `override` beats it."""
+    """`verdict` is the agents' (UP without a monitor), `cause` its evidence; `override` beats it.
+
+    `latch`: it was down and has not wholly come back.
+    """
 
     member: str
     verdict: Verdict
     cause: State | None
     override: Override | None
+    latch: Latch | None
     serving: bool
 
 

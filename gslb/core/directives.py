@@ -1,9 +1,15 @@
-"""Directives: conclusions with memory, written into the store under one rising revision. Here: operators' overrides."""
+"""Directives: conclusions with memory, written into the store under one rising revision.
+
+Here: operators' overrides, and latches, by which a member that was down is remembered until it has wholly come back.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
+
+from gslb.core.model import Family
 
 
 class ScopeKind(StrEnum):
@@ -31,6 +37,10 @@ class Action(StrEnum):
     FORCE_UP = "force_up"
 
 
+OUT = frozenset({Action.DRAIN, Action.FORCE_DOWN})
+"""What an operator took out never serves, not even under `all_down`."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Override:
     """`since_unix_s`, `until_unix_s`: wall clock, for people and for the coordinator that ends it; None = no end."""
@@ -43,15 +53,42 @@ class Override:
     until_unix_s: int | None
 
 
+class LatchKey(NamedTuple):
+    """A member of a pool as one monitor sees it in one family: each has a verdict of its own."""
+
+    pool: str
+    monitor: str
+    family: Family
+    member: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Latch:
+    """A member that was down, of a pool that does not take it back by itself (`failback`).
+
+    `revision`: of the directives that noted it down; whoever releases it names this, so that a later down stays noted.
+    `down_unix_s`, `up_unix_s`: since when, wall clock, for people; None = it has not been seen up again. `step`: how
+    far a ramp has come.
+    """
+
+    key: LatchKey
+    revision: int
+    down_unix_s: int
+    up_unix_s: int | None = None
+    step: int = 0
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Directives:
     """`overrides`: sorted by scope, at most one per scope. The narrower scope wins (member, pool, site).
 
-    `break_glass`: of one dns server's machine alone, sorted likewise; any of them beats all `overrides`.
+    `latches`: sorted by key, at most one per key. `break_glass`: of one dns server's machine alone, sorted as overrides
+    are; any of them beats all `overrides`.
     """
 
     revision: int = 0
     overrides: tuple[Override, ...] = ()
+    latches: tuple[Latch, ...] = ()
     break_glass: tuple[Override, ...] = ()
 
 

@@ -187,6 +187,25 @@ class MinHealthy:
         return max(1, -(-self.value * members // 100) if self.percent else self.value)
 
 
+class FailbackMode(StrEnum):
+    """How a member comes back: by itself, when an operator says so, or by and by."""
+
+    AUTO = "auto"
+    MANUAL = "manual"
+    RAMP = "ramp"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failback:
+    """`over_ms`: how long a ramp lasts."""
+
+    mode: FailbackMode = FailbackMode.AUTO
+    over_ms: int = 0
+
+
+AT_ONCE = Failback()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pool:
     """Members at one site (None: nowhere in particular, so never probed)."""
@@ -196,6 +215,7 @@ class Pool:
     members: tuple[Member, ...]
     monitor: str | None
     min_healthy: MinHealthy
+    failback: Failback = AT_ONCE
 
 
 class AllDownKind(StrEnum):

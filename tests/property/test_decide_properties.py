@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from support import health
@@ -11,7 +13,7 @@ from support.worlds import World, worlds
 from gslb.core.decision import LastResort, Pools, shares_of
 from gslb.core.facts import Verdict
 from gslb.core.model import Family, Service
-from gslb.core.steering.decide import changed_endpoints, decide
+from gslb.core.steering.decide import changed_endpoints, changed_latches, decide
 from gslb.core.steering.outline import pool_key
 
 SLOW = settings(
@@ -41,8 +43,11 @@ def test_decision_is_what_the_slow_twin_finds(world: World) -> None:
 def test_partial_decision_equals_the_whole(world: World, data: st.DataObject) -> None:
     before = world.decide()
     facts = data.draw(health.facts(world.snapshot))
-    later = World(world.snapshot, world.directives, facts, data.draw(health.silent(facts)))
-    dirty = changed_endpoints(world.snapshot, world.facts, facts, world.silent, later.silent)
+    directives = replace(world.directives, latches=data.draw(health.latches(world.snapshot.model)))
+    later = World(world.snapshot, directives, facts, data.draw(health.silent(facts)))
+    latched = changed_latches(world.snapshot, world.directives, directives)
+    assert latched is not None
+    dirty = latched | changed_endpoints(world.snapshot, world.facts, facts, world.silent, later.silent)
     partial = decide(later.snapshot, later.directives, later.facts, later.silent, before, dirty)
     whole = later.decide()
     assert partial == whole

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from gslb.core.directives import Action, Directives, Override, Scope, ScopeKind
+from gslb.core.directives import Action, Directives, Latch, LatchKey, Override, Scope, ScopeKind
 from gslb.core.facts import AgentId, Cause, Facts, Report, State, Verdict
-from gslb.core.model import Model
+from gslb.core.model import Family, Model
 from gslb.core.silence import NO_SILENCE, Silence
 from gslb.core.snapshot import Snapshot
+from gslb.core.steering.failback import FULL
 
 UP, RECOVERING = State(Verdict.UP, Cause.OK), State(Verdict.RECOVERING, Cause.OK)
 REFUSED, TIMEOUT = State(Verdict.DOWN, Cause.REFUSED), State(Verdict.DOWN, Cause.TIMEOUT)
@@ -66,4 +67,29 @@ def directives(model: Model) -> st.SearchStrategy[Directives]:
         until_unix_s=st.none(),
     )
     found = st.lists(override, max_size=3, unique_by=lambda one: one.scope)
-    return found.map(lambda drawn: Directives(overrides=tuple(sorted(drawn, key=lambda one: one.scope))))
+    return st.builds(
+        lambda drawn, noted: Directives(overrides=tuple(sorted(drawn, key=lambda one: one.scope)), latches=noted),
+        found,
+        latches(model),
+    )
+
+
+def latches(model: Model) -> st.SearchStrategy[tuple[Latch, ...]]:
+    """Some members noted down, one way of seeing them or all, some far on their ramps."""
+    keys = [
+        LatchKey(pool.name, monitor.name, family, member.name)
+        for pool in model.pools
+        for monitor in model.monitors
+        for family in Family
+        for member in pool.members
+    ]
+    latch = st.builds(
+        Latch,
+        key=st.sampled_from(keys),
+        revision=st.integers(1, 3),
+        down_unix_s=st.just(1),
+        up_unix_s=st.sampled_from([None, 2]),
+        step=st.sampled_from([0, 0, 5, FULL - 2]),
+    )
+    found = st.lists(latch, max_size=30, unique_by=lambda one: one.key)
+    return found.map(lambda drawn: tuple(sorted(drawn, key=lambda one: one.key)))

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from gslb.core.decision import WHOLE, Addresses, LastResort, Level, NoData, Outcome, Pools, ServFail, Shares
-from gslb.core.directives import Action, Directives, Override, Scope, ScopeKind
+from gslb.core.directives import Action, Directives, Latch, Override, Scope, ScopeKind
 from gslb.core.facts import Cause, Facts, State, Verdict
-from gslb.core.model import AllDownKind, Endpoint, Family, Member, Outside, Pool, Service, Target, When
+from gslb.core.model import AllDownKind, Endpoint, FailbackMode, Family, Member, Outside, Pool, Service, Target, When
 from gslb.core.silence import Silence
 from gslb.core.snapshot import Snapshot
 from gslb.core.steering.stages.base import Stage
@@ -85,13 +85,20 @@ class Naive:
         return allowed
 
     def members(self, pool: Pool, service: Service, family: Family, level: Level) -> Shares:
-        return scaled({member.name: member.weight for member in self.serving(pool, service, family, level)})
+        weights = {
+            member.name: member.weight * self.strength(pool, member, service, family)
+            for member in self.serving(pool, service, family, level)
+        }
+        return scaled(weights)
 
     def serving(self, pool: Pool, service: Service, family: Family, level: Level) -> list[Member]:
         """Who serves at a level; HEALTHY only with enough of them."""
         weighted = [m for m in pool.members if m.weight and family in self.endpoint(m).families()]
         usable = [m for m in weighted if not self.is_out(pool, m)]
         verdicts = {m.name: self.verdict(pool, m, service, family) for m in usable}
+        for member in usable:
+            if self.waits(pool, member, service, family) and verdicts[member.name] is not Verdict.DOWN:
+                verdicts[member.name] = Verdict.RECOVERING
         up = [m for m in usable if verdicts[m.name] is Verdict.UP]
         if not up:
             up = [m for m in usable if verdicts[m.name] is Verdict.UNKNOWN]
@@ -109,6 +116,28 @@ class Naive:
                 return [m for m in usable if m in up or verdicts[m.name] is Verdict.RECOVERING]
             case Level.ALL:
                 return [m for m in usable if not m.standby] or usable
+
+    def waits(self, pool: Pool, member: Member, service: Service, family: Family) -> bool:
+        """For an operator's word, where nobody has forced it up."""
+        latched = self.latch(pool, member, service, family) is not None
+        return latched and pool.failback.mode is FailbackMode.MANUAL and not self.is_forced_up(pool, member)
+
+    def strength(self, pool: Pool, member: Member, service: Service, family: Family) -> int:
+        """Twentieths of its weight; of what was down, only while it is up."""
+        latch = self.latch(pool, member, service, family)
+        ramps = pool.failback.mode is FailbackMode.RAMP and self.verdict(pool, member, service, family) is Verdict.UP
+        return latch.step + 1 if latch is not None and ramps and not self.is_forced_up(pool, member) else 20
+
+    def latch(self, pool: Pool, member: Member, service: Service, family: Family) -> Latch | None:
+        monitor = service.monitor or pool.monitor
+        if monitor is None or pool.site is None:
+            return None
+        key = (pool.name, monitor, family, member.name)
+        return next((latch for latch in self.directives.latches if latch.key == key), None)
+
+    def is_forced_up(self, pool: Pool, member: Member) -> bool:
+        override = self.override(pool, member)
+        return override is not None and override.action is Action.FORCE_UP
 
     def is_out(self, pool: Pool, member: Member) -> bool:
         override = self.override(pool, member)

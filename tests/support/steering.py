@@ -3,7 +3,8 @@
 A story is text: `configuration` (YAML, but for the zone and the monitors `web`, `watched`, `doubted`, `fading`) and
 `clients`, then sections that begin with events, one between commas; what they change stays changed:
 `all up`, `MEMBER up|down|recovering|unknown [CAUSE]`, `ACTION site|pool|member NAME`, `clear`, `silent SITE [FOR_S]`,
-`heard SITE`, `sick SITE`, `well SITE`, `nothing`. No agent has reported before `all up`. What one site alone cannot
+`heard SITE`, `sick SITE`, `well SITE`, `nothing`; `looks [STEP]`: the leader notes what followed from the section
+before, ramps being at STEP; `failback POOL[/MEMBER]`. No agent has reported before `all up`. What one site alone cannot
 reach: `SITE loses MEMBER|all`, of what stands elsewhere, until `SITE sees MEMBER|all`.
 """
 
@@ -24,7 +25,8 @@ from gslb.core.names import Name
 from gslb.core.order import Order
 from gslb.core.place import NOWHERE, Place
 from gslb.core.snapshot import RangeMap, Snapshot
-from gslb.core.steering.decide import changed_endpoints, decide
+from gslb.core.steering.decide import changed_endpoints, changed_latches, decide
+from gslb.core.steering.failback import advance
 
 ZONE = """\
 zones:
@@ -75,7 +77,8 @@ class Story:
         self.report()
         dirty = changed_endpoints(self.snapshot, facts, self.facts, silent, self.silent)
         whole = decide(self.snapshot, self.directives, self.facts, self.silent)
-        on_top = None if self.directives != directives else dirty
+        latched = changed_latches(self.snapshot, directives, self.directives)
+        on_top = None if latched is None else dirty | latched
         self.decision = decide(self.snapshot, self.directives, self.facts, self.silent, self.decision, on_top)
         assert self.decision == whole
 
@@ -85,7 +88,7 @@ class Story:
                 self.reporting = True
                 self.states.clear()
             case ["clear"]:
-                self.directives = NO_DIRECTIVES
+                self.directives = replace(self.directives, overrides=())
             case ["silent", site, *for_s]:
                 self.silent[AgentId(f"{site}/a")] = 1000 * int(for_s[0]) if for_s else 0
             case ["heard", site]:
@@ -94,6 +97,10 @@ class Story:
                 self.sick.add(site)
             case ["well", site]:
                 self.sick.remove(site)
+            case ["looks", *steps]:
+                self.look(int(steps[0]) if steps else 0)
+            case ["failback", name]:
+                self.release(*name.split("/"))
             case [site, "loses", member]:
                 self.lost |= {(site, name) for name in self.elsewhere(site, member)}
             case [site, "sees", member]:
@@ -109,6 +116,25 @@ class Story:
     def override(self, scope: Scope, action: Action) -> None:
         override = Override(scope=scope, action=action, who="ann", why="test", since_unix_s=0, until_unix_s=None)
         self.directives = replace(self.directives, overrides=(*self.directives.overrides, override))
+
+    def look(self, step: int) -> None:
+        """The leader notes what follows from the last decision; time has taken all ramps to `step`."""
+        revision = self.directives.revision + 1
+        latches = advance(
+            self.snapshot,
+            self.decision,
+            self.directives.latches,
+            steps={latch.key: step for latch in self.directives.latches},
+            revision=revision,
+            now_unix_s=revision,
+        )
+        self.directives = replace(self.directives, revision=revision, latches=latches)
+
+    def release(self, pool: str, member: str = "") -> None:
+        kept = (
+            latch for latch in self.directives.latches if pool != latch.key.pool or member not in ("", latch.key.member)
+        )
+        self.directives = replace(self.directives, latches=tuple(kept))
 
     def report(self) -> None:
         """A fresh register of one agent a site."""

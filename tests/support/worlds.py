@@ -22,6 +22,8 @@ from gslb.core.layouts import layouts
 from gslb.core.model import (
     EcsTrust,
     Endpoint,
+    Failback,
+    FailbackMode,
     GeoSources,
     Member,
     MinHealthy,
@@ -145,6 +147,7 @@ def pools(draw: st.DrawFn, name: str, found: Sequence[Endpoint]) -> Pool:
         members=members,
         monitor=draw(st.sampled_from([*MONITORS, *MONITORS, None])),
         min_healthy=draw(st.sampled_from([MinHealthy(value=1, percent=False), MinHealthy(value=75, percent=True)])),
+        failback=draw(st.sampled_from([Failback(mode=mode, over_ms=60_000) for mode in FailbackMode])),
     )
 
 

@@ -85,7 +85,7 @@ def test_an_earlier_configuration_may_lack_an_input(tmp_path: Path) -> None:
         ({record_key(1): b"{}"}, (), (), "a configuration in the store cannot be read"),
         ({record_key(2): dump_record(RECORD)}, (), (), "configuration 1 in the place of another one"),
         ({"config/kept": b"7"}, (), (), "the list of configurations"),
-        ({"directives": b"\xff"}, (), (), "the overrides in the store cannot be read"),
+        ({"directives": b"\xff"}, (), (), "the directives in the store cannot be read"),
         ({"b": b"", "a": b""}, (), (), "the key 'a' where none belongs"),
         ({"election/leader": b""}, (), (), "the key 'election/leader' where none belongs"),
         ({"blobs/manifests/00": b"1"}, (), (), "where none belongs"),

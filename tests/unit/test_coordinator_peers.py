@@ -16,7 +16,8 @@ from support.waiting import until
 
 from gslb.api.v1.discovery_pb2 import Beat
 from gslb.api.v1.peering_pb2_grpc import PeeringServicer, add_PeeringServicer_to_server
-from gslb.coordinator.admin.overrides import KEY, Overrides
+from gslb.coordinator.admin.directives import KEY, DirectivesKeeper
+from gslb.coordinator.admin.overrides import Overrides
 from gslb.coordinator.audit.entry import Note
 from gslb.coordinator.callers import Caller
 from gslb.coordinator.metrics import Metrics
@@ -157,7 +158,8 @@ async def test_the_next_one_leads_when_one_ends(store: EmbeddedStore) -> None:
 
 async def test_an_old_leader_that_wakes_late_writes_nothing(store: EmbeddedStore) -> None:
     hub = make_hub(Clock())
-    overrides = Overrides(store, hub, Metrics(CollectorRegistry()), lambda: 1_000)
+    keeper = DirectivesKeeper(store, hub, lambda: 1_000)
+    overrides = Overrides(keeper, hub, Metrics(CollectorRegistry()), lambda: 1_000)
     scope = Scope(ScopeKind.SITE, "us")
     over = Override(scope=scope, action=Action.DRAIN, who="ann", why="work", since_unix_s=1, until_unix_s=999)
     await overrides.set(over, Note(who="ann", peer="", action="drain", what="site us"))

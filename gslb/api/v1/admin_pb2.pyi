@@ -950,11 +950,14 @@ class PoolStatus(_message.Message):
     FAMILY_FIELD_NUMBER: _builtins.int
     HEALTHY_FIELD_NUMBER: _builtins.int
     MEMBERS_FIELD_NUMBER: _builtins.int
+    FAILBACK_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     site: _builtins.str
     monitor: _builtins.str
     family: _builtins.str
     healthy: _builtins.bool
+    failback: _builtins.str
+    """How its members come back: "auto", "manual" or "ramp"."""
     @_builtins.property
     def members(self) -> _containers.RepeatedCompositeFieldContainer[Global___MemberStatus]: ...
     def __init__(
@@ -966,10 +969,11 @@ class PoolStatus(_message.Message):
         family: _builtins.str = ...,
         healthy: _builtins.bool = ...,
         members: _abc.Iterable[Global___MemberStatus] | None = ...,
+        failback: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["family", b"family", "healthy", b"healthy", "members", b"members", "monitor", b"monitor", "name", b"name", "site", b"site"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["failback", b"failback", "family", b"family", "healthy", b"healthy", "members", b"members", "monitor", b"monitor", "name", b"name", "site", b"site"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -993,6 +997,8 @@ class MemberStatus(_message.Message):
     SERVING_FIELD_NUMBER: _builtins.int
     OVERRIDE_FIELD_NUMBER: _builtins.int
     SHARE_FIELD_NUMBER: _builtins.int
+    LATCH_FIELD_NUMBER: _builtins.int
+    BACK_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     address: _builtins.str
     weight: _builtins.int
@@ -1007,8 +1013,14 @@ class MemberStatus(_message.Message):
     serving: _builtins.bool
     share: _builtins.int
     """Of the pool's traffic, of 65,536."""
+    back: _builtins.bool
+    """The agents do not see it down any more: only the latch holds it back."""
     @_builtins.property
     def override(self) -> _facts_pb2.Override: ...
+    @_builtins.property
+    def latch(self) -> _facts_pb2.Latch:
+        """It was down and has not wholly come back."""
+
     def __init__(
         self,
         *,
@@ -1026,10 +1038,12 @@ class MemberStatus(_message.Message):
         serving: _builtins.bool = ...,
         override: _facts_pb2.Override | None = ...,
         share: _builtins.int = ...,
+        latch: _facts_pb2.Latch | None = ...,
+        back: _builtins.bool = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["override", b"override"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["latch", b"latch", "override", b"override"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "cause", b"cause", "detail", b"detail", "flaps", b"flaps", "latency_us", b"latency_us", "name", b"name", "override", b"override", "probe_age_ms", b"probe_age_ms", "serving", b"serving", "share", b"share", "standby", b"standby", "verdict", b"verdict", "verdict_age_ms", b"verdict_age_ms", "weight", b"weight"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "back", b"back", "cause", b"cause", "detail", b"detail", "flaps", b"flaps", "latch", b"latch", "latency_us", b"latency_us", "name", b"name", "override", b"override", "probe_age_ms", b"probe_age_ms", "serving", b"serving", "share", b"share", "standby", b"standby", "verdict", b"verdict", "verdict_age_ms", b"verdict_age_ms", "weight", b"weight"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1282,6 +1296,58 @@ class ClearOverrideResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ClearOverrideResponse: _TypeAlias = ClearOverrideResponse  # noqa: Y015
+
+@_typing.final
+class FailbackRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SCOPES_FIELD_NUMBER: _builtins.int
+    WHO_FIELD_NUMBER: _builtins.int
+    WHY_FIELD_NUMBER: _builtins.int
+    who: _builtins.str
+    why: _builtins.str
+    @_builtins.property
+    def scopes(self) -> _containers.RepeatedCompositeFieldContainer[_facts_pb2.Scope]:
+        """Pools and members."""
+
+    def __init__(
+        self,
+        *,
+        scopes: _abc.Iterable[_facts_pb2.Scope] | None = ...,
+        who: _builtins.str = ...,
+        why: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["scopes", b"scopes", "who", b"who", "why", b"why"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FailbackRequest: _TypeAlias = FailbackRequest  # noqa: Y015
+
+@_typing.final
+class FailbackResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ORDER_FIELD_NUMBER: _builtins.int
+    RELEASED_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def order(self) -> _facts_pb2.Order: ...
+    @_builtins.property
+    def released(self) -> _containers.RepeatedCompositeFieldContainer[_facts_pb2.Latch]: ...
+    def __init__(
+        self,
+        *,
+        order: _facts_pb2.Order | None = ...,
+        released: _abc.Iterable[_facts_pb2.Latch] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["order", b"order"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["order", b"order", "released", b"released"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FailbackResponse: _TypeAlias = FailbackResponse  # noqa: Y015
 
 @_typing.final
 class GetAuditRequest(_message.Message):

@@ -85,6 +85,11 @@ class AdminStub(object):
                 request_serializer=gslb_dot_api_dot_v1_dot_admin__pb2.ClearOverrideRequest.SerializeToString,
                 response_deserializer=gslb_dot_api_dot_v1_dot_admin__pb2.ClearOverrideResponse.FromString,
                 _registered_method=True)
+        self.Failback = channel.unary_unary(
+                '/gslb.api.v1.Admin/Failback',
+                request_serializer=gslb_dot_api_dot_v1_dot_admin__pb2.FailbackRequest.SerializeToString,
+                response_deserializer=gslb_dot_api_dot_v1_dot_admin__pb2.FailbackResponse.FromString,
+                _registered_method=True)
         self.GetAudit = channel.unary_unary(
                 '/gslb.api.v1.Admin/GetAudit',
                 request_serializer=gslb_dot_api_dot_v1_dot_admin__pb2.GetAuditRequest.SerializeToString,
@@ -164,6 +169,13 @@ class AdminServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Failback(self, request, context):
+        """Takes back, at once and wholly, members that are up again and wait for failback or ramp up.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetAudit(self, request, context):
         """Who has changed what, or tried to.
         """
@@ -223,6 +235,11 @@ def add_AdminServicer_to_server(servicer, server):
                     servicer.ClearOverride,
                     request_deserializer=gslb_dot_api_dot_v1_dot_admin__pb2.ClearOverrideRequest.FromString,
                     response_serializer=gslb_dot_api_dot_v1_dot_admin__pb2.ClearOverrideResponse.SerializeToString,
+            ),
+            'Failback': grpc.unary_unary_rpc_method_handler(
+                    servicer.Failback,
+                    request_deserializer=gslb_dot_api_dot_v1_dot_admin__pb2.FailbackRequest.FromString,
+                    response_serializer=gslb_dot_api_dot_v1_dot_admin__pb2.FailbackResponse.SerializeToString,
             ),
             'GetAudit': grpc.unary_unary_rpc_method_handler(
                     servicer.GetAudit,
@@ -501,6 +518,33 @@ class Admin(object):
             '/gslb.api.v1.Admin/ClearOverride',
             gslb_dot_api_dot_v1_dot_admin__pb2.ClearOverrideRequest.SerializeToString,
             gslb_dot_api_dot_v1_dot_admin__pb2.ClearOverrideResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Failback(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/gslb.api.v1.Admin/Failback',
+            gslb_dot_api_dot_v1_dot_admin__pb2.FailbackRequest.SerializeToString,
+            gslb_dot_api_dot_v1_dot_admin__pb2.FailbackResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -52,6 +52,8 @@ class AdminStub:
     SetOverride: _grpc.UnaryUnaryMultiCallable[_admin_pb2.SetOverrideRequest, _admin_pb2.SetOverrideResponse]
     """DRAIN, FORCE_UP, FORCE_DOWN of a site, pool or member; replaces an earlier override of that scope."""
     ClearOverride: _grpc.UnaryUnaryMultiCallable[_admin_pb2.ClearOverrideRequest, _admin_pb2.ClearOverrideResponse]
+    Failback: _grpc.UnaryUnaryMultiCallable[_admin_pb2.FailbackRequest, _admin_pb2.FailbackResponse]
+    """Takes back, at once and wholly, members that are up again and wait for failback or ramp up."""
     GetAudit: _grpc.UnaryUnaryMultiCallable[_admin_pb2.GetAuditRequest, _admin_pb2.GetAuditResponse]
     """Who has changed what, or tried to."""
 
@@ -79,6 +81,8 @@ class AdminAsyncStub(AdminStub):
     SetOverride: _aio.UnaryUnaryMultiCallable[_admin_pb2.SetOverrideRequest, _admin_pb2.SetOverrideResponse]  # type: ignore[assignment]
     """DRAIN, FORCE_UP, FORCE_DOWN of a site, pool or member; replaces an earlier override of that scope."""
     ClearOverride: _aio.UnaryUnaryMultiCallable[_admin_pb2.ClearOverrideRequest, _admin_pb2.ClearOverrideResponse]  # type: ignore[assignment]
+    Failback: _aio.UnaryUnaryMultiCallable[_admin_pb2.FailbackRequest, _admin_pb2.FailbackResponse]  # type: ignore[assignment]
+    """Takes back, at once and wholly, members that are up again and wait for failback or ramp up."""
     GetAudit: _aio.UnaryUnaryMultiCallable[_admin_pb2.GetAuditRequest, _admin_pb2.GetAuditResponse]  # type: ignore[assignment]
     """Who has changed what, or tried to."""
 
@@ -163,6 +167,14 @@ class AdminServicer(metaclass=_abc_1.ABCMeta):
         request: _admin_pb2.ClearOverrideRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_admin_pb2.ClearOverrideResponse, _abc.Awaitable[_admin_pb2.ClearOverrideResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def Failback(
+        self,
+        request: _admin_pb2.FailbackRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_pb2.FailbackResponse, _abc.Awaitable[_admin_pb2.FailbackResponse]]:
+        """Takes back, at once and wholly, members that are up again and wait for failback or ramp up."""
 
     @_abc_1.abstractmethod
     def GetAudit(

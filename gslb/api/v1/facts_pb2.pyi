@@ -191,25 +191,77 @@ class Override(_message.Message):
 Global___Override: _TypeAlias = Override  # noqa: Y015
 
 @_typing.final
+class Latch(_message.Message):
+    """A member that was down, of a pool that does not take it back by itself."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    POOL_FIELD_NUMBER: _builtins.int
+    MONITOR_FIELD_NUMBER: _builtins.int
+    FAMILY_FIELD_NUMBER: _builtins.int
+    MEMBER_FIELD_NUMBER: _builtins.int
+    REVISION_FIELD_NUMBER: _builtins.int
+    DOWN_UNIX_S_FIELD_NUMBER: _builtins.int
+    UP_UNIX_S_FIELD_NUMBER: _builtins.int
+    STEP_FIELD_NUMBER: _builtins.int
+    pool: _builtins.str
+    monitor: _builtins.str
+    family: _builtins.str
+    """A, AAAA or CNAME."""
+    member: _builtins.str
+    revision: _builtins.int
+    """Of the directives that noted it down."""
+    down_unix_s: _builtins.int
+    up_unix_s: _builtins.int
+    """0 = it has not been seen up again."""
+    step: _builtins.int
+    """How far a ramp has come, from 0."""
+    def __init__(
+        self,
+        *,
+        pool: _builtins.str = ...,
+        monitor: _builtins.str = ...,
+        family: _builtins.str = ...,
+        member: _builtins.str = ...,
+        revision: _builtins.int = ...,
+        down_unix_s: _builtins.int = ...,
+        up_unix_s: _builtins.int = ...,
+        step: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["down_unix_s", b"down_unix_s", "family", b"family", "member", b"member", "monitor", b"monitor", "pool", b"pool", "revision", b"revision", "step", b"step", "up_unix_s", b"up_unix_s"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Latch: _TypeAlias = Latch  # noqa: Y015
+
+@_typing.final
 class Directives(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     REVISION_FIELD_NUMBER: _builtins.int
     OVERRIDES_FIELD_NUMBER: _builtins.int
+    LATCHES_FIELD_NUMBER: _builtins.int
     revision: _builtins.int
     @_builtins.property
     def overrides(self) -> _containers.RepeatedCompositeFieldContainer[Global___Override]:
         """Sorted by scope, at most one a scope."""
+
+    @_builtins.property
+    def latches(self) -> _containers.RepeatedCompositeFieldContainer[Global___Latch]:
+        """Sorted by pool, monitor, family and member, at most one each."""
 
     def __init__(
         self,
         *,
         revision: _builtins.int = ...,
         overrides: _abc.Iterable[Global___Override] | None = ...,
+        latches: _abc.Iterable[Global___Latch] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["overrides", b"overrides", "revision", b"revision"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["latches", b"latches", "overrides", b"overrides", "revision", b"revision"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -21,6 +21,30 @@ else:
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class _FailbackMode:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _FailbackModeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_FailbackMode.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    FAILBACK_MODE_UNSPECIFIED: _FailbackMode.ValueType  # 0
+    """By themselves."""
+    FAILBACK_MODE_MANUAL: _FailbackMode.ValueType  # 1
+    """When an operator says so."""
+    FAILBACK_MODE_RAMP: _FailbackMode.ValueType  # 2
+    """With a weight that rises."""
+
+class FailbackMode(_FailbackMode, metaclass=_FailbackModeEnumTypeWrapper):
+    """How members come back after they were down."""
+
+FAILBACK_MODE_UNSPECIFIED: FailbackMode.ValueType  # 0
+"""By themselves."""
+FAILBACK_MODE_MANUAL: FailbackMode.ValueType  # 1
+"""When an operator says so."""
+FAILBACK_MODE_RAMP: FailbackMode.ValueType  # 2
+"""With a weight that rises."""
+Global___FailbackMode: _TypeAlias = FailbackMode  # noqa: Y015
+
 class _RangeKind:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -398,11 +422,16 @@ class PoolData(_message.Message):
     MONITOR_FIELD_NUMBER: _builtins.int
     MIN_HEALTHY_FIELD_NUMBER: _builtins.int
     MIN_HEALTHY_PERCENT_FIELD_NUMBER: _builtins.int
+    FAILBACK_FIELD_NUMBER: _builtins.int
+    FAILBACK_OVER_MS_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     site: _builtins.str
     monitor: _builtins.str
     min_healthy: _builtins.int
     min_healthy_percent: _builtins.bool
+    failback: Global___FailbackMode.ValueType
+    failback_over_ms: _builtins.int
+    """How long a ramp lasts."""
     @_builtins.property
     def members(self) -> _containers.RepeatedCompositeFieldContainer[Global___MemberData]: ...
     def __init__(
@@ -414,10 +443,12 @@ class PoolData(_message.Message):
         monitor: _builtins.str = ...,
         min_healthy: _builtins.int = ...,
         min_healthy_percent: _builtins.bool = ...,
+        failback: Global___FailbackMode.ValueType = ...,
+        failback_over_ms: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["members", b"members", "min_healthy", b"min_healthy", "min_healthy_percent", b"min_healthy_percent", "monitor", b"monitor", "name", b"name", "site", b"site"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["failback", b"failback", "failback_over_ms", b"failback_over_ms", "members", b"members", "min_healthy", b"min_healthy", "min_healthy_percent", b"min_healthy_percent", "monitor", b"monitor", "name", b"name", "site", b"site"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

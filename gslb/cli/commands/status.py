@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 from collections.abc import Iterator
 
 import click
@@ -99,7 +98,7 @@ def _pools(answer: admin_pb2.GetStatusResponse) -> Table:
                 f"{member.latency_us / 1000:.1f} ms" if member.latency_us else "",
                 str(member.weight),
                 screen.percent(member.share) if member.serving else "-",
-                ", ".join(_notes(member)),
+                ", ".join(_notes(pool, member)),
             )
     return made
 
@@ -110,11 +109,14 @@ def _evidence(pool: admin_pb2.PoolStatus, member: admin_pb2.MemberStatus) -> str
     return f"{pool.monitor}: {seen}" if pool.monitor and seen else seen
 
 
-def _notes(member: admin_pb2.MemberStatus) -> Iterator[str]:
+def _notes(pool: admin_pb2.PoolStatus, member: admin_pb2.MemberStatus) -> Iterator[str]:
     if member.standby:
         yield "standby"
     if member.HasField("override"):
         yield _ACTIONS.get(member.override.action, "?")
+    if member.HasField("latch") and member.back:
+        since = f" since {screen.utc(member.latch.up_unix_s)}" if member.latch.up_unix_s else ""
+        yield ("ramps up" if pool.failback == "ramp" else "waits for failback") + since
     if member.flaps > 1:
         yield f"down {member.flaps} times in 15 min"
 
@@ -192,7 +194,7 @@ def _overrides(answer: admin_pb2.GetStatusResponse) -> Table:
     for override in answer.overrides:
         until = "cleared"
         if override.until_unix_s:
-            until = f"{datetime.datetime.fromtimestamp(override.until_unix_s, datetime.UTC):%Y-%m-%d %H:%M:%S} UTC"
+            until = screen.utc(override.until_unix_s)
         kind = facts_pb2.ScopeKind.Name(override.scope.kind).removeprefix("SCOPE_KIND_").lower()
         made.add_row(
             _ACTIONS.get(override.action, "?"), f"{kind} {override.scope.name}", override.who, override.why, until

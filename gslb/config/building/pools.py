@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from gslb.config.building.references import check_broken
@@ -11,10 +11,11 @@ from gslb.config.building.registry import Registry
 from gslb.config.nodes import Node, locate, place
 from gslb.config.parse import Config, Located
 from gslb.config.problems import Problems
+from gslb.config.schema.monitors import PoolFailback
 from gslb.config.schema.sites import Endpoint as EndpointBlock
 from gslb.config.schema.sites import Member as MemberBlock
 from gslb.config.schema.sites import Pool as PoolBlock
-from gslb.core.model import Endpoint, Family, Member, Monitor, Pool, Site
+from gslb.core.model import Endpoint, Failback, FailbackMode, Family, Member, Monitor, Pool, Site
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +43,8 @@ def build_servers(config: Config, sites: Registry[Site], monitors: Registry[Moni
         endpoint = _endpoint(item.value.name, item.value, item.node, problems)
         endpoints.add(endpoint.name, endpoint, place(item.node, "name"))
     pools: Registry[Pool] = Registry("pool", problems, config.broken_names("pools"))
-    builder = _PoolBuilder(config, sites, monitors, endpoints, problems)
+    failbacks = {monitor.value.name: monitor.value.failback for monitor in config.monitors}
+    builder = _PoolBuilder(config, sites, monitors, endpoints, problems, failbacks)
     for pool_item in config.pools:
         pools.add(pool_item.value.name, builder.build(pool_item), place(pool_item.node, "name"))
     check_broken(config, "pools", {"site": sites.find, "monitor": monitors.find, "members": endpoints.find})
@@ -75,6 +77,8 @@ class _PoolBuilder:
     monitors: Registry[Monitor]
     endpoints: Registry[Endpoint]
     problems: Problems
+    failbacks: Mapping[str, PoolFailback | None]
+    """What monitors say of it."""
 
     def build(self, item: Located[PoolBlock]) -> Pool:
         block, node = item.value, item.node
@@ -87,6 +91,7 @@ class _PoolBuilder:
             members=tuple(member for member, _ in members),
             monitor=self._monitor(block, node),
             min_healthy=block.min_healthy,
+            failback=self._failback(block),
         )
         self._check(pool, node)
         self._check_kinds(pool, [at for _, at in members])
@@ -102,6 +107,13 @@ class _PoolBuilder:
                 )
             return block.monitor
         return self.config.defaults.value.monitor if block.site is not None else None
+
+    def _failback(self, block: PoolBlock) -> Failback:
+        """The pool's own, else what its monitor says, else what holds for all."""
+        defaults = self.config.defaults.value
+        chosen = block.failback or self.failbacks.get(block.monitor or defaults.monitor or "") or defaults.failback
+        mode = FailbackMode(chosen.mode)
+        return Failback(mode=mode, over_ms=chosen.over if mode is FailbackMode.RAMP else 0)
 
     def _members(self, block: PoolBlock, node: Node) -> tuple[tuple[Member, Node], ...]:
         """Members, each with where it is written."""

@@ -18,10 +18,18 @@ class Expect(Block):
     body: PlainText | None = key("Text that the first 64 KiB of the body must contain.", None)
 
 
-class Failback(Block):
+class PoolFailback(Block):
+    """How a pool's members come back after they were down; how long they must stay well first is their monitor's."""
+
+    mode: Annotated[str, words("auto", "manual", "ramp")] = key(
+        "`auto`: by itself. `manual`: when an operator says `gslb failback`. `ramp`: with a weight that rises.", "auto"
+    )
+    over: Annotated[int, duration("10s", "1d")] = key("How long a `ramp` lasts.", "5m")
+
+
+class Failback(PoolFailback):
     """How a member comes back after it was down."""
 
-    mode: Annotated[str, words("auto", later=("ramp", "manual"))] = key("How.", "auto")
     after: Annotated[int, duration("0s", "1h")] = key(
         "How long it must stay well before it serves again; doubles with repeated failures, up to 300s.", "10s"
     )

@@ -8,6 +8,7 @@ from typing import Annotated, ClassVar
 from pydantic.json_schema import JsonSchemaValue
 
 from gslb.config.schema.base import LATER, ONE_OR_MANY, Block, Shorthand, key
+from gslb.config.schema.monitors import PoolFailback
 from gslb.config.schema.types import (
     Address,
     Domain,
@@ -110,4 +111,5 @@ class Pool(Block):
     min_healthy: MinHealthyText = key(
         "How many of its weighted, non-standby members must serve, in each family, for it to count as healthy.", "1"
     )
+    failback: PoolFailback | None = key("How its members come back: its monitor's, else `defaults.failback`.", None)
     members: tuple[MemberOrName, ...] = key("Its servers.", [])

@@ -7,9 +7,13 @@ from collections.abc import Iterator, Sequence
 from gslb.coordinator.admin.decider import Concluded
 from gslb.coordinator.admin.scopes import has_scope
 from gslb.coordinator.relay.hub import Hub
+from gslb.core.model import FailbackMode
+from gslb.core.steering.failback import MAX_LATCHES, held
 
 MAX_SERVICES = 100
 """That are listed one by one when they fail together."""
+MAX_MEMBERS = 5
+"""That are named of a pool."""
 DIFFERS_AFTER_S = 3.0
 """How long a dns server's decision may differ from the coordinator's while a change spreads."""
 
@@ -24,6 +28,7 @@ def raise_alarms(hub: Hub, concluded: Concluded | None, troubles: Sequence[str],
         alarms += _services(concluded)
         alarms += _agents(hub, concluded)
         alarms += _overrides(hub, concluded)
+        alarms += _failbacks(concluded)
     return (*alarms, *_dns_servers(hub, now_s))
 
 
@@ -74,6 +79,22 @@ def _overrides(hub: Hub, concluded: Concluded) -> Iterator[str]:
                 f"the {action} of {scope.kind} {scope.name} is of nothing in the configuration: clear it, or it holds"
                 " when that comes back"
             )
+
+
+def _failbacks(concluded: Concluded) -> Iterator[str]:
+    """Members that wait for an operator, by pool."""
+    waiting: dict[str, set[str]] = {}
+    for seen, latch in held(concluded.snapshot, concluded.directives, concluded.decision):
+        if seen.failback.mode is FailbackMode.MANUAL:
+            waiting.setdefault(latch.key.pool, set()).add(latch.key.member)
+    for pool, members in waiting.items():
+        shown = ", ".join(sorted(members)[:MAX_MEMBERS]) + (" ..." if len(members) > MAX_MEMBERS else "")
+        yield f"pool {pool}: up again, and waiting for `gslb failback {pool}`: {shown}"
+    if len(concluded.directives.latches) >= MAX_LATCHES:
+        yield (
+            f"{MAX_LATCHES} members are noted down, more are not: those come back by themselves, whatever their"
+            " `failback` says"
+        )
 
 
 def _dns_servers(hub: Hub, now_s: float) -> Iterator[str]:

@@ -13,7 +13,7 @@ from gslb.core.facts import Facts
 from gslb.core.order import Order
 from gslb.core.silence import Silence
 from gslb.core.snapshot import Snapshot
-from gslb.core.steering.decide import changed_endpoints, decide
+from gslb.core.steering.decide import changed_endpoints, changed_latches, decide
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,9 +67,11 @@ def _conclude(
     last: Concluded | None,
 ) -> Concluded:
     previous, dirty, snapshot = None, None, publication.snapshot
-    if last is not None and last.snapshot is snapshot and last.directives == directives:
-        previous = last.decision
-        dirty = changed_endpoints(snapshot, last.facts, facts, last.silent, silent)
+    if last is not None and last.snapshot is snapshot:
+        latched = changed_latches(snapshot, last.directives, directives)
+        if latched is not None:
+            previous = last.decision
+            dirty = latched | changed_endpoints(snapshot, last.facts, facts, last.silent, silent)
     return Concluded(
         order=order,
         publication=publication,

@@ -6,12 +6,13 @@ from collections.abc import Iterator, Mapping
 from itertools import chain
 
 from gslb.api.v1 import admin_pb2 as pb
-from gslb.codec.facts import dump_override
+from gslb.codec.facts import dump_latch, dump_override
 from gslb.coordinator.admin.decider import Concluded
 from gslb.coordinator.relay.agents import Agents, Evidence
 from gslb.core.decision import Level, MemberState, PoolKey, PoolState
 from gslb.core.facts import AgentId, Report
 from gslb.core.model import Layout, Target
+from gslb.core.steering.failback import is_back
 from gslb.core.steering.outline import Seat, SeenPool, outline
 from gslb.core.steering.pools import best_level
 from gslb.core.steering.verdicts import LAPSED
@@ -42,6 +43,7 @@ class PoolStatuses:
             monitor=key.monitor,
             family=key.family,
             healthy=Level.HEALTHY in state.vectors,
+            failback=seen.failback.mode,
             members=[
                 self._member(key, seen, seats[member.member], member, shares.get(member.member, 0))
                 for member in state.members
@@ -61,6 +63,9 @@ class PoolStatuses:
         )
         if state.override is not None:
             status.override.CopyFrom(dump_override(state.override))
+        if state.latch is not None:
+            status.latch.CopyFrom(dump_latch(state.latch))
+            status.back = is_back(state)
         evidence = self._evidence(seen.site, seat, state)
         if evidence is not None:
             aged_ms = int((self._now_s - evidence.received_s) * 1000)

@@ -8,12 +8,13 @@ from collections.abc import Awaitable, Callable, Sequence
 import grpc
 
 from gslb.api.v1 import admin_pb2 as pb
-from gslb.codec.facts import dump_order, load_action, load_scope
+from gslb.codec.facts import dump_latch, dump_order, load_action, load_scope
 from gslb.coordinator.admin.alarms import raise_alarms
 from gslb.coordinator.admin.apply import ApplyCall, Stream
 from gslb.coordinator.admin.backup import BackupCall, BackupStream
 from gslb.coordinator.admin.decider import Concluded, Decider
 from gslb.coordinator.admin.explaining import load_question, make_explanation
+from gslb.coordinator.admin.failback import Failback
 from gslb.coordinator.admin.history import NO_CONFIGURATION, HistoryCalls, dump_record
 from gslb.coordinator.admin.overrides import Overrides
 from gslb.coordinator.admin.scopes import check_scope, consequences
@@ -29,12 +30,13 @@ from gslb.coordinator.peers.roster import Roster
 from gslb.coordinator.refusals import RpcRefused, invalid
 from gslb.coordinator.relay.hub import Hub
 from gslb.coordinator.wrapping import Context
-from gslb.core.directives import Override, Scope
+from gslb.core.directives import Override, Scope, ScopeKind
 from gslb.core.identity.reach import refuse_scope
 
 MAX_TEXT_CHARACTERS = 500
 AUDIT_SHOWN = 100
 MAX_AUDIT_BYTES = 1_500_000
+MAX_SCOPES = 1_000
 MAX_DURATION_S = 366 * 24 * 3600
 
 
@@ -52,6 +54,7 @@ class AdminService:
         decider: Decider,
         configuration: Configuration,
         overrides: Overrides,
+        failback: Failback,
         backups: Backups,
         metrics: Metrics,
         *,
@@ -68,6 +71,7 @@ class AdminService:
         self._decider = decider
         self._history = HistoryCalls(configuration)
         self._overrides = overrides
+        self._failback = failback
         self._door = door
         self._audit = audit
         self._remarks = remarks
@@ -131,6 +135,16 @@ class AdminService:
         await self._overrides.clear(scope, caller.note("clear", _what(scope, request.why)))
         return pb.ClearOverrideResponse(order=dump_order(self._hub.order))
 
+    async def Failback(self, request: pb.FailbackRequest, context: Context) -> pb.FailbackResponse:  # noqa: N802
+        concluded, caller = await self._concluded(), self._door.caller(context)
+        scopes = _load_scopes(request)
+        for scope in scopes:
+            check_scope(scope, concluded.publication.snapshot.model)
+            self._check_reach(caller, scope, concluded)
+        what = ", ".join(f"{scope.kind} {scope.name}" for scope in scopes) + (f": {request.why}" if request.why else "")
+        released = await self._failback.release(scopes, concluded, caller.note("failback", what))
+        return pb.FailbackResponse(order=dump_order(self._hub.order), released=map(dump_latch, released))
+
     async def GetAudit(self, request: pb.GetAuditRequest, _: object) -> pb.GetAuditResponse:  # noqa: N802
         response = pb.GetAuditResponse()
         for numbered in await self._audit(min(request.limit or AUDIT_SHOWN, MAX_SHOWN)):
@@ -168,6 +182,13 @@ class AdminService:
             since_unix_s=now,
             until_unix_s=now + request.duration_s if request.duration_s else None,
         )
+
+
+def _load_scopes(request: pb.FailbackRequest) -> list[Scope]:
+    scopes = [load_scope(scope) for scope in request.scopes]
+    if not 0 < len(scopes) <= MAX_SCOPES or any(scope.kind is ScopeKind.SITE for scope in scopes):
+        raise invalid(f"a failback names 1 to {MAX_SCOPES} pools or members: `gslb failback POOL` or POOL/MEMBER")
+    return scopes
 
 
 def _what(scope: Scope, why: str) -> str:

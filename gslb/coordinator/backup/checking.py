@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gslb.codec.backup import Head, Input, InvalidBackup, Key, Missing, read
-from gslb.coordinator.admin import overrides
+from gslb.coordinator.admin import directives
 from gslb.coordinator.backup.taking import LEFT_OUT
 from gslb.coordinator.configuration.history import (
     CURRENT,
@@ -80,8 +80,8 @@ class _Seen:
             self._pointer = load_pointer(item.value)
         elif item.key == KEPT:
             load_kept(item.value)
-        elif item.key == overrides.KEY:
-            self._overrides = len(overrides.load(item.value).overrides)
+        elif item.key == directives.KEY:
+            self._overrides = len(directives.load(item.value).overrides)
         elif item.key.startswith(RECORDS):
             record = load_record(item.value)
             if item.key != record_key(record.revision):

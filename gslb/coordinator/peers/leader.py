@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
+from gslb.coordinator.admin.failback import Failback
 from gslb.coordinator.admin.overrides import Overrides
 from gslb.coordinator.configuration.keeper import Configuration
 from gslb.coordinator.metrics import Metrics
@@ -28,6 +29,7 @@ class Leader:
         name: str,
         configuration: Configuration,
         overrides: Overrides,
+        failback: Failback,
         metrics: Metrics,
         clock: Callable[[], float],
     ) -> None:
@@ -35,6 +37,7 @@ class Leader:
         self._name = name
         self._configuration = configuration
         self._overrides = overrides
+        self._failback = failback
         self._metrics = metrics
         self._clock = clock
         self._log = get_logger("coordinator")
@@ -50,6 +53,7 @@ class Leader:
         try:
             while leadership.is_held():
                 await self._end_overrides(leadership)
+                await self._look_at_latches(leadership)
                 if self._clock() >= collect_s:
                     collect_s = self._clock() + COLLECT_S
                     await self._configuration.collect_shared(leadership.fence)
@@ -63,3 +67,9 @@ class Leader:
             await self._overrides.end_expired(leadership.fence)
         except GslbError as error:
             self._log.warning("overrides whose time is over stay", reason=str(error))
+
+    async def _look_at_latches(self, leadership: Leadership) -> None:
+        try:
+            await self._failback.look(leadership.fence)
+        except GslbError as error:
+            self._log.warning("failback latches stay as they are", reason=str(error))

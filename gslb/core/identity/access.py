@@ -73,6 +73,7 @@ RULES: Mapping[str, Rule] = MappingProxyType(
         "/gslb.api.v1.Admin/Explain": _LOOK,
         "/gslb.api.v1.Admin/SetOverride": _OPERATE,
         "/gslb.api.v1.Admin/ClearOverride": _OPERATE,
+        "/gslb.api.v1.Admin/Failback": _OPERATE,
         "/gslb.api.v1.Admin/GetAudit": _ADMIN,
         "/gslb.api.v1.Discovery/Subscribe": _processes(Kind.DNS),
         "/gslb.api.v1.Health/Exchange": _processes(Kind.AGENT),

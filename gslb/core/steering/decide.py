@@ -19,12 +19,13 @@ from gslb.core.silence import Silence
 from gslb.core.snapshot import Snapshot
 from gslb.core.steering.chain import Availability, Column, column
 from gslb.core.steering.digests import EMPTY, Mark, adjust, pool_mark, rows_text, unit_mark
+from gslb.core.steering.failback import changed_latches, latches_of
 from gslb.core.steering.outcomes import States, availability, is_down, last_levels, resolve
 from gslb.core.steering.outline import Lane, Outline, Unit, outline
 from gslb.core.steering.pools import assess, overrides_of
 from gslb.core.steering.verdicts import Judge, changed_endpoints
 
-__all__ = ["changed_endpoints", "decide"]
+__all__ = ["changed_endpoints", "changed_latches", "decide"]
 
 Key = TypeVar("Key")
 Value = TypeVar("Value")
@@ -46,17 +47,17 @@ def decide(
 ) -> Decision:
     """Everything, or with `previous` and `dirty` only what depends on the endpoints in `dirty`; the results are equal.
 
-    `previous` must then come from the same directives, and `dirty` hold every endpoint whose verdict may differ since
-    (`changed_endpoints`). Whatever did not change is the same object as in `previous`; one that was made from another
-    snapshot is forgotten.
+    `previous` must then come from the same directives but for latches, and `dirty` hold every endpoint whose verdict or
+    latch may differ since (`changed_endpoints`, `changed_latches`). Whatever did not change is the same object as in
+    `previous`; one that was made from another snapshot is forgotten.
     """
     everything = outline(snapshot)
     before = previous if previous is not None and previous.rows.units is everything.units else _NOTHING
     partial = before is not _NOTHING and dirty is not None
     touched = _pools_of(everything, dirty) if partial and dirty is not None else everything.pools.keys()
 
-    judge, overrides = Judge(snapshot, facts, silent), overrides_of(directives)
-    fresh = {key: assess(everything.pools[key], judge, overrides) for key in touched}
+    judge, overrides, latches = Judge(snapshot, facts, silent), overrides_of(directives), latches_of(directives)
+    fresh = {key: assess(everything.pools[key], judge, overrides, latches) for key in touched}
     pools = _overlay(before.pools, fresh, partial)
 
     numbers = _units_of(everything, before.pools, fresh) if partial else range(len(everything.units))

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from hashlib import blake2b
 
 from gslb.core.decision import Addresses, LastResort, NoData, Outcome, PoolKey, Pools, PoolState, ServFail
-from gslb.core.directives import Override
+from gslb.core.directives import Latch, Override
 from gslb.core.steering.outline import Unit
 
 BYTES = 16
@@ -29,7 +29,7 @@ def adjust(digest: bytes, *, out: Iterable[Mark] = (), into: Iterable[Mark] = ()
 def pool_mark(key: PoolKey, state: PoolState) -> Mark:
     members = (
         f"{member.member} {member.verdict:d} {member.cause.octet if member.cause is not None else '-'} "
-        f"{member.serving:d} {_override(member.override)}"
+        f"{member.serving:d} {_override(member.override)} {_latch(member.latch)}"
         for member in state.members
     )
     vectors = (f"{level:d} {shares}" for level, shares in sorted(state.vectors.items()))
@@ -67,6 +67,10 @@ def _override(override: Override | None) -> str:
         return "-"
     times = (override.since_unix_s, override.until_unix_s)
     return repr((str(override.scope), str(override.action), override.who, override.why, times))
+
+
+def _latch(latch: Latch | None) -> str:
+    return f"{latch.revision} {latch.down_unix_s} {latch.up_unix_s} {latch.step}" if latch is not None else "-"
 
 
 def _mark(*parts: str) -> Mark:

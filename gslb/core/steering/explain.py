@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import repeat
 from typing import assert_never
 
 from gslb.core.decision import (
@@ -29,6 +30,7 @@ from gslb.core.silence import Silence
 from gslb.core.snapshot import Snapshot
 from gslb.core.steering.chain import begin, benches, choose, walk
 from gslb.core.steering.cohorts import COHORTS, Draw, winners
+from gslb.core.steering.failback import latches_of
 from gslb.core.steering.outcomes import Choices, availability, is_down, last_levels, resolve
 from gslb.core.steering.outline import Lane, SeenPool, Unit, outline
 from gslb.core.steering.pools import assess, best_level, overrides_of
@@ -104,8 +106,8 @@ def _case(
 ) -> _Case:
     everything = outline(snapshot)
     unit = everything.units[everything.unit_of[service.name]]
-    judge, overrides = Judge(snapshot, facts, silent), overrides_of(directives)
-    states = {key: assess(everything.pools[key], judge, overrides) for key in sorted(unit.depends_on())}
+    judge, overrides, latches = Judge(snapshot, facts, silent), overrides_of(directives), latches_of(directives)
+    states = {key: assess(everything.pools[key], judge, overrides, latches) for key in sorted(unit.depends_on())}
     return _Case(
         service=service,
         cls=cls,
@@ -131,7 +133,7 @@ def _pools(case: _Case) -> Iterator[ExplainStep]:
     """What every pool of the family can serve now."""
     for slot, key in case.lane.pools:
         seen, state = case.seen[key], case.states[key]
-        members = "; ".join(map(describe_member, seen.seats, state.members))
+        members = "; ".join(map(describe_member, seen.seats, state.members, repeat(seen.failback.mode)))
         serving = sum(member.serving for member in state.members)
         name = key.pool if slot == key.pool else f"{key.pool} (slot {slot})"
         level = best_level(state.vectors)
@@ -197,9 +199,10 @@ def _drawn(
     yield ExplainStep(
         what="pool", text=f"{key.pool} wins cohort {draw.pool}", row=shares_of(outcome, case.service.bindings)
     )
-    seats, state = case.seen[key].seats, case.states[key]
+    seen, state = case.seen[key], case.states[key]
     described = {
-        member.member: describe_member(seat, member) for seat, member in zip(seats, state.members, strict=True)
+        member.member: describe_member(seat, member, seen.failback.mode)
+        for seat, member in zip(seen.seats, state.members, strict=True)
     }
     text = f"in cohort {draw.member}: {'; '.join(described[member] for member in members)}"
     yield ExplainStep(what="member" if len(members) == 1 else "members", text=text, row=state.vectors[outcome.level])

@@ -12,7 +12,19 @@ from typing import TypeVar
 
 from gslb.core.decision import PoolKey
 from gslb.core.layouts import observers
-from gslb.core.model import AllDown, AllDownKind, Endpoint, Family, Member, Pool, Service, Target, When
+from gslb.core.model import (
+    AT_ONCE,
+    AllDown,
+    AllDownKind,
+    Endpoint,
+    Failback,
+    Family,
+    Member,
+    Pool,
+    Service,
+    Target,
+    When,
+)
 from gslb.core.names import Name
 from gslb.core.snapshot import ClassMap, Snapshot
 from gslb.core.steering.memo import by_identity
@@ -46,6 +58,7 @@ class SeenPool:
     site: str
     minimum: int
     down_after_ms: int | None
+    failback: Failback
     seats: tuple[Seat, ...]
 
 
@@ -194,6 +207,7 @@ class _Build:
                 site=pool.site or "",
                 minimum=minimum,
                 down_after_ms=probed.down_after_ms if probed is not None else None,
+                failback=pool.failback if probed is not None else AT_ONCE,
                 seats=seats,
             )
         return key

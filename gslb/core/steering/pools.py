@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from gslb.core.decision import Level, MemberState, PoolState, Shares
-from gslb.core.directives import Action, Directives, Override, Scope, ScopeKind
+from gslb.core.directives import OUT, Action, Directives, Latch, Override, Scope, ScopeKind
 from gslb.core.facts import Verdict
+from gslb.core.steering.failback import FULL, Latches, counted, latch_of, strength
 from gslb.core.steering.outline import Seat, SeenPool
 from gslb.core.steering.shares import scale
 from gslb.core.steering.verdicts import NOT_PROBED, Judge, Judgement
@@ -14,18 +15,20 @@ from gslb.core.steering.verdicts import NOT_PROBED, Judge, Judgement
 Overrides = tuple[Mapping[Scope, Override], ...]
 """By scope; what stands in an earlier one beats all the later ones, however narrow."""
 
-OUT = frozenset({Action.DRAIN, Action.FORCE_DOWN})
-"""What an operator took out never serves, not even under `all_down`."""
-
 
 def overrides_of(directives: Directives) -> Overrides:
     layers = (directives.break_glass, directives.overrides)
     return tuple({override.scope: override for override in layer} for layer in layers if layer)
 
 
-def assess(pool: SeenPool, judge: Judge, overrides: Overrides) -> PoolState:
+def assess(pool: SeenPool, judge: Judge, overrides: Overrides, latches: Latches) -> PoolState:
     """The pool's state; the narrowest override of a member counts (member, pool, site)."""
-    members = [_Member(seat, _judgement(pool, seat, judge), _override(pool, seat, overrides)) for seat in pool.seats]
+    members = [
+        _Member(
+            seat, _judgement(pool, seat, judge), _override(pool, seat, overrides), pool, latch_of(pool, seat, latches)
+        )
+        for seat in pool.seats
+    ]
     vectors = _vectors(pool, [member for member in members if member.may_serve])
     best = best_level(vectors)
     serving = {name for name, _ in vectors[best]} if best is not None and best < Level.ALL else set()
@@ -35,6 +38,7 @@ def assess(pool: SeenPool, judge: Judge, overrides: Overrides) -> PoolState:
             verdict=member.judgement.verdict,
             cause=member.judgement.evidence,
             override=member.override,
+            latch=member.latch,
             serving=member.name in serving,
         )
         for member in members
@@ -48,16 +52,20 @@ def best_level(vectors: Mapping[Level, Shares]) -> Level | None:
 
 
 class _Member:
-    """A seat with its verdict; `verdict` is what counts once overrides are applied."""
+    """A seat with its verdict; `verdict` is what counts once overrides and latches are applied, `strength` how much."""
 
-    __slots__ = ("judgement", "may_serve", "name", "override", "standby", "verdict", "weight")
+    __slots__ = ("judgement", "latch", "may_serve", "name", "override", "standby", "strength", "verdict", "weight")
 
-    def __init__(self, seat: Seat, judgement: Judgement, override: Override | None) -> None:
+    def __init__(
+        self, seat: Seat, judgement: Judgement, override: Override | None, pool: SeenPool, latch: Latch | None
+    ) -> None:
         forced_up = override is not None and override.action is Action.FORCE_UP
         self.name, self.weight, self.standby = seat.member.name, seat.member.weight, seat.member.standby
         self.judgement = judgement
         self.override = override
-        self.verdict = Verdict.UP if forced_up else judgement.verdict
+        self.latch = latch
+        self.verdict = Verdict.UP if forced_up else counted(judgement.verdict, pool.failback.mode, latch)
+        self.strength = FULL if forced_up else strength(judgement.verdict, pool.failback.mode, latch)
         self.may_serve = bool(self.weight) and (override is None or override.action not in OUT)
 
 
@@ -94,4 +102,4 @@ def _vectors(pool: SeenPool, members: list[_Member]) -> dict[Level, Shares]:
 
 
 def _share(members: Iterable[_Member]) -> Shares:
-    return scale(tuple((member.name, member.weight) for member in members))
+    return scale(tuple((member.name, member.weight * member.strength) for member in members))
