@@ -87,7 +87,14 @@ class Network:
             source, end = self.hosts[sender], self.hosts[receiver]
             self._add(f"from {source.network} to {end.network} iif {source.wire} lookup {SHAPED_TABLE}", _SHAPED)
 
+    def release(self, address: str) -> None:
+        """Undo `swallow`."""
+        undone = [rule for rule in self._cuts if rule.startswith(f"to {address} ")]
+        _ip(*(f"rule del {rule}" for rule in undone))
+        self._cuts = [rule for rule in self._cuts if rule not in undone]
+
     def heal(self) -> None:
+        """Undo all of it."""
         _ip(*(f"rule del {rule}" for rule in self._cuts))
         self._cuts.clear()
 

@@ -10,6 +10,8 @@ ETCD = ("etcd-1", "etcd-2", "etcd-3")
 DNS = ("dns-1", "dns-2")
 SITES = ("eu", "us")
 WITNESS = "witness"
+CROWD = "crowd"
+"""A site without servers whose many agents only one scenario knows."""
 AGENTS = {site: f"agent-{site}" for site in (*SITES, WITNESS)}
 SERVERS = {site: f"servers-{site}" for site in SITES}
 STRANGER = "stranger"
@@ -53,9 +55,10 @@ dns: {{rate_limit: {{exempt: [{clients}]}}}}
 zones:
   - {{name: gslb.test, nameservers: [ns1.gslb.test], contact: ops@gslb.test,
      records: [{{name: ns1, type: A, data: 192.0.2.53}}]}}
-sites: [{{name: eu}}, {{name: us}}, {{name: witness}}]
+sites: [{{name: eu}}, {{name: us}}, {{name: witness}}, {{name: crowd}}]
 monitors:
-  - {{name: web, type: http, port: {WEB}, path: /healthz, failback: {{after: 0s}}, outside: true}}
+  - {{name: web, type: http, port: {WEB}, path: /healthz, failback: {{after: 0s}},
+     outside: {{from: [eu, us, witness]}}}}
 defaults: {{monitor: web, ttl: 5s}}
 pools:
 {_pools()}

@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from math import ceil, inf
 from statistics import median
 
@@ -78,6 +79,12 @@ class Trials:
         self.world.truth.tell(members, Phase.DOWN, from_s)
         break_it()
         await self.until_right({member.site for member in members}, from_s, at)
+
+    async def kill_servers(self, count: int) -> None:
+        """So many trials: one web server after the other is killed, and comes back."""
+        async for member in self.world.in_turn(count):
+            await self.lose([member], partial(self.world.kill, member.name))
+            self.world.come_back(member)
 
     async def until_right(self, sites: Collection[str], from_s: float, at: Sequence[str] = plan.DNS) -> None:
         """One trial: until these dns servers have answered rightly what clients of these sites asked after `from_s`."""

@@ -15,6 +15,7 @@ from itertools import cycle, islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import aiohttp
 import grpc
 
 from chaos import plan, programs
@@ -136,6 +137,20 @@ class World:
             return await self.admins[coordinator].GetStatus(pb.GetStatusRequest(), timeout=2)
         except grpc.aio.AioRpcError:
             return None
+
+    async def alarms(self, coordinator: str) -> list[str]:
+        """Raises DemoFailed when it does not answer."""
+        status = await self.status(coordinator)
+        if status is None:
+            raise DemoFailed(f"coordinator {coordinator} does not answer")
+        return list(status.alarms)
+
+    async def metrics(self, name: str) -> dict[str, float]:
+        """Of this process, by name and labels as they are written, `gslb_dns_queries_total{rcode="NOERROR"}`."""
+        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=5)) as session:
+            page = await (await session.get(f"http://{self.programs.address(name, plan.METRICS)}/metrics")).text()
+        lines = [line.rpartition(" ") for line in page.splitlines() if not line.startswith("#")]
+        return {what: float(value) for what, _, value in lines}
 
     async def until(self, what: str, holds: Callable[[], Awaitable[bool]], within_s: float = START_S) -> float:
         """Seconds until it holds; raises DemoFailed."""

@@ -1,0 +1,17 @@
+"""The network swallows what is sent to a server: no answer, no refusal, and its old connections stay open."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from chaos.registry import scenario
+from chaos.trials import Limits, Trials
+from chaos.world import World
+
+
+@scenario("a server is black-holed", limits=Limits(median_s=3, worst_s=5))
+async def server_black_holed(world: World, trials: Trials) -> None:
+    async for member in world.in_turn(10):
+        await trials.lose([member], partial(world.network.swallow, member.address))
+        world.network.release(member.address)
+        world.come_back(member)

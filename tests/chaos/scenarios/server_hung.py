@@ -1,0 +1,16 @@
+"""A server's process hangs: its kernel takes connections, and nobody answers on them."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from chaos.registry import scenario
+from chaos.trials import Limits, Trials
+from chaos.world import World
+
+
+@scenario("a server hangs", limits=Limits(median_s=3, worst_s=5))
+async def server_hung(world: World, trials: Trials) -> None:
+    async for member in world.in_turn(10):
+        await trials.lose([member], partial(world.stop, member.name))
+        world.come_back(member)

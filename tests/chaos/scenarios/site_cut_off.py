@@ -1,0 +1,21 @@
+"""A whole site is cut off from all others, agents and servers: nobody refuses, nobody reports, everybody times out."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from chaos import plan
+from chaos.registry import scenario
+from chaos.trials import Limits, Trials
+from chaos.world import World
+
+
+@scenario("a whole site is cut off", limits=Limits(worst_s=10))
+async def site_cut_off(world: World, trials: Trials) -> None:
+    for site in 2 * plan.SITES:
+        members = world.of_site(site)
+        await trials.lose(members, partial(world.network.cut_off, plan.AGENTS[site], plan.SERVERS[site]))
+        world.network.heal()
+        world.come_back(*members)
+        await world.until_whole()
+        await world.until_serving()
