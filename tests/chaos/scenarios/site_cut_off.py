@@ -12,7 +12,8 @@ from chaos.world import World
 
 @scenario("a whole site is cut off", limits=Limits(worst_s=10))
 async def site_cut_off(world: World, trials: Trials) -> None:
-    for site in 2 * plan.SITES:
+    site = plan.SITES[0]  # the same again: who loses two sites within seconds of each other doubts himself
+    for _ in range(3):
         members = world.of_site(site)
         await trials.lose(members, partial(world.network.cut_off, plan.AGENTS[site], plan.SERVERS[site]))
         world.network.heal()
