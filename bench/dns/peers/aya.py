@@ -14,20 +14,23 @@ from bench.dns import world
 from bench.dns.packages import Unavailable
 from bench.dns.processes import Command, Processes, free_port
 
+LOWEST_PRIORITY = 19
 _START_S = 60
 _LOOK_S = 0.05
 
 
-def start_coordinator(processes: Processes, folder: Path, settings: object, core: int) -> int:
+def start_coordinator(
+    processes: Processes, folder: Path, settings: object, core: int, *, niceness: int = LOWEST_PRIORITY
+) -> int:
     """A coordinator with that configuration in force; returns its port. Raises Unavailable.
 
-    It shares a core with the load generator, which must not wait for it.
+    Where it shares a core with the load generator, that must not wait for it.
     """
     port = free_port()
     config = folder / "gslb.yaml"
     config.write_text(json.dumps(settings, indent=1))
     arguments = _gslb("coordinator", "--admin", f"127.0.0.1:{port}", *_kept(folder / "coordinator"))
-    processes.start("coordinator", Command(arguments=["nice", "-n", "19", *arguments]), core)
+    processes.start("coordinator", Command(arguments=["nice", "-n", str(niceness), *arguments]), core)
     _await_listener(processes, port)
     apply = _gslb("apply", str(config), "--admin", f"127.0.0.1:{port}")
     done = subprocess.run(apply, capture_output=True, text=True, timeout=_START_S, check=False)
