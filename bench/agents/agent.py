@@ -25,6 +25,7 @@ _Stream: TypeAlias = "grpc.aio.StreamStreamCall[bytes, bytes]"
 _METHOD = "/gslb.api.v1.Health/Exchange"
 _FRAME_BYTES = 5
 """What gRPC puts before each message."""
+_AGAIN_S = 0.2
 _NOW_MS = 10_000_000
 UP = Health(since_ms=_NOW_MS - 3_600_000, verdict=Verdict.UP, cause=Cause.OK, detail="status 200")
 DOWN = Health(
@@ -71,11 +72,17 @@ class Agent:
             self.boot += 1
             self._leaving.clear()
             async with rpc.channel(self.address) as channel:
-                stream = channel.stream_stream(_METHOD)()
-                await self._send(stream, pb.ExchangeRequest(hello=pb.AgentHello(agent=self.name, boot=self.boot)))
-                assignment = pb.ExchangeResponse.FromString(await stream.read()).assignment
-                self.assigned.set()
-                await self._talk(stream, assignment)
+                with suppress(grpc.RpcError, asyncio.InvalidStateError):
+                    await self._connect(channel)
+            await asyncio.sleep(_AGAIN_S)
+
+    async def _connect(self, channel: grpc.aio.Channel) -> None:
+        stream: _Stream = channel.stream_stream(_METHOD)()
+        await self._send(stream, pb.ExchangeRequest(hello=pb.AgentHello(agent=self.name, boot=self.boot)))
+        content = await stream.read()
+        assert isinstance(content, bytes)
+        self.assigned.set()
+        await self._talk(stream, pb.ExchangeResponse.FromString(content).assignment)
 
     async def _talk(self, stream: _Stream, assignment: pb.Assignment) -> None:
         voice = _Voice(self.name, self.boot, assignment)

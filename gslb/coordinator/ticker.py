@@ -49,6 +49,7 @@ class Ticker:
             await asyncio.sleep(max(0.0, due - self._clock()))
 
     async def _beat(self) -> None:
+        self._hub.agents.beat()
         self._hub.beat()
 
     async def _look(self) -> None:

@@ -5,11 +5,15 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import sys
 import threading
 from collections.abc import Coroutine
 
 END_WITHIN_S = 1.5
 """After a signal. Then threads that still work are left behind: what was acknowledged survives even SIGKILL."""
+
+SWITCH_S = 0.0005
+"""How long a thread that computes may keep the event loop waiting, each time; ten times less than usual."""
 
 
 def run(main: Coroutine[object, object, None]) -> int:
@@ -18,6 +22,7 @@ def run(main: Coroutine[object, object, None]) -> int:
     Returns the exit code: 0 also when a signal ended it, which is the ordinary way for a server. Of errors that task
     groups have gathered the first one is raised.
     """
+    sys.setswitchinterval(SWITCH_S)
     try:
         return asyncio.run(_until_signal(main))
     except BaseExceptionGroup as group:

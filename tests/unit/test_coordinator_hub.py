@@ -15,8 +15,8 @@ from gslb.coordinator.admin.alarms import MAX_SERVICES, RETIRED_AFTER_S, raise_a
 from gslb.coordinator.admin.decider import Concluded, Decider
 from gslb.coordinator.relay.agents import MAX_AGENTS_PER_SITE, Agents, Evidence
 from gslb.coordinator.relay.dns_servers import FORGET_AFTER_S, MAX_DNS_SERVERS, DnsServers
-from gslb.coordinator.relay.hub import Hub
 from gslb.coordinator.relay.publication import make_publication
+from gslb.coordinator.relay.hub import SOON_S, Hub
 from gslb.core.decision import Rows, Served
 from gslb.core.directives import Directives
 from gslb.core.facts import AgentId
@@ -123,6 +123,40 @@ async def test_a_retired_agent_is_no_alarm_where_others_are_heard() -> None:
     assert await alarms(hub, decider, clock) == ()
     clock.now_s += 10
     assert len(await alarms(hub, decider, clock)) == 2
+
+
+def test_agents_that_come_back_together_cost_one_beat_and_not_one_each() -> None:
+    clock = Clock()
+    hub = make_hub(clock)
+    hub.publish(publication(1, "us"))
+    agents = [AgentId(f"us/a{number}") for number in range(20)]
+    for agent in agents:
+        hub.hello(agent, "1")
+    clock.now_s += 10
+    with hub.subscribed() as outbox:
+        told = []
+        for number, agent in enumerate(agents):
+            clock.now_s += SOON_S if number == len(agents) - 1 else 0
+            hub.report(register(agent))
+            told += [len(message.beat.heard) for message in iter(outbox.pop, None) if message.HasField("beat")]
+    assert told == [1, len(agents)]
+
+
+def test_agents_are_not_silent_because_this_coordinator_was_stopped() -> None:
+    clock = Clock()
+    hub = make_hub(clock)
+    hub.publish(publication(1, "us"))
+    for agent in (US1, US2):
+        hub.hello(agent, "1")
+        hub.report(register(agent))
+    hub.agents.beat()
+    clock.now_s += 30
+    assert hub.silent() == frozenset()
+    for _ in range(4):
+        hub.agents.beat()
+        clock.now_s += 1
+        hub.report(register(US2, round(clock.now_s)))
+    assert hub.silent() == {US1}, "time counts again"
 
 
 async def alarms(hub: Hub, decider: Decider, clock: Clock) -> tuple[str, ...]:

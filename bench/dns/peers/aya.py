@@ -15,7 +15,7 @@ from bench.dns.packages import Unavailable
 from bench.dns.processes import Command, Processes, free_port
 
 LOWEST_PRIORITY = 19
-_START_S = 60
+_START_S = 180
 _LOOK_S = 0.05
 
 

@@ -13,6 +13,8 @@ from gslb.core.facts import AgentId
 BEAT_S = 1.0
 SILENT_AFTER_S = 3 * BEAT_S
 """Three missed beats."""
+STALL_S = 2 * BEAT_S
+"""Without a beat of our own for so long, it was this coordinator that did not listen."""
 MAX_AGENTS_PER_SITE = 64
 MAX_DETAIL_CHARACTERS = 200
 
@@ -41,17 +43,33 @@ class _Agent:
 
 
 class Agents:
-    """Grows by `hello` and `learn` only, to at most MAX_AGENTS_PER_SITE a site. `clock` is monotonic."""
+    """Grows by `hello` and `learn` only, to at most MAX_AGENTS_PER_SITE a site. `clock` is monotonic.
+
+    Nobody ages while this coordinator is stopped or too busy to listen: that would make everyone silent at once.
+    """
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
+        self._beat_s: float | None = None
         self._agents: dict[AgentId, _Agent] = {}
+
+    def beat(self) -> None:
+        """This coordinator listens; to be called every BEAT_S."""
+        self._beat_s = self._now_s()
+
+    def _now_s(self) -> float:
+        now_s = self._clock()
+        if self._beat_s is not None and now_s - self._beat_s > STALL_S:
+            for agent in self._agents.values():
+                agent.heard_s += now_s - self._beat_s
+            self._beat_s = now_s
+        return now_s
 
     def hello(self, agent: AgentId, version: str) -> bool:
         """Take notice of an agent; where its site is full in place of the longest silent one, else False."""
         if agent not in self._agents and not self._make_room(agent):
             return False
-        known = self._agents.setdefault(agent, _Agent(heard_s=self._clock()))
+        known = self._agents.setdefault(agent, _Agent(heard_s=self._now_s()))
         known.version = version
         known.is_direct = True
         return True
@@ -64,7 +82,7 @@ class Agents:
         if agent not in self._agents:
             if len(self._present(agent)) >= MAX_AGENTS_PER_SITE:
                 return False
-            self._agents[agent] = _Agent(heard_s=self._clock(), is_direct=False)
+            self._agents[agent] = _Agent(heard_s=self._now_s(), is_direct=False)
         return True
 
     def _present(self, beside: AgentId) -> list[AgentId]:
@@ -86,13 +104,13 @@ class Agents:
         """Note a sign of life; False for an agent whose site has left the configuration."""
         known = self._agents.get(agent)
         if known is not None:
-            known.heard_s, known.is_direct = self._clock(), True
+            known.heard_s, known.is_direct = self._now_s(), True
         return known is not None
 
     def age_s(self, agent: AgentId) -> float:
         """Since it was last heard, or first told of by others; endless for an unknown one."""
         known = self._agents.get(agent)
-        return self._clock() - known.heard_s if known else float("inf")
+        return self._now_s() - known.heard_s if known else float("inf")
 
     def is_silent(self, agent: AgentId) -> bool:
         """Whether this coordinator does not hear it."""

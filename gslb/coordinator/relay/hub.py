@@ -27,6 +27,9 @@ from gslb.core.order import Order
 from gslb.core.silence import Silence, Silences, limits_ms
 from gslb.core.snapshot import Snapshot
 
+SOON_S = 0.1
+"""Where a beat has just been, the next one is soon enough: hundreds of agents may come back together."""
+
 
 class Hub:
     """`clock` is monotonic. `signer`: seals what dns servers are told.
@@ -46,6 +49,7 @@ class Hub:
         self._signer = signer
         self._clock = clock
         self._settled_s = clock() + settle_s
+        self._beat_s = -SOON_S
         self._incarnation = incarnation
         self._metrics = metrics
         self._publication: Publication | None = None
@@ -166,7 +170,7 @@ class Hub:
         if not self.agents.heard(report.agent):
             return
         self._metrics.reports.labels(report.site, self._merge(report)).inc()
-        if was_silent:
+        if was_silent and self._clock() - self._beat_s >= SOON_S:
             self.beat()
 
     def relay(self, reports: Iterable[Report]) -> None:
@@ -196,6 +200,7 @@ class Hub:
 
         Other coordinators hear whom this one hears itself, so that what they say of each other does not go in circles.
         """
+        self._beat_s = self._clock()
         beat = pb.Beat(
             order=dump_order(self.order),
             facts=digest(self._facts),
