@@ -28,7 +28,18 @@ def evidence(layout: bytes, seen: Sequence[Seen], now_ms: int) -> Iterator[pb.Ev
     """Evidence about these targets, in messages of a size that does not hold up the event loop."""
     for start in range(0, len(seen), ITEMS_PER_MESSAGE):
         part = seen[start : start + ITEMS_PER_MESSAGE]
-        yield pb.Evidence(layout=layout, items=[_item(one, now_ms) for one in part])
+        clauses = [describe(one.health, one.rules) for one in part]
+        texts = {clause: number for number, clause in enumerate(dict.fromkeys(clauses))}
+        yield pb.Evidence(
+            layout=layout,
+            targets=[one.index for one in part],
+            texts=texts,
+            details=[texts[clause] for clause in clauses],
+            latencies_us=[one.latency_us for one in part],
+            verdict_ages_ms=[max(0, now_ms - one.health.since_ms) for one in part],
+            probe_ages_ms=[max(0, now_ms - one.probed_ms) for one in part],
+            flaps=[one.health.flaps(now_ms) for one in part],
+        )
 
 
 def describe(health: Health, rules: Monitor) -> str:
@@ -40,14 +51,3 @@ def describe(health: Health, rules: Monitor) -> str:
     if health.verdict is not Verdict.DOWN and health.failures:
         return f"{health.detail}; {health.failures} of {rules.fall} failures"
     return health.detail
-
-
-def _item(one: Seen, now_ms: int) -> pb.EvidenceItem:
-    return pb.EvidenceItem(
-        target=one.index,
-        detail=describe(one.health, one.rules),
-        latency_us=one.latency_us,
-        verdict_age_ms=max(0, now_ms - one.health.since_ms),
-        probe_age_ms=max(0, now_ms - one.probed_ms),
-        flaps=one.health.flaps(now_ms),
-    )

@@ -238,8 +238,16 @@ class Agent:
         await self.call.write(health_pb2.ExchangeRequest(report=dump_report(report)))
         return report
 
-    async def evidence(self, *items: health_pb2.EvidenceItem) -> None:
-        message = health_pb2.Evidence(layout=self.assignment.layout, items=items)
+    async def evidence(self, details: Mapping[int, str], **columns: int) -> None:
+        """By target. `columns`: the same for each; 0 where not given."""
+        told = {name: columns.get(name, 0) for name in ("latencies_us", "verdict_ages_ms", "probe_ages_ms", "flaps")}
+        message = health_pb2.Evidence(
+            layout=self.assignment.layout,
+            targets=details,
+            texts=details.values(),
+            details=range(len(details)),
+            **{name: [value] * len(details) for name, value in told.items()},
+        )
         await self.call.write(health_pb2.ExchangeRequest(evidence=message))
 
 

@@ -15,7 +15,7 @@ from gslb.codec.facts import dump_order
 from gslb.codec.monitors import dump_monitor, dump_target
 from gslb.core import health as machine
 from gslb.core.errors import InvalidSnapshot
-from gslb.core.facts import Cause
+from gslb.core.facts import Cause, Verdict
 from gslb.core.health import Health, Result
 from gslb.core.model import Layout
 from gslb.core.order import Order
@@ -242,10 +242,30 @@ def test_evidence_goes_in_parts() -> None:
     one = Seen(index=0, health=health(Cause.OK), rules=tcp_monitor(), latency_us=7, probed_ms=40)
     many = [replace(one, index=index) for index in range(ITEMS_PER_MESSAGE + 1)]
     first, second = evidence(b"12345678", many, 50)
-    assert [item.target for item in (*first.items, *second.items)] == list(range(ITEMS_PER_MESSAGE + 1))
-    item = second.items[0]
-    assert (item.latency_us, item.verdict_age_ms, item.probe_age_ms, item.flaps) == (7, 50, 10, 0)
+    assert [*first.targets, *second.targets] == list(range(ITEMS_PER_MESSAGE + 1))
+    ages_ms = second.verdict_ages_ms[0], second.probe_ages_ms[0]
+    assert (second.latencies_us[0], ages_ms, second.flaps[0]) == (7, (50, 10), 0)
     assert second.layout == b"12345678"
+
+
+def test_evidence_says_each_clause_once() -> None:
+    up = Seen(index=0, health=health(Cause.OK), rules=tcp_monitor(), latency_us=7, probed_ms=40)
+    down = replace(up, health=health(Cause.REFUSED))
+    seen = [replace(one, index=index) for index, one in enumerate((up, down, down, up))]
+    (message,) = evidence(b"12345678", seen, 50)
+    assert [message.texts[number] for number in message.details] == [describe(one.health, one.rules) for one in seen]
+    assert len(message.texts) == 2
+
+
+def test_evidence_is_as_long_when_all_is_down_as_when_all_is_up() -> None:
+    up = Health(since_ms=0, verdict=Verdict.UP, cause=Cause.OK, detail="status 200")
+    down = replace(up, verdict=Verdict.DOWN, cause=Cause.REFUSED, detail="connection refused", falls=(0,))
+    lengths = []
+    for found in (up, down):
+        one = Seen(index=0, health=found, rules=tcp_monitor(), latency_us=900, probed_ms=59_000)
+        many = [replace(one, index=index) for index in range(200)]
+        lengths.append(sum(message.ByteSize() for message in evidence(b"12345678", many, 60_000)))
+    assert lengths[1] == pytest.approx(lengths[0], rel=0.01)
 
 
 # Turnstile

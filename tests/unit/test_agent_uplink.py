@@ -144,7 +144,7 @@ async def test_a_change_is_reported_at_once() -> None:
         killed_s = monotonic_s()
         await hub.heard(lambda report: report.states[0] & 3 == Verdict.DOWN)
         assert monotonic_s() - killed_s < 0.5
-        await until(lambda: "connection re" in hub.evidence[-1].items[0].detail, "evidence")
+        await until(lambda: "connection re" in hub.evidence[-1].texts[0], "evidence")
 
 
 async def test_the_register_is_withheld_until_every_target_has_a_result() -> None:
@@ -181,16 +181,16 @@ async def test_evidence_is_whole_first_and_then_what_changes() -> None:
         other = monitor(HTTP, name="other", port=victim.port, interval_ms=QUIET_MS)
         await hub.assign(assignment(pair(good.port), (target(monitor="other"), other)))
         await until(lambda: bool(hub.evidence), "evidence")
-        assert [item.target for item in hub.evidence[0].items] == [0, 1]
-        assert {item.detail for item in hub.evidence[0].items} == {"status 200"}
-        assert all(item.latency_us > 0 for item in hub.evidence[0].items)
+        assert list(hub.evidence[0].targets) == [0, 1]
+        assert list(hub.evidence[0].texts) == ["status 200"]
+        assert min(hub.evidence[0].latencies_us) > 0
         assert hub.evidence[0].layout == hub.reports[0].layout
         whole = len(hub.evidence)
         victim.kill()
         await hub.heard(lambda report: report.states[0] & 3 == Verdict.DOWN)
         await until(lambda: len(hub.evidence) > whole, "evidence of the change")
-        item = hub.evidence[whole].items[0]
-        assert (item.target, item.flaps) == (0, 1)
+        change = hub.evidence[whole]
+        assert (list(change.targets), list(change.flaps)) == ([0], [1])
 
 
 async def test_it_reconnects_when_the_coordinator_comes_back() -> None:

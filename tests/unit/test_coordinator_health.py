@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 
 import grpc
@@ -186,9 +186,30 @@ async def test_half_closing_ends_the_stream_well(running: Running) -> None:
 
 async def test_evidence_that_fits_no_target_is_counted(running: Running) -> None:
     async with running.agent("us/a1") as agent, running.dns_server("d") as dns:
-        await agent.evidence(pb.EvidenceItem(target=1, detail="refused"), pb.EvidenceItem(target=2, detail="no such"))
+        await agent.evidence({1: "refused", 2: "no such"})
         await agent.report(UP, DOWN)
         await dns.until(lambda: bool(dns.updates))
         pools = {pool.name: pool for pool in (await running.status()).pools}
     assert [member.detail for member in pools["web-us"].members] == ["", "refused"]
     assert running.count("evidence_dropped_total") == 1
+
+
+@pytest.mark.parametrize(
+    ("columns", "fault"),
+    [
+        ({"targets": [0, 1], "details": [0]}, "the columns of evidence differ in length"),
+        ({"targets": [0], "details": [1]}, "evidence names a text that is not in it"),
+        ({"targets": [], "details": []}, "the columns of evidence differ in length"),
+    ],
+)
+async def test_evidence_that_makes_no_sense_ends_the_stream(
+    running: Running, columns: Mapping[str, list[int]], fault: str
+) -> None:
+    async with running.agent("us/a1") as agent:
+        zeros = [0] * len(columns["targets"])
+        others = {"latencies_us": zeros, "verdict_ages_ms": zeros, "probe_ages_ms": zeros, "flaps": zeros}
+        message = pb.Evidence(layout=agent.assignment.layout, texts=["refused"], **columns, **others)
+        await agent.call.write(pb.ExchangeRequest(evidence=message))
+        with pytest.raises(grpc.aio.AioRpcError, match=fault) as caught:
+            await ended(agent.call)
+    assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -13,9 +14,10 @@ from gslb.codec.facts import load_order
 from gslb.codec.snapshot import dump_snapshot
 from gslb.coordinator.admin.alarms import MAX_SERVICES, RETIRED_AFTER_S, raise_alarms
 from gslb.coordinator.admin.decider import Concluded, Decider
-from gslb.coordinator.relay.agents import MAX_AGENTS_PER_SITE, Agents, Evidence
+from gslb.coordinator.relay.agents import MAX_AGENTS_PER_SITE, Agents
 from gslb.coordinator.relay.dns_servers import FORGET_AFTER_S, MAX_DNS_SERVERS, DnsServers
 from gslb.coordinator.relay.publication import make_publication
+from gslb.coordinator.relay.evidence import Evidence, Sheet
 from gslb.coordinator.relay.hub import SOON_S, Hub
 from gslb.core.decision import Rows, Served
 from gslb.core.directives import Directives
@@ -291,14 +293,37 @@ def test_there_is_room_for_so_many_dns_servers() -> None:
 def test_evidence_belongs_to_its_layout() -> None:
     agents = Agents(Clock())
     agents.hello(US1, "1")
-    item = Evidence(detail="d", latency_us=0, verdict_age_ms=0, probe_age_ms=0, flaps=0, received_s=0.0)
-    assert agents.witness(US1, b"layout-1", 2, [(0, item), (2, item)]) == 1
-    assert agents.evidence(US1, b"layout-1", 0) == item
+    assert agents.witness(US1, b"layout-1", 2, sheet({0: "a", 2: "b"})) == 1
+    told = Evidence(detail="a", latency_us=1, verdict_age_ms=2, probe_age_ms=3, flaps=4, received_s=5.0)
+    assert agents.evidence(US1, b"layout-1", 0) == told
     assert agents.evidence(US1, b"layout-1", 1) is None
     assert agents.evidence(US1, b"layout-2", 0) is None
-    assert agents.witness(US1, b"layout-2", 2, [(1, item)]) == 0
+    assert agents.witness(US1, b"layout-2", 2, sheet({1: "a"})) == 0
     assert agents.evidence(US1, b"layout-1", 0) is None
-    assert agents.witness(US2, b"layout-1", 2, [(0, item)]) == 0
+    assert agents.witness(US2, b"layout-1", 2, sheet({0: "a"})) == 0
+
+
+def sheet(details: Mapping[int, str]) -> Sheet:
+    count = len(details)
+    return Sheet(
+        targets=tuple(details),
+        texts=tuple(details.values()),
+        details=tuple(range(count)),
+        latencies_us=(1,) * count,
+        verdict_ages_ms=(2,) * count,
+        probe_ages_ms=(3,) * count,
+        flaps=(4,) * count,
+        received_s=5.0,
+    )
+
+
+def test_newer_evidence_counts_and_the_rest_stays() -> None:
+    agents = Agents(Clock())
+    agents.hello(US1, "1")
+    for told in ({0: "a", 1: "b"}, {1: "c"}):
+        agents.witness(US1, b"layout-1", 2, sheet(told))
+    found = [agents.evidence(US1, b"layout-1", target) for target in range(3)]
+    assert [evidence.detail if evidence is not None else None for evidence in found] == ["a", "c", None]
 
 
 async def test_without_a_configuration_nothing_is_directed() -> None:

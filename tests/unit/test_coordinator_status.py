@@ -11,7 +11,6 @@ from support.coordinators import CONFIG, DOWN, LONDON, NEW_YORK, UP, Running, co
 
 from gslb import __version__
 from gslb.api.v1 import admin_pb2 as pb
-from gslb.api.v1 import health_pb2
 from gslb.core.facts import Cause, State, Verdict
 
 
@@ -37,10 +36,8 @@ async def test_before_any_configuration(tmp_path: Path) -> None:
 
 async def test_who_serves_what_and_why(running: Running) -> None:
     async with running.agent("us/a1", boot=3) as agent, running.dns_server("d") as dns:
-        item = health_pb2.EvidenceItem(
-            target=1, detail="connection refused", latency_us=7, verdict_age_ms=100, probe_age_ms=50, flaps=2
-        )
-        await agent.evidence(item)
+        refused = {1: "connection refused"}
+        await agent.evidence(refused, latencies_us=7, verdict_ages_ms=100, probe_ages_ms=50, flaps=2)
         await agent.report(UP, DOWN, lag_ms=5)
         await dns.until(lambda: bool(dns.updates))
         status = await running.status()

@@ -76,68 +76,68 @@ Global___AgentHello: _TypeAlias = AgentHello  # noqa: Y015
 
 @_typing.final
 class Evidence(_message.Message):
-    """What stands behind the states, for people: whole after each assignment and every few seconds, in between what changed."""
+    """What stands behind the states, for people: whole after each assignment and every few seconds, in between what changed.
+    In columns: element i of each is about `targets[i]`. So it is nearly as long when all is well as when all is failing.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
     LAYOUT_FIELD_NUMBER: _builtins.int
-    ITEMS_FIELD_NUMBER: _builtins.int
+    TARGETS_FIELD_NUMBER: _builtins.int
+    TEXTS_FIELD_NUMBER: _builtins.int
+    DETAILS_FIELD_NUMBER: _builtins.int
+    LATENCIES_US_FIELD_NUMBER: _builtins.int
+    VERDICT_AGES_MS_FIELD_NUMBER: _builtins.int
+    PROBE_AGES_MS_FIELD_NUMBER: _builtins.int
+    FLAPS_FIELD_NUMBER: _builtins.int
     layout: _builtins.bytes
     @_builtins.property
-    def items(self) -> _containers.RepeatedCompositeFieldContainer[Global___EvidenceItem]: ...
+    def targets(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """Positions in the layout."""
+
+    @_builtins.property
+    def texts(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Each once, one clause: "status 503, wanted 200-299"."""
+
+    @_builtins.property
+    def details(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """Positions in `texts`."""
+
+    @_builtins.property
+    def latencies_us(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """Of the last probe that got an answer."""
+
+    @_builtins.property
+    def verdict_ages_ms(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """How long the verdict has stood, on the agent's monotonic clock."""
+
+    @_builtins.property
+    def probe_ages_ms(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """How long ago the last probe ended."""
+
+    @_builtins.property
+    def flaps(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """How often it went down in the last 15 minutes."""
+
     def __init__(
         self,
         *,
         layout: _builtins.bytes = ...,
-        items: _abc.Iterable[Global___EvidenceItem] | None = ...,
+        targets: _abc.Iterable[_builtins.int] | None = ...,
+        texts: _abc.Iterable[_builtins.str] | None = ...,
+        details: _abc.Iterable[_builtins.int] | None = ...,
+        latencies_us: _abc.Iterable[_builtins.int] | None = ...,
+        verdict_ages_ms: _abc.Iterable[_builtins.int] | None = ...,
+        probe_ages_ms: _abc.Iterable[_builtins.int] | None = ...,
+        flaps: _abc.Iterable[_builtins.int] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["items", b"items", "layout", b"layout"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["details", b"details", "flaps", b"flaps", "latencies_us", b"latencies_us", "layout", b"layout", "probe_ages_ms", b"probe_ages_ms", "targets", b"targets", "texts", b"texts", "verdict_ages_ms", b"verdict_ages_ms"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Evidence: _TypeAlias = Evidence  # noqa: Y015
-
-@_typing.final
-class EvidenceItem(_message.Message):
-    DESCRIPTOR: _descriptor.Descriptor
-
-    TARGET_FIELD_NUMBER: _builtins.int
-    DETAIL_FIELD_NUMBER: _builtins.int
-    LATENCY_US_FIELD_NUMBER: _builtins.int
-    VERDICT_AGE_MS_FIELD_NUMBER: _builtins.int
-    PROBE_AGE_MS_FIELD_NUMBER: _builtins.int
-    FLAPS_FIELD_NUMBER: _builtins.int
-    target: _builtins.int
-    """Position in the layout."""
-    detail: _builtins.str
-    """One clause: "status 503, wanted 200-299"."""
-    latency_us: _builtins.int
-    """Of the last probe that got an answer."""
-    verdict_age_ms: _builtins.int
-    """How long the verdict has stood, on the agent's monotonic clock."""
-    probe_age_ms: _builtins.int
-    """How long ago the last probe ended."""
-    flaps: _builtins.int
-    """How often it went down in the last 15 minutes."""
-    def __init__(
-        self,
-        *,
-        target: _builtins.int = ...,
-        detail: _builtins.str = ...,
-        latency_us: _builtins.int = ...,
-        verdict_age_ms: _builtins.int = ...,
-        probe_age_ms: _builtins.int = ...,
-        flaps: _builtins.int = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["detail", b"detail", "flaps", b"flaps", "latency_us", b"latency_us", "probe_age_ms", b"probe_age_ms", "target", b"target", "verdict_age_ms", b"verdict_age_ms"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-Global___EvidenceItem: _TypeAlias = EvidenceItem  # noqa: Y015
 
 @_typing.final
 class ExchangeResponse(_message.Message):

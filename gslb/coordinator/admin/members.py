@@ -8,7 +8,8 @@ from itertools import chain
 from gslb.api.v1 import admin_pb2 as pb
 from gslb.codec.facts import dump_latch, dump_override
 from gslb.coordinator.admin.decider import Concluded
-from gslb.coordinator.relay.agents import Agents, Evidence
+from gslb.coordinator.relay.agents import Agents
+from gslb.coordinator.relay.evidence import Evidence
 from gslb.core.decision import Level, MemberState, PoolKey, PoolState
 from gslb.core.facts import AgentId, Report
 from gslb.core.model import Layout, Target

@@ -1,13 +1,11 @@
-"""What the coordinator knows about agents besides their registers: when they were heard, and the evidence they give.
-
-Evidence is for people (status); decisions never read it.
-"""
+"""What the coordinator knows about agents besides their registers: when they were heard, and the evidence they give."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from gslb.coordinator.relay.evidence import Evidence, Sheet, Witness
 from gslb.core.facts import AgentId
 
 BEAT_S = 1.0
@@ -16,19 +14,6 @@ SILENT_AFTER_S = 3 * BEAT_S
 STALL_S = 2 * BEAT_S
 """Without a beat of our own for so long, it was this coordinator that did not listen."""
 MAX_AGENTS_PER_SITE = 64
-MAX_DETAIL_CHARACTERS = 200
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Evidence:
-    """What stands behind one state; ages as they were at `received_s` of this node's monotonic clock."""
-
-    detail: str
-    latency_us: int
-    verdict_age_ms: int
-    probe_age_ms: int
-    flaps: int
-    received_s: float
 
 
 @dataclass(slots=True)
@@ -38,8 +23,7 @@ class _Agent:
     heard_s: float
     is_direct: bool = True
     version: str = ""
-    layout: bytes = b""
-    evidence: tuple[Evidence | None, ...] = ()
+    witness: Witness | None = None
 
 
 class Agents:
@@ -129,25 +113,18 @@ class Agents:
         known = set(sites)
         self._agents = {name: agent for name, agent in self._agents.items() if name.partition("/")[0] in known}
 
-    def witness(self, agent: AgentId, layout: bytes, targets: int, items: Iterable[tuple[int, Evidence]]) -> int:
-        """Keep evidence about the `targets` of `layout`; how many items were about none of them."""
+    def witness(self, agent: AgentId, layout: bytes, targets: int, sheet: Sheet) -> int:
+        """Keep evidence about the `targets` of `layout`; how many rows were about none of them."""
         known = self._agents.get(agent)
         if known is None:
             return 0
-        if known.layout != layout or len(known.evidence) != targets:
-            known.layout, known.evidence = layout, (None,) * targets
-        evidence, misfits = list(known.evidence), 0
-        for target, item in items:
-            if target < targets:
-                evidence[target] = item
-            else:
-                misfits += 1
-        known.evidence = tuple(evidence)
-        return misfits
+        if known.witness is None or known.witness.layout != layout:
+            known.witness = Witness(layout, targets)
+        return known.witness.take(sheet)
 
     def evidence(self, agent: AgentId, layout: bytes, target: int) -> Evidence | None:
         """What stands behind that state of the agent's register, if it said so."""
         known = self._agents.get(agent)
-        if known is None or known.layout != layout or target >= len(known.evidence):
+        if known is None or known.witness is None or known.witness.layout != layout:
             return None
-        return known.evidence[target]
+        return known.witness.of(target)

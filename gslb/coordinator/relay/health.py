@@ -14,7 +14,8 @@ from gslb.config.problems import did_you_mean
 from gslb.coordinator.callers import Caller
 from gslb.coordinator.metrics import Metrics
 from gslb.coordinator.refusals import RpcRefused, invalid, not_found
-from gslb.coordinator.relay.agents import MAX_AGENTS_PER_SITE, MAX_DETAIL_CHARACTERS, Evidence
+from gslb.coordinator.relay.agents import MAX_AGENTS_PER_SITE
+from gslb.coordinator.relay.evidence import BadEvidence, load_sheet
 from gslb.coordinator.relay.hub import Hub
 from gslb.coordinator.relay.streams import both_ways, first, messages, write
 from gslb.coordinator.wrapping import Context
@@ -79,11 +80,14 @@ class HealthService:
                     raise invalid(f"'{agent}' sent neither a report nor evidence; `hello` comes once, at first")
 
     def _witness(self, agent: AgentId, message: pb.Evidence) -> None:
-        assignment, now = self._assignment(agent), self._clock()
+        assignment = self._assignment(agent)
         if assignment is None or assignment.layout != message.layout:
             return  # about targets of an earlier configuration: of no use to anyone
-        items = [(item.target, _load_evidence(item, now)) for item in message.items]
-        misfits = self._hub.agents.witness(agent, message.layout, len(assignment.targets), items)
+        try:
+            sheet = load_sheet(message, self._clock())
+        except BadEvidence as error:
+            raise invalid(f"'{agent}': {error}") from None
+        misfits = self._hub.agents.witness(agent, message.layout, len(assignment.targets), sheet)
         self._metrics.evidence_dropped.inc(misfits)
 
     async def _assign(self, agent: AgentId, stream: Stream) -> None:
@@ -112,14 +116,3 @@ def _hello(message: pb.ExchangeRequest) -> tuple[AgentId, str]:
             " characters"
         )
     return AgentId(hello.agent), hello.version[:MAX_NAME_CHARACTERS]
-
-
-def _load_evidence(item: pb.EvidenceItem, now_s: float) -> Evidence:
-    return Evidence(
-        detail=item.detail[:MAX_DETAIL_CHARACTERS],
-        latency_us=item.latency_us,
-        verdict_age_ms=item.verdict_age_ms,
-        probe_age_ms=item.probe_age_ms,
-        flaps=item.flaps,
-        received_s=now_s,
-    )
