@@ -12,7 +12,7 @@ FUZZ := dns_server/fuzz
 LOAD := bench/load/Cargo.toml --target-dir build/bench/target
 RUST_SOURCES := $(RUST) dns_server/Cargo.lock $(shell find dns_server/crates -name '*.rs' -o -name Cargo.toml)
 
-.PHONY: help demo test check lint rust-lint unit rust-unit fuzz fuzz-corpus e2e chaos format proto proto-check bench bench-growth bench-reflex bench-scale bench-parts clean
+.PHONY: help demo test check lint rust-lint unit rust-unit fuzz fuzz-corpus e2e chaos format proto proto-check bench bench-growth bench-reflex bench-scale bench-agents bench-parts clean
 
 help: ## Say what can be typed
 	@awk -F':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -100,6 +100,9 @@ bench-reflex: $(READY) ## How long from a changed report to a changed answer
 
 bench-scale: $(READY) ## Memory of the dns server and time of changes with 100,000 services
 	@$(BIN)/python -m bench.dns.scale $(BENCH)
+
+bench-agents: $(READY) ## What 500 agents cost one coordinator, and how fast a large site goes down
+	@$(BIN)/python -m bench.agents $(BENCH)
 
 bench-parts: $(READY) ## Measure the other parts: agent, relay, decisions, geo databases
 	@for file in bench/*.py; do $(BIN)/python $$file || exit 1; done

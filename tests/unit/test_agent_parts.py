@@ -257,14 +257,17 @@ def test_evidence_says_each_clause_once() -> None:
     assert len(message.texts) == 2
 
 
+WEEK_MS = 7 * 24 * 3_600_000
+
+
 def test_evidence_is_as_long_when_all_is_down_as_when_all_is_up() -> None:
     up = Health(since_ms=0, verdict=Verdict.UP, cause=Cause.OK, detail="status 200")
-    down = replace(up, verdict=Verdict.DOWN, cause=Cause.REFUSED, detail="connection refused", falls=(0,))
+    down = replace(up, since_ms=WEEK_MS, verdict=Verdict.DOWN, cause=Cause.REFUSED, detail="refused", falls=(WEEK_MS,))
     lengths = []
     for found in (up, down):
-        one = Seen(index=0, health=found, rules=tcp_monitor(), latency_us=900, probed_ms=59_000)
+        one = Seen(index=0, health=found, rules=tcp_monitor(), latency_us=900, probed_ms=WEEK_MS)
         many = [replace(one, index=index) for index in range(200)]
-        lengths.append(sum(message.ByteSize() for message in evidence(b"12345678", many, 60_000)))
+        lengths.append(sum(message.ByteSize() for message in evidence(b"12345678", many, WEEK_MS + 1_000)))
     assert lengths[1] == pytest.approx(lengths[0], rel=0.01)
 
 

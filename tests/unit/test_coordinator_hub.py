@@ -16,9 +16,9 @@ from gslb.coordinator.admin.alarms import MAX_SERVICES, RETIRED_AFTER_S, raise_a
 from gslb.coordinator.admin.decider import Concluded, Decider
 from gslb.coordinator.relay.agents import MAX_AGENTS_PER_SITE, Agents
 from gslb.coordinator.relay.dns_servers import FORGET_AFTER_S, MAX_DNS_SERVERS, DnsServers
-from gslb.coordinator.relay.publication import make_publication
 from gslb.coordinator.relay.evidence import Evidence, Sheet
 from gslb.coordinator.relay.hub import SOON_S, Hub
+from gslb.coordinator.relay.publication import make_publication
 from gslb.core.decision import Rows, Served
 from gslb.core.directives import Directives
 from gslb.core.facts import AgentId

@@ -109,7 +109,7 @@ class Evidence(_message.Message):
 
     @_builtins.property
     def verdict_ages_ms(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
-        """How long the verdict has stood, on the agent's monotonic clock."""
+        """How long the verdict has stood, on the agent's monotonic clock. Of fixed size, as what has just failed is younger."""
 
     @_builtins.property
     def probe_ages_ms(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
