@@ -24,6 +24,7 @@ from site_agent.assignment import Assignment
 from site_agent.metrics import AgentMetrics
 from site_agent.prober import Prober
 from site_agent.resolve import Resolver
+from site_agent.sightings import sightings
 from site_agent.target import Means
 from site_agent.turnstile import Turnstile
 
@@ -102,7 +103,13 @@ async def kill_one(number: int, kind: str, prober: Prober, changed: asyncio.Even
 async def measure(kind: str, kills: int) -> None:
     changed = asyncio.Event()
     metrics = AgentMetrics(CollectorRegistry())
-    means = Means(resolver=Resolver(), turnstile=Turnstile(), metrics=metrics, chance=random.random)
+    means = Means(
+        resolver=Resolver(),
+        turnstile=Turnstile(),
+        metrics=metrics,
+        chance=random.random,
+        sightings=sightings(None),
+    )
     async with asyncio.TaskGroup() as tasks:
         prober = Prober(means, tasks, lambda _: changed.set())
         took_ms = sorted([await kill_one(number, kind, prober, changed) for number in range(kills)])

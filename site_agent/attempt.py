@@ -26,7 +26,8 @@ LATE_MS = 250
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """What to ask. `host`: address or name; `allow`: what the policy would refuse, but may not here.
+    """What to ask. `host`: address or name; `allow`: what the policy would refuse, but may not here. `only`: the
+    bounds of what may be probed at all.
 
     `in_doubt`: one more failure may change the verdict, so ask again if no answer comes.
     """
@@ -37,6 +38,7 @@ class Question:
     allow: tuple[IPNetwork, ...]
     kept: Connection | None
     in_doubt: bool = False
+    only: tuple[IPNetwork, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,7 +97,7 @@ async def _ask(question: Question, resolver: Resolver, begun_s: float) -> Outcom
     try:
         async with asyncio.timeout(begun_s + question.timeout_ms / 1000 - monotonic_s()):
             address = await resolver.resolve(question.host)
-            policy.check(address, question.allow)
+            policy.check(address, question.allow, question.only)
             answer = await question.probe.ask(address, question.kept)
     except (GslbError, OSError) as error:
         return _unanswered(error, question, begun_s)

@@ -26,7 +26,7 @@ from gslb.runtime.companions import Companions
 from gslb.runtime.expiry import Expiry
 from gslb.runtime.logs import get_logger
 from gslb.runtime.tls import LOOPBACK_ONLY, Security
-from site_agent.acquaintances import Acquaintances
+from site_agent.acquaintances import acquaintances, recalled
 from site_agent.assignment import load_assignment
 from site_agent.boot import next_boot
 from site_agent.metrics import AgentMetrics
@@ -34,6 +34,7 @@ from site_agent.prober import Prober
 from site_agent.publisher import Publisher
 from site_agent.resolve import Resolver
 from site_agent.selfcheck import LoopLag
+from site_agent.sightings import sightings
 from site_agent.target import Means
 from site_agent.turnstile import Turnstile
 from site_agent.uplink import Shared, Uplink
@@ -49,8 +50,9 @@ class InvalidOptions(GslbError):
 class Options:
     """`name` tells the agents of one site apart. `coordinators`: some; they tell of the others.
 
-    `data`: folder for the boot counter and where coordinators are, None = the wall clock stands in, nothing is kept.
-    `metrics`: where /metrics, /livez and /readyz are served, None = nowhere. `probe_allow`: besides the site's own.
+    `data`: folder for the boot counter and what else a start should know; None = the wall clock stands in, no more is
+    known. `metrics`: where /metrics, /livez and /readyz are served, None = nowhere. `probe_allow`: besides the site's
+    own. `probe_only`: nothing else is probed, whoever asks; () = no bound.
     """
 
     site: str
@@ -59,6 +61,7 @@ class Options:
     data: Path | None = None
     metrics: SocketAddress | None = None
     probe_allow: tuple[IPNetwork, ...] = ()
+    probe_only: tuple[IPNetwork, ...] = ()
     security: Security = LOOPBACK_ONLY
 
 
@@ -109,7 +112,7 @@ class Agent:
     async def run(self) -> None:
         """Until cancelled."""
         boot = next_boot(self._file("boot"), wall_unix_ms())
-        acquaintances = Acquaintances(self._file("coordinators"))
+        known_before, seen_before = acquaintances(self._file("coordinators")), sightings(self._file("seen"))
         lag = LoopLag()
         publisher = Publisher(self._agent, boot, lag, self._metrics)
         self._log.info("agent starts", boot=boot)
@@ -119,6 +122,8 @@ class Agent:
                 turnstile=Turnstile(),
                 metrics=self._metrics,
                 chance=random.random,
+                sightings=seen_before,
+                only=self._options.probe_only,
             )
             prober = Prober(means, tasks, publisher.note)
             shared = Shared(
@@ -133,17 +138,18 @@ class Agent:
                 lose=lambda by: uplinks.lose(by),
             )
             known, security = Known(map(str, self._options.coordinators)), self._options.security
-            known.remember(acquaintances.recall())
+            known.remember(recalled(known_before))
             uplinks = Companions(
                 "uplink",
                 known,
                 lambda address: Uplink(address, shared, security).run(),
-                lambda: acquaintances.note(known.learnt),
+                lambda: known_before.note(known.learnt),
             )
             tasks.create_task(lag.run(), name="loop lag")
             tasks.create_task(publisher.run(prober), name="publisher")
             tasks.create_task(uplinks.run(), name="uplinks")
-            tasks.create_task(acquaintances.run(), name="acquaintances")
+            tasks.create_task(known_before.run(), name="acquaintances")
+            tasks.create_task(seen_before.run(), name="sightings")
 
     def _file(self, kind: str) -> Path | None:
         """Where this agent keeps something for its next start."""

@@ -3,6 +3,8 @@
 Refused unless one of the site's `probe_allow` networks covers the address: the machine itself, its links, everything
 that is not one host, the metadata services of clouds, and forms of IPv6 that carry an IPv4 address (they would walk
 around the rules for that address). Private networks are where servers stand, so they are probed.
+
+Both targets and `probe_allow` come from coordinators. What stands above them is `--probe-only` on the agent's machine.
 """
 
 from __future__ import annotations
@@ -41,13 +43,15 @@ _RULES: tuple[tuple[IPNetwork, str], ...] = tuple(
 
 
 class ProbeDenied(GslbError):
-    """The agent's policy refuses this address; `probe_allow` of the site can allow it."""
+    """The agent's policy refuses this address."""
 
     code = "probe-denied"
 
 
-def check(address: IPAddress, allow: tuple[IPNetwork, ...]) -> None:
-    """Raise ProbeDenied unless this address may be probed."""
+def check(address: IPAddress, allow: tuple[IPNetwork, ...], only: tuple[IPNetwork, ...] = ()) -> None:
+    """Raise ProbeDenied unless this address may be probed. `only`: nothing else, whatever is allowed; () = no bound."""
+    if only and not any(address in network for network in only):
+        raise ProbeDenied(f"not probed: {address} is outside of what this agent may probe at all (--probe-only)")
     if any(address in network for network in allow):
         return
     for network, kind in _RULES:

@@ -56,6 +56,7 @@ class Prober:
         orders = {target: self._orders(target, assignment) for target in assignment.layout.targets}
         is_first = self.layout is None
         self._drop(self._probers.keys() - orders.keys())
+        self._means.sightings.keep_only(orders.keys())
         fresh = [target for target in assignment.layout.targets if target not in self._probers]
         for target, prober in self._probers.items():
             prober.follow(orders[target])

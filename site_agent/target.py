@@ -19,6 +19,7 @@ from site_agent.metrics import AgentMetrics
 from site_agent.probe.base import Probe
 from site_agent.probe.connection import Connection
 from site_agent.resolve import Resolver
+from site_agent.sightings import Sightings
 from site_agent.turnstile import Turnstile
 
 AFTER_ABANDONED_MS = 250
@@ -26,12 +27,17 @@ AFTER_ABANDONED_MS = 250
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Means:
-    """What all targets of an agent share. `chance` yields dice in [0, 1)."""
+    """What all targets of an agent share. `chance` yields dice in [0, 1). `sightings`: what was seen up, ever.
+
+    `only`: nothing else is probed, whatever coordinators say; () = no bound.
+    """
 
     resolver: Resolver
     turnstile: Turnstile
     metrics: AgentMetrics
     chance: Callable[[], float]
+    sightings: Sightings
+    only: tuple[IPNetwork, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +68,6 @@ class TargetProber:
         self.latency_us = 0
         self.probed_ms = monotonic_ms()
         self.has_result = False
-        self._has_been_up = False
         self._means = means
         self._on_change = on_change
         self._phase = phase
@@ -77,7 +82,7 @@ class TargetProber:
     @property
     def has_view(self) -> bool:
         """Whether a failure would mean anything: who looks from another site can lose only what it has seen up."""
-        return self._has_been_up or not self.target.home
+        return not self.target.home or self._means.sightings.has(self.target)
 
     @property
     def state(self) -> State:
@@ -114,6 +119,7 @@ class TargetProber:
             host=self.target.address,
             timeout_ms=orders.monitor.timeout_ms,
             allow=orders.allow,
+            only=self._means.only,
             kept=self._watched,
             in_doubt=self.health.is_in_doubt,
         )
@@ -157,7 +163,8 @@ class TargetProber:
 
     def _become(self, health: Health) -> None:
         before, self.health = self.state, health
-        self._has_been_up |= health.verdict is Verdict.UP
+        if health.verdict is Verdict.UP:
+            self._means.sightings.note(self.target)
         is_first, self.has_result = not self.has_result, True
         if is_first or self.state != before:
             self._on_change(self.target)

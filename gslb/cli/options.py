@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
 from gslb.cli.securing import security_options
+from gslb.core.model import IPNetwork
 from gslb.runtime.addresses import SocketAddress
 
 DEFAULT_DNS = "127.0.0.1:5300"
@@ -79,10 +81,25 @@ class SizeType(click.ParamType[int]):
         return int(match[1]) * _UNITS_BYTES[match[2]]
 
 
+class NetworkType(click.ParamType[IPNetwork]):
+    """`10.0.0.0/8`, `2001:db8::/32`"""
+
+    name = "prefix"
+
+    def convert(self, value: str | IPNetwork, param: click.Parameter | None, ctx: click.Context | None) -> IPNetwork:
+        if not isinstance(value, str):
+            return value
+        try:
+            return ip_network(value)
+        except ValueError:
+            self.fail(f"'{value}' is not a prefix: write 10.0.0.0/8, without bits behind its length", param, ctx)
+
+
 ADDRESS = AddressType()
 ADDRESSES = AddressesType()
 DURATION = DurationType()
 SIZE = SizeType()
+NETWORK = NetworkType()
 
 config_file = click.option(
     "-f",

@@ -17,7 +17,7 @@ from prometheus_client import CollectorRegistry
 
 from gslb.core.facts import Verdict
 from gslb.core.health import Health
-from gslb.core.model import HttpProbe, Layout, Monitor, Target, TcpProbe
+from gslb.core.model import HttpProbe, IPNetwork, Layout, Monitor, Target, TcpProbe
 from gslb.core.order import Order
 from gslb.runtime.clock import monotonic_s
 from site_agent.assignment import Assignment
@@ -25,6 +25,7 @@ from site_agent.metrics import AgentMetrics
 from site_agent.prober import Prober
 from site_agent.report import Seen
 from site_agent.resolve import Resolver
+from site_agent.sightings import sightings
 from site_agent.target import Means
 from site_agent.turnstile import Turnstile
 
@@ -129,15 +130,24 @@ class Work:
 
 
 @asynccontextmanager
-async def working() -> AsyncIterator[Work]:
-    """A prober without coordinators; it ends by being assigned nothing."""
+async def working(seen: Path | None = None, only: tuple[IPNetwork, ...] = ()) -> AsyncIterator[Work]:
+    """A prober without coordinators; it ends by being assigned nothing. `seen`: where it keeps what it has seen up."""
     registry, changes = CollectorRegistry(), []
-    means = Means(resolver=Resolver(), turnstile=Turnstile(), metrics=AgentMetrics(registry), chance=lambda: 0.5)
+    means = Means(
+        resolver=Resolver(),
+        turnstile=Turnstile(),
+        metrics=AgentMetrics(registry),
+        chance=lambda: 0.5,
+        sightings=sightings(seen),
+        only=only,
+    )
     async with asyncio.TaskGroup() as tasks:
+        keeping = tasks.create_task(means.sightings.run())
         prober = Prober(means, tasks, changes.append)
         try:
             yield Work(prober, registry, changes)
         finally:
+            keeping.cancel()
             prober.assign(assignment(config=99))
 
 

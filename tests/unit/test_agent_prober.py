@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
@@ -120,6 +121,15 @@ async def test_a_denied_target_is_unknown_with_its_reason() -> None:
         assert server.connections == 0
 
 
+async def test_an_agent_probes_nothing_beyond_its_own_bounds() -> None:
+    async with scripted(FINE) as server, working(only=(ip_network("10.0.0.0/8"),)) as work:
+        one, rules = target(), monitor(HTTP, port=server.port)
+        work.prober.assign(assignment((one, rules)))
+        await until(lambda: work.prober.is_settled, "settled")
+        assert work.health(one).state == State(Verdict.UNKNOWN, Cause.DENIED)
+        assert server.connections == 0
+
+
 async def test_a_name_is_checked_at_the_address_it_resolves_to() -> None:
     async with scripted(FINE) as server, working() as work:
         one, rules = target("localhost"), monitor(HTTP, port=server.port)
@@ -209,3 +219,19 @@ async def test_from_outside_only_what_was_seen_up_is_reported_down() -> None:
         server.kill()
         health = await work.until(lost, Verdict.DOWN)
         assert work.prober.states[1] == health.state.octet
+
+
+async def test_an_observer_that_restarts_while_a_member_is_lost_says_so(tmp_path: Path) -> None:
+    seen, lost = tmp_path / "seen", replace(target(), home="eu")
+    async with process() as server:
+        rules = monitor(HTTP, port=server.port, interval_ms=SLOW_MS)
+        async with working(seen) as work:
+            work.prober.assign(assignment((lost, rules)))
+            await work.until(lost, Verdict.UP)
+            await until(seen.exists, "kept")
+        server.kill()
+        for file, verdict in ((seen, Verdict.DOWN), (tmp_path / "none", Verdict.UNKNOWN)):
+            async with working(file) as work:
+                work.prober.assign(assignment((lost, rules)))
+                await work.until(lost, Verdict.DOWN)
+                assert State.from_octet(work.prober.states[0]).verdict is verdict

@@ -64,3 +64,17 @@ def test_allowing_an_address_does_not_allow_its_disguises() -> None:
     for disguise in ("::ffff:127.0.0.1", "::127.0.0.1", "64:ff9b::7f00:1", "2002:7f00:1::"):
         with pytest.raises(ProbeDenied):
             check(ip_address(disguise), allow)
+
+
+def test_beyond_what_the_machine_says_nothing_is_probed_whatever_is_allowed() -> None:
+    only, allow = (ip_network("10.1.0.0/16"), ip_network("2001:db8::/32")), (ip_network("0.0.0.0/0"),)
+    for text in ("10.1.2.3", "2001:db8::1"):
+        check(ip_address(text), allow, only)
+    for text in ("10.2.0.1", "192.0.2.1", "127.0.0.1", "2600::1"):
+        with pytest.raises(ProbeDenied, match="--probe-only"):
+            check(ip_address(text), allow, only)
+
+
+def test_within_what_the_machine_says_the_rules_hold() -> None:
+    with pytest.raises(ProbeDenied, match="loopback"):
+        check(ip_address("127.0.0.1"), (), (ip_network("127.0.0.0/8"),))

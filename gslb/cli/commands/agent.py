@@ -10,6 +10,7 @@ import click
 from gslb.cli import options
 from gslb.cli.securing import security, security_options
 from gslb.cli.serving import serve
+from gslb.core.model import IPNetwork
 from gslb.runtime.addresses import SocketAddress
 
 
@@ -19,6 +20,12 @@ from gslb.runtime.addresses import SocketAddress
     "--name", default=socket.gethostname, help="Tells several agents of one site apart (default: this host's name)."
 )
 @options.coordinators
+@click.option(
+    "--probe-only",
+    type=options.NETWORK,
+    multiple=True,
+    help="Probe nothing outside this network, whatever coordinators say; repeat for several (default: no bound).",
+)
 @security_options
 @options.data
 @options.metrics
@@ -27,6 +34,7 @@ def agent(
     site: str,
     name: str,
     coordinators: tuple[SocketAddress, ...],
+    probe_only: tuple[IPNetwork, ...],
     data: Path,
     metrics: SocketAddress | None,
     log_level: str,
@@ -34,5 +42,13 @@ def agent(
     """Run a site agent: it probes the servers of its site and reports what it sees to every coordinator."""
     from site_agent.main import Options, run
 
-    settings = Options(site=site, name=name, coordinators=coordinators, data=data, metrics=metrics, security=security())
+    settings = Options(
+        site=site,
+        name=name,
+        coordinators=coordinators,
+        data=data,
+        metrics=metrics,
+        probe_only=probe_only,
+        security=security(),
+    )
     serve(run(settings), log_level)
