@@ -17,7 +17,7 @@ from gslb.runtime.clock import monotonic_s
 from gslb.runtime.logs import get_logger
 
 PATIENCE_S = 10.0
-"""With one that does not answer."""
+"""With one that does not answer: it may be writing its files to a slow disk, which it waits for 2 s each."""
 _LOOK_AGAIN_S = 0.05
 _CATCH_UPS = 5
 
@@ -59,9 +59,18 @@ class Predecessor:
             return await self._take()
         except (LineLost, TimeoutError) as error:
             if not self._folder.lock():
-                raise CannotTakeOver(f"the dns server that runs did not hand over, and goes on: {error}") from None
+                raise CannotTakeOver(self._why(error)) from None
             await catch_up()
             return []
+
+    def _why(self, error: LineLost | TimeoutError) -> str:
+        if isinstance(error, LineLost):
+            return f"the dns server that runs did not hand over, and goes on: {error}"
+        process, _ = self._line.peer()
+        return (
+            f"the dns server that runs, process {process}, has said nothing for {PATIENCE_S:.0f} s:"
+            f" if it hangs, end it with `kill -9 {process}` and start this one again; it was not touched"
+        )
 
     async def let_go(self) -> None:
         """We serve: return when it has written its files for the last time, or is gone."""

@@ -79,7 +79,7 @@ async def test_all_of_it_comes_back_above_what_was(
         await running.admin.SetOverride(drain("web-us"), timeout=DEADLINE_S)
         before = await order(running)
         await save(running, backup)
-    done = await restore(backup, there, now_unix_s=5, may_replace=never)
+    done = await restore(backup, there, who="local/ann", now_unix_s=5, may_replace=never)
     assert (done.summary.configurations, done.summary.overrides, done.summary.inputs) == (2, 1, 2)
     async with started(there) as running, running.dns_server("d") as dns:
         after = await order(running)
@@ -88,6 +88,12 @@ async def test_all_of_it_comes_back_above_what_was(
         await dns.until(lambda: dns.manifest_order.config == 2 and bool(dns.directives.overrides))
         config = await running.admin.GetConfig(pb.GetConfigRequest(revision=1), timeout=DEADLINE_S)
         assert (config.author, config.files[0].text) == ("ann", WITH_ZONE)
+        (last,) = (await running.admin.GetAudit(pb.GetAuditRequest(limit=1), timeout=DEADLINE_S)).entries
+        assert (last.action, last.who, last.before.incarnation < last.after.incarnation) == (
+            "restore",
+            "local/ann",
+            True,
+        )
         rolled = await running.admin.Rollback(pb.RollbackRequest(revision=1), timeout=DEADLINE_S)
         assert rolled.applied.order.config == 3
         again = tmp_path / "again"
@@ -110,11 +116,13 @@ async def test_what_is_there_is_replaced_only_by_leave(
         before = await order(running)
     asked: list[int] = []
     with pytest.raises(NotRestored, match="--replace"):
-        await restore(backup, there, now_unix_s=5, may_replace=lambda _, keys: asked.append(keys) is not None)
+        await restore(
+            backup, there, who="local/ann", now_unix_s=5, may_replace=lambda _, keys: asked.append(keys) is not None
+        )
     assert asked == [11]  # three configurations, which are kept, which is in force, the override; 5 of the audit trail
     async with started(there) as running:
         assert await order(running) == before
-    await restore(backup, there, now_unix_s=5, may_replace=lambda *_: True)
+    await restore(backup, there, who="local/ann", now_unix_s=5, may_replace=lambda *_: True)
     async with started(there) as running:
         after = await order(running)
         assert (after.config, after.directive) == (1, 0)
@@ -131,8 +139,8 @@ async def test_a_store_that_somebody_leads_is_left_alone(make: Callable[[str, st
     used = open_storage(there.folder, there.etcd, new_incarnation=3)
     async with used as storage, storage.store.campaign("leader", "somebody"):
         with pytest.raises(NotRestored, match="stop all of them first"):
-            await restore(backup, there, now_unix_s=5, may_replace=never)
-    assert (await restore(backup, there, now_unix_s=5, may_replace=never)).summary.configurations == 1
+            await restore(backup, there, who="local/ann", now_unix_s=5, may_replace=never)
+    assert (await restore(backup, there, who="local/ann", now_unix_s=5, may_replace=never)).summary.configurations == 1
 
 
 async def test_what_a_killed_leader_left_in_an_embedded_store_holds_up_nothing(
@@ -144,4 +152,4 @@ async def test_what_a_killed_leader_left_in_an_embedded_store_holds_up_nothing(
         await save(running, backup)
     async with open_storage(there.folder, None, new_incarnation=3) as killed:
         await killed.store.commit(compares={}, puts={"election/leader": b"somebody"})
-    assert (await restore(backup, there, now_unix_s=5, may_replace=never)).summary.configurations == 1
+    assert (await restore(backup, there, who="local/ann", now_unix_s=5, may_replace=never)).summary.configurations == 1

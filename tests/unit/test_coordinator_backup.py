@@ -18,11 +18,13 @@ from support.coordinators import CONFIG, DEADLINE_S, Running, coordinator, files
 from gslb.api.v1 import admin_pb2 as pb
 from gslb.cli.main import main
 from gslb.codec.backup import Head, InvalidBackup, Writer
+from gslb.coordinator.audit.journal import newest
 from gslb.coordinator.backup.checking import check
 from gslb.coordinator.backup.restoring import Place, restore
 from gslb.coordinator.configuration.history import CURRENT, Record, StoredFile, dump_record, record_key
 from gslb.coordinator.storage import open_storage
 from gslb.core.errors import StoreUnavailable
+from gslb.core.order import Order
 from gslb.store.embedded import EmbeddedStore
 
 SECOND = CONFIG.replace('"one"', '"two"')
@@ -107,7 +109,7 @@ async def test_a_damaged_backup_leaves_the_store_as_it_was(tmp_path: Path) -> No
     damaged = write(tmp_path / "b", kept(RECORD))
     damaged.write_bytes(damaged.read_bytes()[:-1])
     with pytest.raises(InvalidBackup):
-        await restore(damaged, place, now_unix_s=5, may_replace=lambda *_: True)
+        await restore(damaged, place, who="local/ann", now_unix_s=5, may_replace=lambda *_: True)
     async with open_storage(place.folder, None, new_incarnation=9) as storage:
         assert storage.store.incarnation == 3
         assert [entry.key for entry in (await storage.store.list("")).entries] == ["a"]
@@ -136,15 +138,23 @@ async def test_a_restore_that_is_killed_leaves_nothing_in_force_and_can_be_done_
     with monkeypatch.context() as patch:
         patch.setattr(EmbeddedStore, "commit", killed_after(commits))
         with pytest.raises(StoreUnavailable, match="killed"):
-            await restore(path, Place(folder=folder, etcd=None), now_unix_s=5, may_replace=lambda *_: True)
+            await restore(
+                path, Place(folder=folder, etcd=None), who="local/ann", now_unix_s=5, may_replace=lambda *_: True
+            )
     async with open_storage(folder, None, new_incarnation=9) as storage:
         current = await storage.store.get(CURRENT)
         assert (current is None) == (commits > 0)
         assert storage.store.incarnation == HEAD.incarnation + 1
-    done = await restore(path, Place(folder=folder, etcd=None), now_unix_s=5, may_replace=lambda *_: True)
+    done = await restore(
+        path, Place(folder=folder, etcd=None), who="local/ann", now_unix_s=5, may_replace=lambda *_: True
+    )
     async with open_storage(folder, None, new_incarnation=9) as storage:
         assert storage.store.incarnation == done.incarnation
-        assert {entry.key: entry.value for entry in (await storage.store.list("")).entries} == keys
+        found = {entry.key: entry.value for entry in (await storage.store.list("")).entries}
+        assert {key: value for key, value in found.items() if not key.startswith("audit/")} == keys
+        ((one,),) = [await newest(storage.store, 10)]
+        assert (one.entry.who, one.entry.action, one.entry.what) == ("local/ann", "restore", "b")
+        assert one.entry.after == Order(done.incarnation, 1, 0)
 
 
 async def test_the_incarnation_is_above_all_that_were(tmp_path: Path) -> None:
@@ -153,7 +163,7 @@ async def test_the_incarnation_is_above_all_that_were(tmp_path: Path) -> None:
         async with open_storage(tmp_path / folder, None, new_incarnation=there):
             pass
         place = Place(folder=tmp_path / folder, etcd=None)
-        done = await restore(path, place, now_unix_s=now, may_replace=lambda *_: False)
+        done = await restore(path, place, who="local/ann", now_unix_s=now, may_replace=lambda *_: False)
         assert done.incarnation == expected
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
@@ -17,7 +18,7 @@ from support.dnsworld import addresses, facts_of, query_for, world
 from support.saved import save_world
 
 from dns_server.files import Files, Kind
-from dns_server.handover import door
+from dns_server.handover import door, predecessor
 from dns_server.handover.door import Estate, open_door
 from dns_server.handover.folder import Folder
 from dns_server.handover.line import Line, LineLost, Word, new_socket
@@ -232,6 +233,20 @@ async def test_a_predecessor_that_dies_before_it_has_handed_over_leaves_the_fold
             folder.close()
     assert await starting.result().one() == ["192.0.2.1"]
     await new.__aexit__(None, None, None)
+
+
+async def test_of_a_predecessor_that_hangs_it_is_said_which_process_to_end(
+    options: Options, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(predecessor, "PATIENCE_S", 0.05)
+    folder = Folder(options.folder)
+    assert folder.lock()
+    with closing(new_socket()) as listener:
+        listener.bind(folder.door)
+        listener.listen()
+        with pytest.raises(CannotTakeOver, match=rf"process {os.getpid()}, has said nothing.*`kill -9 {os.getpid()}`"):
+            await run(replace(options, take_over=True))
+    folder.close()
 
 
 # Files

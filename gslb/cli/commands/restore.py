@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gslb.cli import options
+from gslb.cli import client, options
 from gslb.cli.backups import describe, errors_about
 from gslb.cli.storing import store_options
 from gslb.runtime.clock import wall_unix_s
@@ -45,7 +45,8 @@ def restore(
         click.echo(f"{file}: {describe(summary)}")
         return click.confirm(f"The store holds {keys} keys. Remove them and restore this backup?")
 
+    who = f"local/{client.whoami()}"  # nobody has proved it: whoever can write to the store can do this
     place = restoring.Place(folder=data / "coordinator", etcd=etcd)
     with errors_about(file):
-        done = asyncio.run(restoring.restore(file, place, now_unix_s=wall_unix_s(), may_replace=may_replace))
+        done = asyncio.run(restoring.restore(file, place, who=who, now_unix_s=wall_unix_s(), may_replace=may_replace))
     click.echo(f"{file}: restored as incarnation {done.incarnation}: {describe(done.summary)}")

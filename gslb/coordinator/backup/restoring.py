@@ -13,11 +13,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gslb.codec.backup import Input, Item, Key, read
+from gslb.coordinator.audit.entry import Entry, Note
+from gslb.coordinator.audit.journal import Journal
 from gslb.coordinator.backup.checking import Summary, check
 from gslb.coordinator.backup.taking import LEFT_OUT
 from gslb.coordinator.configuration.history import CURRENT
 from gslb.coordinator.storage import Storage, open_storage
 from gslb.core.errors import GslbError
+from gslb.core.order import Order
 from gslb.store.base import ELECTIONS, MAX_COMMIT_BYTES, MAX_COMMIT_KEYS, Store
 from gslb.store.etcd.options import EtcdOptions
 
@@ -43,9 +46,9 @@ class Restored:
 
 
 async def restore(
-    path: Path, place: Place, *, now_unix_s: int, may_replace: Callable[[Summary, int], bool]
+    path: Path, place: Place, *, who: str, now_unix_s: int, may_replace: Callable[[Summary, int], bool]
 ) -> Restored:
-    """Put the backup into the store, as a new incarnation.
+    """Put the backup into the store, as a new incarnation; the restored audit trail says so, and `who` did it.
 
     `may_replace` is asked before a store that is not empty is emptied, with the number of its keys. Raises
     InvalidBackup, NotRestored, OSError before anything is changed; StoreUnavailable, Conflict also after that.
@@ -62,9 +65,12 @@ async def restore(
         if present and not may_replace(summary, len(present)):
             raise NotRestored("the store is not empty: --replace puts the backup in its place; nothing was changed")
         incarnation = max(now_unix_s, store.incarnation + 1, summary.head.incarnation + 1)
+        before = Order(store.incarnation, 0, 0)
         await store.raise_incarnation(incarnation)
         await _empty(store, present)
-        await _write(path, storage)
+        config = summary.in_force.revision if summary.in_force is not None else 0
+        note = Note(who=who, peer="", action="restore", what=path.name)
+        await _write(path, storage, note.done(now_unix_s, before, Order(incarnation, config, 0)))
     return Restored(summary=summary, incarnation=incarnation)
 
 
@@ -83,8 +89,8 @@ async def _empty(store: Store, keys: Collection[str]) -> None:
         await store.commit(compares={}, puts={}, deletes=others[start : start + MAX_COMMIT_KEYS])
 
 
-async def _write(path: Path, storage: Storage) -> None:
-    """What says what is in force comes last."""
+async def _write(path: Path, storage: Storage, entry: Entry) -> None:
+    """What says what is in force comes last, and with it the line in the audit trail."""
     current: Mapping[str, bytes] = {}
     batch: dict[str, bytes] = {}
     for item in _items(path):
@@ -101,7 +107,7 @@ async def _write(path: Path, storage: Storage) -> None:
             case _:
                 pass
     await storage.store.commit(compares={}, puts=batch)
-    await storage.store.commit(compares={}, puts=current)
+    await Journal(storage.store).commit(entry, compares={}, puts=current)
 
 
 def _items(path: Path) -> Iterator[Item]:
