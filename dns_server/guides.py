@@ -20,10 +20,12 @@ class Guides:
     break_glass: Watched[tuple[Override, ...]]
 
     @classmethod
-    def read(cls, cookie_secrets: Path | None, trusted: Sequence[Path], overrides: Path) -> Guides:
-        """Raises BadSecrets and BadKey; bad break-glass overrides are logged and counted."""
+    def read(cls, cookie_secrets: Path | None, trusted: Sequence[Path], overrides: Path, kept: Path) -> Guides:
+        """`kept`: where to keep what `overrides` said last.
+
+        Raises BadSecrets and BadKey; bad break-glass overrides are logged and counted."""
         return cls(
             cookie_secrets=CookieSecrets(cookie_secrets),
             trust=trusted_keys.watch(trusted),
-            break_glass=break_glass.watch(overrides),
+            break_glass=break_glass.watch(overrides, kept),
         )

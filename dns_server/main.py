@@ -101,7 +101,13 @@ async def run(
     used costs the coordinators' news, never an answer.
     """
     _check(options)
-    guides = await asyncio.to_thread(Guides.read, options.cookie_secrets, options.trusted_keys, options.overrides_file)
+    guides = await asyncio.to_thread(
+        Guides.read,
+        options.cookie_secrets,
+        options.trusted_keys,
+        options.overrides_file,
+        options.folder / "break-glass",
+    )
     shown = registry if registry is not None else CollectorRegistry()
     async with AsyncExitStack() as stack:
         folder, before = await stack.enter_async_context(claimed(options.folder, take_over=options.take_over))

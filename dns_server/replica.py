@@ -56,7 +56,10 @@ class Replica:
         self._received: Received | None = None
         self._directions: Directions | None = None
         self._coming: Directions | None = None
-        """Of a later incarnation than the snapshot; they wait for one of theirs."""
+        """Of a later incarnation than the snapshot; they wait for one of theirs.
+
+        Not saved: whoever has that snapshot tells them again, and until then what belongs together serves.
+        """
         self._signed_with: set[str] = set()
         """Ids of the keys by which the present snapshot is saved."""
         self._premises = NO_PREMISES

@@ -111,6 +111,10 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "break-glass.yaml"
 
 
+def kept_of(path: Path) -> Path:
+    return path.parent / "dns" / "break-glass"
+
+
 def test_no_file_is_no_override(path: Path) -> None:
     assert load(path) == ()
 
@@ -124,7 +128,7 @@ def test_a_file_that_anybody_may_change_is_refused(path: Path) -> None:
 
 def test_a_bad_file_changes_nothing_and_a_good_one_ends_it(path: Path) -> None:
     path.write_text(GOOD)
-    watched = watch(path)
+    watched = watch(path, kept_of(path))
     assert len(watched.current) == 2
     path.write_text("overrides: [{")
     assert not watched.renew()
@@ -136,14 +140,50 @@ def test_a_bad_file_changes_nothing_and_a_good_one_ends_it(path: Path) -> None:
 
 def test_a_bad_file_at_the_start_is_no_override(path: Path) -> None:
     path.write_text("what")
-    watched = watch(path)
+    watched = watch(path, kept_of(path))
     assert (watched.current, watched.is_good, watched.refused) == ((), False, 1)
+
+
+def test_what_a_file_said_before_it_was_spoilt_is_in_force_after_a_restart(path: Path) -> None:
+    path.write_text(GOOD)
+    before = watch(path, kept_of(path)).current
+    path.write_text("overrides: [{")
+    watched = watch(path, kept_of(path))
+    assert (watched.current, watched.is_good, watched.refused) == (before, False, 1)
+    path.write_text("overrides: []")
+    assert watched.renew()
+    assert (watched.current, watched.is_good) == ((), True)
+    path.write_text("overrides: [{")
+    assert watch(path, kept_of(path)).current == ()
+
+
+def test_a_file_that_was_removed_while_nothing_ran_is_not_remembered(path: Path) -> None:
+    path.write_text(GOOD)
+    assert watch(path, kept_of(path)).current
+    path.unlink()
+    assert watch(path, kept_of(path)).current == ()
+    path.write_text("what")
+    assert watch(path, kept_of(path)).current == ()
+
+
+def test_what_was_kept_and_is_damaged_is_as_none(path: Path) -> None:
+    path.write_text(GOOD)
+    assert watch(path, kept_of(path)).current
+    kept_of(path).write_text("{")
+    path.write_text("what")
+    assert watch(path, kept_of(path)).current == ()
+
+
+def test_a_disk_that_keeps_nothing_is_no_reason_not_to_obey(path: Path) -> None:
+    path.write_text(GOOD)
+    kept_of(path).parent.write_text("a file where the folder would be")
+    assert len(watch(path, kept_of(path)).current) == 2
 
 
 def test_a_file_that_is_gone_counts_at_the_second_look(path: Path) -> None:
     """Some editors remove a file before they write it anew."""
     path.write_text(GOOD)
-    watched = watch(path)
+    watched = watch(path, kept_of(path))
     path.unlink()
     assert not watched.renew()
     path.write_text(GOOD)
