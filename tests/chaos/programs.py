@@ -56,6 +56,9 @@ class Programs:
         server = [sys.executable, "-m", "gslb.cli.demo.server", member.address, str(plan.WEB), name]
         return hosts[plan.SERVERS[member.site]], server
 
+    def data(self, name: str) -> Path:
+        return self.folder / name
+
     def address(self, name: str, port: int) -> str:
         return f"{self.network.hosts[name].address}:{port}"
 
@@ -67,7 +70,7 @@ class Programs:
         together = ",".join(f"{one}=http://{self.address(one, plan.ETCD_PEER)}" for one in plan.ETCD)
         urls = [f"--{what}-client-urls={client}" for what in ("listen", "advertise")]
         urls += [f"--listen-peer-urls={peer}", f"--initial-advertise-peer-urls={peer}"]
-        where = [f"--data-dir={self.folder / name}", f"--initial-cluster={together}", "--logger=zap"]
+        where = [f"--data-dir={self.data(name)}", f"--initial-cluster={together}", "--logger=zap"]
         return [self.etcd, f"--name={name}", *where, *urls]
 
     def _coordinator(self, name: str) -> list[str]:
@@ -91,7 +94,7 @@ class Programs:
 
     def _gslb(self, command: str, name: str, kind: Kind, certified: str, *arguments: str) -> list[str]:
         tls, metrics = str(self._tls(kind, certified)), self.address(name, plan.METRICS)
-        common = ("--data", str(self.folder / name), "--tls", tls, "--metrics", metrics, "--log-level", "info")
+        common = ("--data", str(self.data(name)), "--tls", tls, "--metrics", metrics, "--log-level", "info")
         return [sys.executable, "-m", "gslb.cli", command, *arguments, *common]
 
     def _tls(self, kind: Kind, name: str) -> Path:

@@ -103,10 +103,11 @@ class Trials:
         self.count += 1
         await asyncio.sleep(seconds)
 
-    async def restart_dns(self, name: str) -> None:
+    async def restart_dns(self, name: str, meanwhile: Callable[[], None] = lambda: None) -> None:
         """One trial: kill a dns server, start it again, until its first right answer. Clients ask others meanwhile."""
         killed_s = time.monotonic()
         self.world.kill(name)
+        meanwhile()
         from_s = time.monotonic()
         self.world.start(name)
         await self.until_right(plan.SITES, from_s, (name,))

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 import aiohttp
 import grpc
+from prometheus_client.parser import text_string_to_metric_families
 
 from chaos import plan, programs
 from chaos.listening import Listening, listening
@@ -48,6 +49,8 @@ class World:
     client: Listening
     admins: dict[str, AdminAsyncStub]
     stopped: set[str] = field(default_factory=set)
+    more: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """Arguments of processes besides their own, when they are started."""
     _undo: list[Callable[[], None]] = field(default_factory=list)
     _applied: str = ""
 
@@ -73,11 +76,29 @@ class World:
         """As they were first started."""
         for name in names:
             host, command = self.programs.command(name)
-            self.children.start_program(name, [*host.enter, *command], GSLB_WALL_OFFSET_S=f"@{self.clock(name)}")
+            self.children.start_program(
+                name, [*host.enter, *command, *self.more.get(name, ())], GSLB_WALL_OFFSET_S=f"@{self._clock(name)}"
+            )
 
-    def clock(self, name: str) -> Path:
-        """A file with the seconds by which this process's wall clock is wrong; none = 0."""
-        return self.folder / f"{name}.clock"
+    def step_clock(self, name: str, seconds: int) -> None:
+        """From now on this process's wall clock is wrong by so much."""
+        fresh = self.folder / "clock.new"
+        fresh.write_text(str(seconds))
+        fresh.replace(self._clock(name))
+
+    def data(self, name: str) -> Path:
+        """What this process keeps."""
+        return self.programs.data(name)
+
+    async def start_helper(self, module: str, *arguments: str) -> None:
+        """`python -m MODULE ARGUMENTS`, until the scenario is over; returns when it has said "ready"."""
+        self.children.start(module, "-m", module, *arguments)
+        self.afterwards(partial(self.children.kill, module))
+
+        async def ready() -> bool:
+            return "ready" in (self.folder / f"{module}.log").read_text()
+
+        await self.until(f"{module} to be ready", ready)
 
     def come_back(self, *members: Member) -> None:
         """Bring back members that were killed or stopped; answers may have them from now on."""
@@ -145,12 +166,13 @@ class World:
             raise DemoFailed(f"coordinator {coordinator} does not answer")
         return list(status.alarms)
 
-    async def metrics(self, name: str) -> dict[str, float]:
-        """Of this process, by name and labels as they are written, `gslb_dns_queries_total{rcode="NOERROR"}`."""
+    async def metric(self, process: str, metric: str, **labels: str) -> float:
+        """The sum of all that have these labels, whatever their others are."""
         async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=5)) as session:
-            page = await (await session.get(f"http://{self.programs.address(name, plan.METRICS)}/metrics")).text()
-        lines = [line.rpartition(" ") for line in page.splitlines() if not line.startswith("#")]
-        return {what: float(value) for what, _, value in lines}
+            page = await (await session.get(f"http://{self.programs.address(process, plan.METRICS)}/metrics")).text()
+        families = text_string_to_metric_families(page)
+        samples = [sample for family in families for sample in family.samples if sample.name == metric]
+        return sum(one.value for one in samples if labels.items() <= one.labels.items())
 
     async def until(self, what: str, holds: Callable[[], Awaitable[bool]], within_s: float = START_S) -> float:
         """Seconds until it holds; raises DemoFailed."""
@@ -185,8 +207,10 @@ class World:
             self._undo.pop()()
         self.network.heal()
         self.go_on(*self.stopped)
+        self.kill(*(name for name in self.more if name in self.children.running))
+        self.more.clear()
         for name in (*_EVERYONE, *(member.name for member in self.truth.members)):
-            self.clock(name).unlink(missing_ok=True)
+            self._clock(name).unlink(missing_ok=True)
             if name in self.children.running and self.children.running[name].poll() is not None:
                 del self.children.running[name]
             if name not in self.children.running:
@@ -209,6 +233,9 @@ class World:
             await self.admins["a"].ClearOverride(pb.ClearOverrideRequest(scope=one.scope, who="chaos"), timeout=5)
         if self._applied != self.configuration():
             await self.apply(self.configuration())
+
+    def _clock(self, name: str) -> Path:
+        return self.folder / f"{name}.clock"
 
     async def _answers(self, coordinator: str) -> bool:
         return await self.status(coordinator) is not None
