@@ -8,24 +8,26 @@ from __future__ import annotations
 from pathlib import Path
 from textwrap import indent
 
+import pytest
 from support.steering import Story, percents, sections, tell
 
 from gslb.core.model import Family
 from gslb.core.steering.cohorts import draw, salt
 from gslb.core.steering.explain import ExplainStep, explain
 
-STORY = Path(__file__).parent / "explain.txt"
+HERE = Path(__file__).parent
 
 
-def test_explanations_read_as_written() -> None:
-    parts = sections(STORY.read_text())
-    story = tell(parts)
+@pytest.mark.parametrize("story", ["explain.txt", "explain_outside.txt"])
+def test_explanations_read_as_written(story: str) -> None:
+    parts = sections((HERE / story).read_text())
+    told_by = tell(parts)
     explained = {title: lines for title, lines in parts.items() if title.startswith("explain ")}
     told = {}
     for title in explained:
         question, _, events = title.removeprefix("explain ").partition(" after ")
-        story.happen(events.split(", "))
-        told[title] = "\n".join(explanation(story, *question.split()))
+        told_by.happen(events.split(", "))
+        told[title] = "\n".join(explanation(told_by, *question.split()))
     assert [f"{t}\n{indent(text, '  ')}" for t, text in told.items()] == [
         f"{t}\n{indent(text, '  ')}" for t, text in explained.items()
     ]

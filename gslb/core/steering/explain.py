@@ -24,7 +24,7 @@ from gslb.core.decision import (
     shares_of,
 )
 from gslb.core.directives import Directives
-from gslb.core.facts import Facts
+from gslb.core.facts import Facts, Verdict
 from gslb.core.model import AllDownKind, Family, Service
 from gslb.core.silence import Silence
 from gslb.core.snapshot import Snapshot
@@ -35,7 +35,7 @@ from gslb.core.steering.outcomes import Choices, availability, is_down, last_lev
 from gslb.core.steering.outline import Lane, SeenPool, Unit, outline
 from gslb.core.steering.pools import assess, best_level, overrides_of
 from gslb.core.steering.shares import scale
-from gslb.core.steering.verdicts import Judge
+from gslb.core.steering.verdicts import LAPSED, Judge
 from gslb.core.steering.wording import PASSES, describe_member
 
 
@@ -86,6 +86,7 @@ def explain(
 class _Case:
     """One class of one service in one family (`lane`); `choices` are those of all its families."""
 
+    judge: Judge
     service: Service
     cls: int
     unit: Unit
@@ -109,6 +110,7 @@ def _case(
     judge, overrides, latches = Judge(snapshot, facts, silent), overrides_of(directives), latches_of(directives)
     states = {key: assess(everything.pools[key], judge, overrides, latches) for key in sorted(unit.depends_on())}
     return _Case(
+        judge=judge,
         service=service,
         cls=cls,
         unit=unit,
@@ -142,6 +144,18 @@ def _pools(case: _Case) -> Iterator[ExplainStep]:
             text=f"{name}: {serving} of {len(seen.seats)} serving, healthy from {seen.minimum}. {members}",
             row=state.vectors[level] if level is not None and level < Level.ALL else (),
         )
+        if lost := ", ".join(_lost_from_outside(case.judge, seen, state)):
+            text = f"{key.pool}: agents of other sites have lost {lost}; those of site {seen.site} do not say so"
+            yield ExplainStep(what="outside", text=text)
+
+
+def _lost_from_outside(judge: Judge, seen: SeenPool, state: PoolState) -> Iterator[str]:
+    """Members that are down by the word of other sites alone."""
+    for seat, member in zip(seen.seats, state.members, strict=True):
+        if member.verdict is not Verdict.DOWN or seat.inside is None or member.cause == LAPSED.evidence:
+            continue
+        if judge.judge(seen.site, seat.inside, None).verdict is not Verdict.DOWN:
+            yield member.member
 
 
 def _passes(case: _Case) -> Iterator[ExplainStep]:
