@@ -13,11 +13,11 @@ from functools import partial
 from hashlib import sha256
 from pathlib import Path
 
-from dns_server.watched import Watched
 from gslb.core.directives import Override
 from gslb.core.errors import GslbError
 from gslb.runtime.logs import get_logger
 from gslb.runtime.secrets import read_unchangeable
+from gslb.runtime.watched import Watched
 
 LOOK_S = 1.0
 DIGEST_BYTES = 8
@@ -31,7 +31,7 @@ class BadBreakGlass(GslbError):
 
 def watch(path: Path, kept: Path) -> Watched[tuple[Override, ...]]:
     """Its overrides, now and as it changes; none where there is no file. `kept`: where what it said last is kept."""
-    return Watched("break-glass file", lambda: (path,), partial(_load_and_keep, path, kept), default=_kept(kept))
+    return Watched("dns", "break-glass file", lambda: (path,), partial(_load_and_keep, path, kept), default=_kept(kept))
 
 
 def _load_and_keep(path: Path, kept: Path) -> tuple[Override, ...]:

@@ -11,10 +11,10 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from dns_server.watched import Watched
 from gslb.core.answering.cookies import SECRET_BYTES
 from gslb.core.errors import GslbError
 from gslb.runtime.secrets import read_secret
+from gslb.runtime.watched import Watched
 
 LOOK_S = 2.0
 MOST_SECRETS = 2
@@ -37,7 +37,7 @@ class CookieSecrets:
     def __init__(self, path: Path | None) -> None:
         """Without a file one secret is drawn, good for the life of this process. Raises BadSecrets."""
         self._own = (secrets.token_bytes(SECRET_BYTES),)
-        self._file = Watched("cookie secrets", lambda: (path,), partial(load, path)) if path else None
+        self._file = Watched("dns", "cookie secrets", lambda: (path,), partial(load, path)) if path else None
 
     @property
     def current(self) -> tuple[bytes, ...]:

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from dns_server import break_glass, trusted_keys
 from dns_server.cookie_secrets import CookieSecrets
-from dns_server.watched import Watched
 from gslb.codec.sealing import Trust
 from gslb.core.directives import Override
+from gslb.runtime.watched import Watched
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

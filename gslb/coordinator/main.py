@@ -11,7 +11,6 @@ from pathlib import Path
 
 from prometheus_client import CollectorRegistry
 
-from gslb.codec.sealing import NO_SIGNER
 from gslb.coordinator.admin.decider import Decider
 from gslb.coordinator.admin.directives import DirectivesKeeper
 from gslb.coordinator.admin.failback import Failback
@@ -37,6 +36,7 @@ from gslb.coordinator.relay.health import HealthService
 from gslb.coordinator.relay.hub import Hub
 from gslb.coordinator.relay.memory import Memory
 from gslb.coordinator.server import Guards, Services, serve
+from gslb.coordinator.signing import Signing
 from gslb.coordinator.storage import open_storage
 from gslb.coordinator.ticker import Ticker
 from gslb.core.errors import StoreUnavailable
@@ -47,7 +47,6 @@ from gslb.runtime.addresses import SocketAddress
 from gslb.runtime.clock import monotonic_s, wall_unix_s
 from gslb.runtime.expiry import Expiry
 from gslb.runtime.logs import get_logger
-from gslb.runtime.signing_keys import load_signer
 from gslb.runtime.tls import LOOPBACK_ONLY, Security
 from gslb.store.blobs import Blobs
 from gslb.store.etcd.options import EtcdOptions
@@ -110,12 +109,18 @@ async def run(
     registry = registry if registry is not None else CollectorRegistry()
     metrics, log = Metrics(registry), get_logger("coordinator")
     folder = options.data / "coordinator"
-    signer = NO_SIGNER if options.signing_key is None else load_signer(options.signing_key)
+    signing = Signing(options.signing_key)
     async with AsyncExitStack() as stack:
         storage = await stack.enter_async_context(open_storage(folder, options.etcd, new_incarnation=wall_unix_s()))
         store, inputs = storage.store, storage.inputs
         compiled = Blobs(folder / "compiled", sync=False)
-        hub = Hub(incarnation=store.incarnation, clock=monotonic_s, metrics=metrics, signer=signer, settle_s=SETTLE_S)
+        hub = Hub(
+            incarnation=store.incarnation,
+            clock=monotonic_s,
+            metrics=metrics,
+            signer=signing.current,
+            settle_s=SETTLE_S,
+        )
         registry.register(DemandCollector(hub.demands))
         configuration = Configuration(store, inputs, compiled, hub, wall_unix_s, options.limits)
         directives = DirectivesKeeper(store, hub, wall_unix_s)
@@ -167,13 +172,14 @@ async def run(
         if options.metrics is not None:
             page = http.serve(options.metrics.host, options.metrics.port, registry, lambda: _missing(hub))
             metrics_port = await stack.enter_async_context(page)
-        log.info("coordinator serves", port=port, order=str(hub.order), signs_with=signer.key_id)
+        log.info("coordinator serves", port=port, order=str(hub.order), signs_with=signing.current.key_id)
         if on_ready is not None:
             on_ready(Bound(port=port, metrics_port=metrics_port))
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(Ticker(hub, decider, troubles, metrics, monotonic_s).run())
             tasks.create_task(follower.run())
             tasks.create_task(memory.run())
+            tasks.create_task(signing.follow(hub))
             tasks.create_task(remarks.run())
             tasks.create_task(Expiry(options.security, registry, wall_unix_s).run())
             leader = Leader(store, options.name, configuration, overrides, failback, metrics, monotonic_s)

@@ -258,6 +258,7 @@ class DnsServer:
         self.call = call
         self.manifest = b""
         self.manifest_order = Order()
+        self.manifest_key = ""
         self.chunks: dict[bytes, bytes] = {}
         self.directives: Directives = NO_DIRECTIVES
         self.facts: Facts = NO_FACTS
@@ -299,6 +300,7 @@ class DnsServer:
         match message.WhichOneof("message"):
             case "manifest":
                 self.manifest, self.manifest_order = message.manifest.payload, load_order(message.manifest.order)
+                self.manifest_key = message.manifest.key_id
             case "chunk":
                 self.chunks[message.chunk.digest] = message.chunk.content
             case "directives":

@@ -146,6 +146,14 @@ class Hub:
                 outbox.coordinators(coordinators)
             self._note_change()
 
+    def sign_with(self, signer: Signer) -> None:
+        """From now on, and anew what is in force: dns servers have it by this key before they lose the other."""
+        self._signer = signer
+        if self._publication is not None:
+            for outbox in self._outboxes:
+                outbox.directives(self._directions())
+                outbox.manifest(self._manifest(self._publication))
+
     def direct(self, directives: Directives) -> None:
         """Let directives take force everywhere; their revision must be above the present one, or both empty."""
         if directives.revision <= self._directives.revision and directives != self._directives:

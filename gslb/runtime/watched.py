@@ -20,14 +20,18 @@ class Watched(Generic[Content]):
 
     def __init__(
         self,
+        part: str,
         what: str,
         files: Callable[[], Iterable[Path]],
         read: Callable[[], Content],
         default: Content | None = None,
     ) -> None:
-        """`what`: for the log. `files`: whose changes count, as they are now. `read` raises a GslbError where the files
-        are not to be used; so does this, unless there is a `default` to begin with."""
+        """`part`, `what`: for the log. `files`: whose changes count, as they are now.
+
+        `read` raises a GslbError where the files are not to be used; so does this, unless there is a `default`.
+        """
         self._what = what
+        self._log = get_logger(part)
         self._files = files
         self._read = read
         self.is_good = True
@@ -66,7 +70,7 @@ class Watched(Generic[Content]):
         except GslbError as error:
             self.is_good = False
             self.refused += 1
-            get_logger("dns").error(f"{self._what} refused, keeping what was in force", reason=str(error))
+            self._log.error(f"{self._what} refused, keeping what was in force", reason=str(error))
             return False
         self.is_good = True
         if found == self.current:
