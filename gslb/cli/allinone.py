@@ -210,7 +210,8 @@ async def _apply(stub: AdminAsyncStub, config: Path) -> tuple[Problem, ...]:
     """Put the file in force, if it is not; the problems, if it was refused."""
     try:
         loaded = await asyncio.to_thread(applying.read, config)
-        result = await applying.apply(stub, config, loaded, applying.Change(author=client.whoami(), message="gslb up"))
+        change = applying.Change(author=client.whoami(), message="gslb up", now=True)
+        result = await applying.apply(stub, config, loaded, change)
     except ConfigErrors as errors:
         return errors.problems
     except grpc.aio.AioRpcError as error:

@@ -26,12 +26,13 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """What goes beside an applied configuration."""
+    """What goes beside an applied configuration. `now`: to all dns servers at once."""
 
     author: str
     message: str = ""
     expected_revision: int = 0
     dry_run: bool = False
+    now: bool = False
 
 
 class CoordinatorGone(GslbError):
@@ -75,6 +76,7 @@ async def apply(
                 message=change.message,
                 expected_revision=change.expected_revision,
                 dry_run=change.dry_run,
+                now=change.now,
             )
         )
     )

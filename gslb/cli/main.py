@@ -15,7 +15,7 @@ os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
 
 SECTIONS: dict[str, tuple[str, ...]] = {
     "Run": ("up", "coordinator", "agent", "dns", "demo"),
-    "Configure": ("check", "apply", "get", "history", "diff", "rollback", "schema"),
+    "Configure": ("check", "apply", "get", "history", "diff", "rollback", "rollout", "schema"),
     "Look": ("status", "explain"),
     "Operate": ("drain", "undrain", "force-up", "force-down", "clear", "failback"),
     "Keep": ("backup", "restore"),

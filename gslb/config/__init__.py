@@ -20,6 +20,7 @@ from gslb.config.read import Files, read_tree
 from gslb.config.source import BundleSource, DiskSource, FileSource
 from gslb.core.identity.access import Grant
 from gslb.core.model import Model
+from gslb.core.rollout import RolloutSettings
 
 __all__ = [
     "BundleSource",
@@ -39,11 +40,12 @@ class Loaded:
     """A configuration that holds together.
 
     `files`: every text file read, the main one first; paths as FileSource's. `databases`: where each of the model's geo
-    databases is named. `access`: what operators may do, which only coordinators need to know.
+    databases is named. `access`: what operators may do, and `rollout`: which only coordinators need to know.
     """
 
     model: Model
     access: tuple[Grant, ...]
+    rollout: RolloutSettings
     warnings: tuple[Problem, ...]
     files: tuple[str, ...]
     databases: tuple[Mark, ...]
@@ -65,6 +67,7 @@ def load(source: FileSource, main: str) -> Loaded:
     return Loaded(
         model=model,
         access=access,
+        rollout=RolloutSettings(soak_s=config.rollout.value.soak, first=config.rollout.value.first),
         warnings=problems.warnings(),
         files=tuple(files.paths),
         databases=tuple(place(config.geo.node, "database", number) for number in range(len(model.geo.databases))),

@@ -18,6 +18,7 @@ from gslb.config.schema.base import LATER, SHAPE, Block, keys
 from gslb.config.schema.dns import Dns
 from gslb.config.schema.file import Defaults, Ecs, File, GeoSources
 from gslb.config.schema.monitors import Monitor
+from gslb.config.schema.rollout import Rollout
 from gslb.config.schema.services import Service
 from gslb.config.schema.sites import Endpoint, Pool, Site
 from gslb.config.schema.steering import Policy
@@ -45,6 +46,7 @@ class Config:
     geo: Located[GeoSources]
     ecs: Located[Ecs]
     dns: Located[Dns]
+    rollout: Located[Rollout]
     zones: tuple[Located[Zone], ...]
     sites: tuple[Located[Site], ...]
     monitors: tuple[Located[Monitor], ...]
@@ -71,6 +73,7 @@ def parse(root: Table, problems: Problems) -> Config:
         geo=parser.block("geo", GeoSources),
         ecs=parser.block("ecs", Ecs),
         dns=parser.block("dns", Dns),
+        rollout=parser.block("rollout", Rollout),
         zones=parser.blocks("zones", Zone),
         sites=parser.blocks("sites", Site),
         monitors=parser.blocks("monitors", Monitor),

@@ -15,6 +15,7 @@ from gslb.coordinator.admin.decider import Decider
 from gslb.coordinator.admin.directives import DirectivesKeeper
 from gslb.coordinator.admin.failback import Failback
 from gslb.coordinator.admin.overrides import Overrides
+from gslb.coordinator.admin.rollout import RolloutCalls
 from gslb.coordinator.admin.service import AdminService
 from gslb.coordinator.audit.journal import REMARKS, Journal, newest
 from gslb.coordinator.audit.remarks import Remarks
@@ -22,6 +23,7 @@ from gslb.coordinator.backup.taking import Backups
 from gslb.coordinator.configuration.initial import apply_file
 from gslb.coordinator.configuration.keeper import Configuration
 from gslb.coordinator.configuration.retention import DEFAULT_LIMITS, Limits
+from gslb.coordinator.configuration.rollouts import Rollouts
 from gslb.coordinator.door import Door
 from gslb.coordinator.follower import Follower
 from gslb.coordinator.metrics import Metrics
@@ -129,8 +131,10 @@ async def run(
         failback = Failback(directives, hub, decider, metrics, monotonic_s, wall_unix_s)
         roster = Roster(store, options.name, monotonic_s)
 
+        rollouts = Rollouts(configuration, hub, metrics, monotonic_s)
+
         def troubles() -> tuple[str, ...]:
-            return (*follower.troubles(), *roster.troubles())
+            return (*follower.troubles(), *roster.troubles(), *rollouts.troubles())
 
         await _restore(configuration, directives)
         if options.config is not None and hub.publication is None:
@@ -153,6 +157,7 @@ async def run(
                 configuration,
                 overrides,
                 failback,
+                RolloutCalls(rollouts, hub),
                 Backups(store, inputs, wall_unix_s),
                 metrics,
                 door=door,
@@ -182,7 +187,7 @@ async def run(
             tasks.create_task(signing.follow(hub))
             tasks.create_task(remarks.run())
             tasks.create_task(Expiry(options.security, registry, wall_unix_s).run())
-            leader = Leader(store, options.name, configuration, overrides, failback, metrics, monotonic_s)
+            leader = Leader(store, options.name, configuration, overrides, failback, rollouts, metrics, monotonic_s)
             tasks.create_task(leader.run())
             tasks.create_task(_with_others(options, port, roster, hub, metrics))
 

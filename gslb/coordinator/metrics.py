@@ -33,6 +33,8 @@ class Metrics:
             "audit_dropped", "Refused attempts and the like that are not in the audit trail: too many, or no store"
         )
         self.applies = counter("applies", "Applied configurations", "outcome")
+        self.rollouts = counter("rollouts", "Trials at a first dns server that this coordinator ended", "outcome")
+        self.on_trial = gauge("on_trial", "1 while one dns server has a configuration that the others have not")
         self.overrides = counter("overrides", "Overrides set, cleared and ended by time", "change")
         self.failbacks = counter(
             "failbacks",

@@ -27,6 +27,7 @@ class Ticker:
     ) -> None:
         self._hub = hub
         self._decider = decider
+        self._trial = Decider(hub, lambda: hub.candidate.publication if hub.candidate is not None else None)
         self._troubles = troubles
         self._metrics = metrics
         self._clock = clock
@@ -53,9 +54,10 @@ class Ticker:
         self._hub.beat()
 
     async def _look(self) -> None:
-        concluded = await self._decider.conclude()
-        if concluded is not None and not self._hub.is_settling:
-            self._hub.dns_servers.compare(concluded.order, concluded.decision.digest)
+        concluded, tried = await self._decider.conclude(), await self._trial.conclude()
+        if not self._hub.is_settling:
+            ours = (one for one in (concluded, tried) if one is not None)
+            self._hub.dns_servers.compare((one.order, one.decision.digest) for one in ours)
         self._hub.dns_servers.forget_lost()
         if concluded is not None:
             count_latches(concluded, self._metrics)

@@ -114,10 +114,11 @@ class World:
         self._undo.append(undo)
 
     async def apply(self, text: str, by: str = "a") -> None:
-        """A configuration. Raises AioRpcError, DemoFailed when it is refused."""
+        """A configuration, to all dns servers at once. Raises AioRpcError, DemoFailed when it is refused."""
         config = self.folder / "gslb.yaml"
         config.write_text(text)
-        made = await applying.apply(self.admins[by], config, applying.read(config), applying.Change(author="chaos"))
+        change = applying.Change(author="chaos", now=True)
+        made = await applying.apply(self.admins[by], config, applying.read(config), change)
         if isinstance(made, applying.Refusal):
             raise DemoFailed("\n".join(str(problem) for problem in made.problems))
         self._applied = text

@@ -119,7 +119,8 @@ async def test_what_is_there_is_replaced_only_by_leave(
         await restore(
             backup, there, who="local/ann", now_unix_s=5, may_replace=lambda _, keys: asked.append(keys) is not None
         )
-    assert asked == [11]  # three configurations, which are kept, which is in force, the override; 5 of the audit trail
+    # three configurations, which are kept, which is in force and how it came there, the override; 5 of the audit trail
+    assert asked == [12]
     async with started(there) as running:
         assert await order(running) == before
     await restore(backup, there, who="local/ann", now_unix_s=5, may_replace=lambda *_: True)

@@ -109,7 +109,7 @@ async def test_a_comment_means_the_same(running: Running) -> None:
 
 async def test_rollback_says_what_is_in_force_now(running: Running) -> None:
     result = await gslb(running, "rollback", "1", "-m", "two was wrong")
-    assert result.output == "revision 1: in force again, as configuration revision 3\n"
+    assert result.output == "revision 1: applied again, as configuration revision 3\n"
     result = await gslb(running, "rollback", "1")
     assert result.output == "revision 1: its contents are in force already, as configuration revision 3\n"
     result = await gslb(running, "rollback", "2", "--dry-run")

@@ -29,6 +29,7 @@ from gslb.core.errors import Conflict, StoreUnavailable
 from gslb.core.model import RRset, Soa, Zone
 from gslb.core.names import Name
 from gslb.core.order import Order
+from gslb.core.rollout import Rollout, Stage
 from gslb.core.snapshot import Snapshot
 from gslb.store.base import ABSENT
 from gslb.store.blobs import MissingBlob
@@ -82,12 +83,16 @@ def change(previous: Snapshot | None, **serials: int) -> Change:
     )
 
 
+def released(revision: int) -> Rollout:
+    return Rollout(revision=revision, stage=Stage.RELEASED)
+
+
 async def test_records_follow_each_other(store: EmbeddedStore) -> None:
     history = History(store)
     current = await history.current()
-    assert (current.record, current.pointer) == (None, ABSENT)
+    assert (current.record, set(current.pointers.values())) == (None, {ABSENT})
     for revision in (1, 2, 3):
-        await history.append(record(revision), current, ENTRY)
+        await history.append(record(revision), released(revision), current, ENTRY)
         current = await history.current()
         assert current.record == record(revision)
     assert await history.get(1) == record(1)
@@ -97,15 +102,15 @@ async def test_records_follow_each_other(store: EmbeddedStore) -> None:
 async def test_a_stale_pointer_changes_nothing(store: EmbeddedStore) -> None:
     history = History(store)
     nothing = await history.current()
-    await history.append(record(1), nothing, ENTRY)
+    await history.append(record(1), released(1), nothing, ENTRY)
     with pytest.raises(Conflict):
-        await history.append(record(2), nothing, ENTRY)
+        await history.append(record(2), released(2), nothing, ENTRY)
     assert (await history.current()).record == record(1)
     assert await history.get(2) is None
 
 
 async def append(history: History, revision: int, **changed: object) -> bool:
-    return await history.append(record(revision, **changed), await history.current(), ENTRY)
+    return await history.append(record(revision, **changed), released(revision), await history.current(), ENTRY)
 
 
 def with_inputs(**sizes: int) -> tuple[StoredFile, ...]:

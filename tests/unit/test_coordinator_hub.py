@@ -48,7 +48,7 @@ async def test_a_silent_agent_that_is_heard_again_is_told_without_waiting_for_th
     hub.hello(US1, "1")
     hub.report(register(US1))
     clock.now_s += 3.1
-    with hub.subscribed() as outbox:
+    with hub.subscribed("d") as outbox:
         sent = [(await outbox.next()).WhichOneof("message") for _ in range(3)]
         assert sent == ["facts", "directives", "manifest"]
         hub.report(register(US1, 2))
@@ -62,7 +62,7 @@ async def test_a_beat_says_for_how_long_agents_have_been_silent() -> None:
     for agent in (US1, US2):
         hub.hello(agent, "1")
         hub.report(register(agent))
-    with hub.subscribed() as outbox:
+    with hub.subscribed("d") as outbox:
         for age_s, told in ((3.5, (US1, 0)), (7.0, (US1, 7000))):
             clock.now_s += age_s
             hub.report(register(US2, round(clock.now_s * 10)))
@@ -70,7 +70,8 @@ async def test_a_beat_says_for_how_long_agents_have_been_silent() -> None:
             while (message := await outbox.next()).WhichOneof("message") != "beat":
                 pass
             assert [(one.agent, one.for_ms) for one in message.beat.silent] == [told]
-    assert hub.silence() == {US1: 0}  # no monitor has a limit
+    assert hub.publication is not None
+    assert hub.silence(hub.publication.snapshot.model) == {US1: 0}  # no monitor has a limit
 
 
 async def test_a_silent_agent_is_an_alarm_that_says_what_it_means() -> None:
@@ -231,16 +232,16 @@ def test_a_lasting_difference_of_decisions_is_noted() -> None:
     assert server is not None
     ours = Order(7, 1, 0)
     servers.status(server, ours, b"other", 0)
-    servers.compare(ours, b"mine")
+    servers.compare([(ours, b"mine")])
     assert server.differs_since_s == 1_000.0
     clock.now_s += 2
-    servers.compare(ours, b"mine")
+    servers.compare([(ours, b"mine")])
     assert server.differs_since_s == 1_000.0
     servers.status(server, ours, b"mine", 0)
-    servers.compare(ours, b"newer")
+    servers.compare([(ours, b"newer")])
     assert server.differs_since_s is None, "what we decided a moment ago is no difference"
     servers.status(server, Order(7, 2, 0), b"unknown", 0)
-    servers.compare(ours, b"newer")
+    servers.compare([(ours, b"newer")])
     assert server.differs_since_s is None, "of an order we do not have nothing can be said"
 
 
@@ -250,7 +251,7 @@ def test_a_dns_server_that_differs_or_is_away_is_an_alarm() -> None:
     server = hub.dns_servers.connect("d1", "python", "1", Order())
     assert server is not None
     hub.dns_servers.status(server, hub.order, b"other", 0)
-    hub.dns_servers.compare(hub.order, b"mine")
+    hub.dns_servers.compare([(hub.order, b"mine")])
     clock.now_s += 3
     assert raise_alarms(hub, None, (), clock()) == ()
     clock.now_s += 1
@@ -271,14 +272,14 @@ def test_a_dns_server_that_has_broken_the_glass_is_an_alarm_and_no_false_one() -
     assert server is not None
     hub.dns_servers.status(server, hub.order, b"other", 0, (2, bytes(range(8))))
     for _ in range(9):
-        hub.dns_servers.compare(hub.order, b"mine")
+        hub.dns_servers.compare([(hub.order, b"mine")])
         clock.now_s += 1
     assert server.differs_since_s is None
     (alarm,) = raise_alarms(hub, None, (), clock())
     assert "answers by 2 overrides of a break-glass file" in alarm
     assert "00010203" in alarm
     hub.dns_servers.status(server, hub.order, b"other", 0)
-    hub.dns_servers.compare(hub.order, b"mine")
+    hub.dns_servers.compare([(hub.order, b"mine")])
     assert server.differs_since_s == clock.now_s, "now a difference is one again"
 
 
@@ -329,7 +330,7 @@ def test_newer_evidence_counts_and_the_rest_stays() -> None:
 async def test_without_a_configuration_nothing_is_directed() -> None:
     hub = make_hub(Clock())
     drained = Directives(revision=1, overrides=())
-    with hub.subscribed() as outbox:
+    with hub.subscribed("d") as outbox:
         hub.direct(drained)
         hub.beat()
         assert (await outbox.next()).WhichOneof("message") == "beat"

@@ -212,7 +212,7 @@ async def test_what_an_agent_reports_to_one_coordinator_all_dns_servers_are_told
     one.report(register(US1))
     async with listening(one, two):
         await until(lambda: US1 in two.facts.reports)
-        with two.subscribed() as outbox:
+        with two.subscribed("d") as outbox:
             while outbox.pop() is not None:
                 pass
             one.report(register(US1, 2, b"\x0a"))
@@ -227,7 +227,7 @@ async def test_an_agent_that_another_coordinator_hears_is_not_silent() -> None:
         await until(lambda: US1 in two.facts.reports)
         await until(lambda: two.heard() == {US1})
         assert two.silent() == frozenset()
-        with two.overheard() as peer, two.subscribed() as dns:
+        with two.overheard() as peer, two.subscribed("d") as dns:
             two.beat()
             assert [list(beat.heard) for beat in beats(dns)] == [[US1]]
             assert [list(beat.heard) for beat in beats(peer)] == [[]]
@@ -276,7 +276,7 @@ async def test_a_restarted_coordinator_calls_nobody_silent_before_it_has_settled
     hub = make_hub(clock, settle_s=10.0)
     hub.publish(publication(1, "us"))
     hub.relay([register(US1)])
-    with hub.subscribed() as outbox:
+    with hub.subscribed("d") as outbox:
         hub.beat()
         assert [beat.settling for beat in beats(outbox)] == [True]
         clock.now_s += 9.9

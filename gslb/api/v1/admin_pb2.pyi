@@ -20,6 +20,31 @@ else:
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class _RolloutStage:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _RolloutStageEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_RolloutStage.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    ROLLOUT_STAGE_UNSPECIFIED: _RolloutStage.ValueType  # 0
+    ROLLOUT_STAGE_TRIAL: _RolloutStage.ValueType  # 1
+    """One dns server has it."""
+    ROLLOUT_STAGE_RELEASED: _RolloutStage.ValueType  # 2
+    """All get it."""
+    ROLLOUT_STAGE_ROLLED_BACK: _RolloutStage.ValueType  # 3
+    """All get what was in force before, under a new revision."""
+
+class RolloutStage(_RolloutStage, metaclass=_RolloutStageEnumTypeWrapper): ...
+
+ROLLOUT_STAGE_UNSPECIFIED: RolloutStage.ValueType  # 0
+ROLLOUT_STAGE_TRIAL: RolloutStage.ValueType  # 1
+"""One dns server has it."""
+ROLLOUT_STAGE_RELEASED: RolloutStage.ValueType  # 2
+"""All get it."""
+ROLLOUT_STAGE_ROLLED_BACK: RolloutStage.ValueType  # 3
+"""All get what was in force before, under a new revision."""
+Global___RolloutStage: _TypeAlias = RolloutStage  # noqa: Y015
+
 @_typing.final
 class ApplyRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
@@ -55,12 +80,15 @@ class Offer(_message.Message):
     MESSAGE_FIELD_NUMBER: _builtins.int
     EXPECTED_REVISION_FIELD_NUMBER: _builtins.int
     DRY_RUN_FIELD_NUMBER: _builtins.int
+    NOW_FIELD_NUMBER: _builtins.int
     author: _builtins.str
     message: _builtins.str
     expected_revision: _builtins.int
     """Refuse unless this configuration revision is in force; 0 = whatever is."""
     dry_run: _builtins.bool
     """Only say what would be."""
+    now: _builtins.bool
+    """To all dns servers at once, without a trial at one of them."""
     @_builtins.property
     def files(self) -> _containers.RepeatedCompositeFieldContainer[Global___OfferedFile]:
         """Relative to the main file's folder, or absolute for files outside it; the first is the main file."""
@@ -73,10 +101,11 @@ class Offer(_message.Message):
         message: _builtins.str = ...,
         expected_revision: _builtins.int = ...,
         dry_run: _builtins.bool = ...,
+        now: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["author", b"author", "dry_run", b"dry_run", "expected_revision", b"expected_revision", "files", b"files", "message", b"message"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["author", b"author", "dry_run", b"dry_run", "expected_revision", b"expected_revision", "files", b"files", "message", b"message", "now", b"now"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -551,6 +580,7 @@ class RollbackRequest(_message.Message):
     MESSAGE_FIELD_NUMBER: _builtins.int
     EXPECTED_REVISION_FIELD_NUMBER: _builtins.int
     DRY_RUN_FIELD_NUMBER: _builtins.int
+    NOW_FIELD_NUMBER: _builtins.int
     revision: _builtins.int
     author: _builtins.str
     message: _builtins.str
@@ -559,6 +589,8 @@ class RollbackRequest(_message.Message):
     """Refuse unless this configuration revision is in force; 0 = whatever is."""
     dry_run: _builtins.bool
     """Only say what would be."""
+    now: _builtins.bool
+    """To all dns servers at once, without a trial at one of them."""
     def __init__(
         self,
         *,
@@ -567,10 +599,11 @@ class RollbackRequest(_message.Message):
         message: _builtins.str = ...,
         expected_revision: _builtins.int = ...,
         dry_run: _builtins.bool = ...,
+        now: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["author", b"author", "dry_run", b"dry_run", "expected_revision", b"expected_revision", "message", b"message", "revision", b"revision"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["author", b"author", "dry_run", b"dry_run", "expected_revision", b"expected_revision", "message", b"message", "now", b"now", "revision", b"revision"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -603,6 +636,101 @@ class RollbackResponse(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType_result) -> _WhichOneofReturnType_result | None: ...
 
 Global___RollbackResponse: _TypeAlias = RollbackResponse  # noqa: Y015
+
+@_typing.final
+class GetRolloutRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetRolloutRequest: _TypeAlias = GetRolloutRequest  # noqa: Y015
+
+@_typing.final
+class Rollout(_message.Message):
+    """Of the newest configuration: one dns server has it first, the others once it has done well there."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REVISION_FIELD_NUMBER: _builtins.int
+    STAGE_FIELD_NUMBER: _builtins.int
+    FIRST_FIELD_NUMBER: _builtins.int
+    SOAK_S_FIELD_NUMBER: _builtins.int
+    WHO_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    IN_FORCE_FIELD_NUMBER: _builtins.int
+    SERVING_FIELD_NUMBER: _builtins.int
+    DNS_SERVERS_FIELD_NUMBER: _builtins.int
+    revision: _builtins.int
+    """0 = none was applied yet."""
+    stage: Global___RolloutStage.ValueType
+    first: _builtins.str
+    """The dns server that has it first; empty = all got it at once."""
+    soak_s: _builtins.int
+    who: _builtins.str
+    """The operator who ended the trial; empty = nobody did."""
+    reason: _builtins.str
+    """Why it was rolled back."""
+    in_force: _builtins.int
+    """The revision in force."""
+    serving: _builtins.int
+    """Dns servers that are connected and serve the newest of both, of those that are known."""
+    dns_servers: _builtins.int
+    def __init__(
+        self,
+        *,
+        revision: _builtins.int = ...,
+        stage: Global___RolloutStage.ValueType = ...,
+        first: _builtins.str = ...,
+        soak_s: _builtins.int = ...,
+        who: _builtins.str = ...,
+        reason: _builtins.str = ...,
+        in_force: _builtins.int = ...,
+        serving: _builtins.int = ...,
+        dns_servers: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dns_servers", b"dns_servers", "first", b"first", "in_force", b"in_force", "reason", b"reason", "revision", b"revision", "serving", b"serving", "soak_s", b"soak_s", "stage", b"stage", "who", b"who"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Rollout: _TypeAlias = Rollout  # noqa: Y015
+
+@_typing.final
+class EndRolloutRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REVISION_FIELD_NUMBER: _builtins.int
+    RELEASE_FIELD_NUMBER: _builtins.int
+    WHO_FIELD_NUMBER: _builtins.int
+    WHY_FIELD_NUMBER: _builtins.int
+    revision: _builtins.int
+    release: _builtins.bool
+    """Let all dns servers have it; else roll it back."""
+    who: _builtins.str
+    why: _builtins.str
+    def __init__(
+        self,
+        *,
+        revision: _builtins.int = ...,
+        release: _builtins.bool = ...,
+        who: _builtins.str = ...,
+        why: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["release", b"release", "revision", b"revision", "who", b"who", "why", b"why"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___EndRolloutRequest: _TypeAlias = EndRolloutRequest  # noqa: Y015
 
 @_typing.final
 class BackupRequest(_message.Message):
@@ -669,6 +797,7 @@ class GetStatusResponse(_message.Message):
     VERSION_FIELD_NUMBER: _builtins.int
     QUERIES_PER_S_FIELD_NUMBER: _builtins.int
     COORDINATORS_FIELD_NUMBER: _builtins.int
+    ROLLOUT_FIELD_NUMBER: _builtins.int
     decision: _builtins.bytes
     """Of the coordinator's own decision."""
     coordinator: _builtins.str
@@ -691,6 +820,8 @@ class GetStatusResponse(_message.Message):
     def alarms(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     @_builtins.property
     def coordinators(self) -> _containers.RepeatedCompositeFieldContainer[Global___CoordinatorStatus]: ...
+    @_builtins.property
+    def rollout(self) -> Global___Rollout: ...
     def __init__(
         self,
         *,
@@ -706,10 +837,11 @@ class GetStatusResponse(_message.Message):
         version: _builtins.str = ...,
         queries_per_s: _builtins.float = ...,
         coordinators: _abc.Iterable[Global___CoordinatorStatus] | None = ...,
+        rollout: Global___Rollout | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["order", b"order"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["order", b"order", "rollout", b"rollout"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["alarms", b"alarms", "coordinator", b"coordinator", "coordinators", b"coordinators", "decision", b"decision", "dns_servers", b"dns_servers", "order", b"order", "overrides", b"overrides", "pools", b"pools", "queries_per_s", b"queries_per_s", "services", b"services", "sites", b"sites", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["alarms", b"alarms", "coordinator", b"coordinator", "coordinators", b"coordinators", "decision", b"decision", "dns_servers", b"dns_servers", "order", b"order", "overrides", b"overrides", "pools", b"pools", "queries_per_s", b"queries_per_s", "rollout", b"rollout", "services", b"services", "sites", b"sites", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

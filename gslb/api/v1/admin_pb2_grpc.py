@@ -60,6 +60,16 @@ class AdminStub(object):
                 request_serializer=gslb_dot_api_dot_v1_dot_admin__pb2.RollbackRequest.SerializeToString,
                 response_deserializer=gslb_dot_api_dot_v1_dot_admin__pb2.RollbackResponse.FromString,
                 _registered_method=True)
+        self.GetRollout = channel.unary_unary(
+                '/gslb.api.v1.Admin/GetRollout',
+                request_serializer=gslb_dot_api_dot_v1_dot_admin__pb2.GetRolloutRequest.SerializeToString,
+                response_deserializer=gslb_dot_api_dot_v1_dot_admin__pb2.Rollout.FromString,
+                _registered_method=True)
+        self.EndRollout = channel.unary_unary(
+                '/gslb.api.v1.Admin/EndRollout',
+                request_serializer=gslb_dot_api_dot_v1_dot_admin__pb2.EndRolloutRequest.SerializeToString,
+                response_deserializer=gslb_dot_api_dot_v1_dot_admin__pb2.Rollout.FromString,
+                _registered_method=True)
         self.Backup = channel.unary_stream(
                 '/gslb.api.v1.Admin/Backup',
                 request_serializer=gslb_dot_api_dot_v1_dot_admin__pb2.BackupRequest.SerializeToString,
@@ -132,6 +142,20 @@ class AdminServicer(object):
 
     def Rollback(self, request, context):
         """Applies the contents of an earlier configuration again, as a new revision.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetRollout(self, request, context):
+        """How the newest configuration reaches the dns servers.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def EndRollout(self, request, context):
+        """Ends a trial: the configuration goes to all dns servers now, or the one before it is put in force again.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -210,6 +234,16 @@ def add_AdminServicer_to_server(servicer, server):
                     servicer.Rollback,
                     request_deserializer=gslb_dot_api_dot_v1_dot_admin__pb2.RollbackRequest.FromString,
                     response_serializer=gslb_dot_api_dot_v1_dot_admin__pb2.RollbackResponse.SerializeToString,
+            ),
+            'GetRollout': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetRollout,
+                    request_deserializer=gslb_dot_api_dot_v1_dot_admin__pb2.GetRolloutRequest.FromString,
+                    response_serializer=gslb_dot_api_dot_v1_dot_admin__pb2.Rollout.SerializeToString,
+            ),
+            'EndRollout': grpc.unary_unary_rpc_method_handler(
+                    servicer.EndRollout,
+                    request_deserializer=gslb_dot_api_dot_v1_dot_admin__pb2.EndRolloutRequest.FromString,
+                    response_serializer=gslb_dot_api_dot_v1_dot_admin__pb2.Rollout.SerializeToString,
             ),
             'Backup': grpc.unary_stream_rpc_method_handler(
                     servicer.Backup,
@@ -383,6 +417,60 @@ class Admin(object):
             '/gslb.api.v1.Admin/Rollback',
             gslb_dot_api_dot_v1_dot_admin__pb2.RollbackRequest.SerializeToString,
             gslb_dot_api_dot_v1_dot_admin__pb2.RollbackResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetRollout(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/gslb.api.v1.Admin/GetRollout',
+            gslb_dot_api_dot_v1_dot_admin__pb2.GetRolloutRequest.SerializeToString,
+            gslb_dot_api_dot_v1_dot_admin__pb2.Rollout.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def EndRollout(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/gslb.api.v1.Admin/EndRollout',
+            gslb_dot_api_dot_v1_dot_admin__pb2.EndRolloutRequest.SerializeToString,
+            gslb_dot_api_dot_v1_dot_admin__pb2.Rollout.FromString,
             options,
             channel_credentials,
             insecure,

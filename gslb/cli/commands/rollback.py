@@ -10,6 +10,7 @@ from gslb.api.v1 import admin_pb2
 from gslb.cli import applying, client, options
 from gslb.cli.commands.check import show_problems
 from gslb.cli.history import REVISION, unless_overtaken
+from gslb.cli.rollouts import conclude, follow
 from gslb.config import Problem
 from gslb.runtime.addresses import SocketAddress
 
@@ -20,9 +21,18 @@ from gslb.runtime.addresses import SocketAddress
 @click.option("--author", default=None, help="Who, kept in the history (default: you).")
 @click.option("--expect", type=REVISION, default=None, help="Refuse unless this revision is in force.")
 @click.option("--dry-run", is_flag=True, help="Only say whether it could be done.")
+@options.now
+@options.wait
 @options.admin
 def rollback(
-    revision: int, message: str, author: str | None, expect: int | None, dry_run: bool, admin: tuple[SocketAddress, ...]
+    revision: int,
+    message: str,
+    author: str | None,
+    expect: int | None,
+    dry_run: bool,
+    now: bool,
+    wait: bool,
+    admin: tuple[SocketAddress, ...],
 ) -> None:
     """Put the contents of an earlier configuration in force again, as a new revision.
 
@@ -35,6 +45,7 @@ def rollback(
         message=message,
         expected_revision=expect or 0,
         dry_run=dry_run,
+        now=now,
     )
     answer = client.call(
         admin,
@@ -52,5 +63,7 @@ def rollback(
     if answer.applied.unchanged:
         click.echo(f"revision {revision}: its contents are in force already, as configuration revision {after}")
     else:
-        outcome = "would be applied again" if dry_run else "in force again"
+        outcome = "would be applied again" if dry_run else "applied again"
         click.echo(f"revision {revision}: {outcome}, as configuration revision {after}")
+    if wait and not dry_run:
+        conclude(client.call(admin, lambda stub: follow(stub, after)), after)

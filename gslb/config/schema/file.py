@@ -8,6 +8,7 @@ from gslb.config.schema.access import Access
 from gslb.config.schema.base import ONE_OR_MANY, Block, key
 from gslb.config.schema.dns import Dns
 from gslb.config.schema.monitors import Failback, Monitor
+from gslb.config.schema.rollout import Rollout
 from gslb.config.schema.services import AllDownOrWord, Service
 from gslb.config.schema.sites import Endpoint, Location, Pool, Site, Tags
 from gslb.config.schema.steering import Policy
@@ -54,7 +55,8 @@ class Ecs(Block):
 
 
 class File(Block):
-    """One file. Lists of several files are joined; `defaults`, `geo`, `ecs` and `dns` stand in one of them."""
+    """One file. Lists of several files are joined; `defaults`, `geo`, `ecs`, `dns` and `rollout` stand in one of
+    them."""
 
     later: ClassVar[frozenset[str]] = frozenset({"views", "maintenance"})
 
@@ -65,6 +67,7 @@ class File(Block):
     geo: GeoSources = key("Databases and prefixes that say where clients are.", {})
     ecs: Ecs = key("Resolvers that are believed about their clients.", {})
     dns: Dns = key("Bounds on what a dns server sends to whom.", {})
+    rollout: Rollout = key("How a new configuration reaches the dns servers.", {})
     zones: tuple[Zone, ...] = key("What the dns servers answer for.", [])
     sites: tuple[Site, ...] = key("Where agents and servers stand.", [])
     monitors: tuple[Monitor, ...] = key("How members are probed.", [])

@@ -98,13 +98,14 @@ def _failbacks(concluded: Concluded) -> Iterator[str]:
 
 
 def _dns_servers(hub: Hub, now_s: float) -> Iterator[str]:
+    newest = hub.newest_order
     for server in hub.dns_servers.all():
         if server.refused is not None:
             order, reason = server.refused
             yield f"dns server {server.name} refused {order} and goes on with {server.order}: {reason}"
-        if server.streams and server.order > hub.order:
+        if server.streams and server.order > newest:
             yield (
-                f"dns server {server.name} serves {server.order} and takes nothing from here, where {hub.order} is in"
+                f"dns server {server.name} serves {server.order} and takes nothing from here, where {newest} is in"
                 " force: this store is older or another one; bring the newer one back, or start that dns server with"
                 " an empty data folder"
             )

@@ -62,6 +62,7 @@ class ApplyCall:
             message=request.message[:MAX_MESSAGE_CHARACTERS] or f"roll back to revision {record.revision}",
             expected_revision=request.expected_revision,
             dry_run=request.dry_run,
+            now=request.now,
             note=caller.note(_action("rollback", request.dry_run), f"to {record.revision} {request.message}".rstrip()),
         )
         with self._place():
@@ -131,6 +132,7 @@ def _load_offer(message: pb.ApplyRequest, caller: Caller) -> Offer:
         message=message.offer.message[:MAX_MESSAGE_CHARACTERS],
         expected_revision=message.offer.expected_revision,
         dry_run=message.offer.dry_run,
+        now=message.offer.now,
         note=caller.note(_action("apply", message.offer.dry_run), message.offer.message),
     )
 

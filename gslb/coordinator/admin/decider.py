@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 from gslb.coordinator.relay.hub import Hub
 from gslb.coordinator.relay.publication import Publication
@@ -33,26 +34,31 @@ class Concluded:
 
 
 class Decider:
-    """Computed when asked for, by one at a time, and only as far as something changed since."""
+    """Computed when asked for, by one at a time, and only as far as something changed since.
 
-    def __init__(self, hub: Hub) -> None:
+    `which`: by what configuration; None: by the one in force.
+    """
+
+    def __init__(self, hub: Hub, which: Callable[[], Publication | None] | None = None) -> None:
         self._hub = hub
+        self._which = which or (lambda: hub.publication)
         self._last: Concluded | None = None
         self._one_at_a_time = asyncio.Lock()
 
     async def conclude(self) -> Concluded | None:
         """The decision that follows from what the hub knows now; None before any configuration."""
         async with self._one_at_a_time:
-            publication = self._hub.publication
+            publication = self._which()
             if publication is None:
+                self._last = None
                 return None
             self._last = await asyncio.to_thread(
                 _conclude,
-                self._hub.order,
+                replace(self._hub.order, config=publication.snapshot.order.config),
                 publication,
                 self._hub.directives,
                 self._hub.facts,
-                self._hub.silence(),
+                self._hub.silence(publication.snapshot.model),
                 self._last,
             )
             return self._last

@@ -17,6 +17,7 @@ from gslb.coordinator.admin.explaining import load_question, make_explanation
 from gslb.coordinator.admin.failback import Failback
 from gslb.coordinator.admin.history import NO_CONFIGURATION, HistoryCalls, dump_record
 from gslb.coordinator.admin.overrides import Overrides
+from gslb.coordinator.admin.rollout import RolloutCalls
 from gslb.coordinator.admin.scopes import check_scope, consequences
 from gslb.coordinator.admin.status import add_details, make_head
 from gslb.coordinator.audit.journal import MAX_SHOWN, Numbered
@@ -55,6 +56,7 @@ class AdminService:
         configuration: Configuration,
         overrides: Overrides,
         failback: Failback,
+        rollout: RolloutCalls,
         backups: Backups,
         metrics: Metrics,
         *,
@@ -72,6 +74,7 @@ class AdminService:
         self._history = HistoryCalls(configuration)
         self._overrides = overrides
         self._failback = failback
+        self._rollout = rollout
         self._door = door
         self._audit = audit
         self._remarks = remarks
@@ -100,6 +103,12 @@ class AdminService:
             await self._history.kept(request.revision), request, self._door.caller(context)
         )
 
+    async def GetRollout(self, _: pb.GetRolloutRequest, __: object) -> pb.Rollout:  # noqa: N802
+        return self._rollout.dump()
+
+    async def EndRollout(self, request: pb.EndRolloutRequest, context: Context) -> pb.Rollout:  # noqa: N802
+        return await self._rollout.end(request, self._door.caller(context))
+
     async def Backup(self, _: pb.BackupRequest, stream: BackupStream) -> None:  # noqa: N802
         await self._backup(stream)
         self._remarks.done(self._door.caller(stream).note("backup"))
@@ -108,6 +117,7 @@ class AdminService:
         concluded = await self._decider.conclude()
         alarms = raise_alarms(self._hub, concluded, self._troubles(), self._clock())
         status = make_head(self._name, self._hub, self._roster, concluded, alarms, self._clock())
+        status.rollout.CopyFrom(self._rollout.dump())
         if concluded is not None:
             demand = self._hub.demands.now
             await asyncio.to_thread(add_details, status, concluded, self._hub.agents, demand, self._clock())

@@ -12,10 +12,12 @@ from gslb.coordinator.configuration.history import (
     CURRENT,
     KEPT,
     RECORDS,
+    ROLLOUT,
     Record,
     inputs_of,
     load_pointer,
     load_record,
+    load_rollout,
     record_key,
 )
 from gslb.coordinator.configuration.retention import load_kept
@@ -82,6 +84,8 @@ class _Seen:
             load_kept(item.value)
         elif item.key == directives.KEY:
             self._overrides = len(directives.load(item.value).overrides)
+        elif item.key == ROLLOUT:
+            load_rollout(item.value)
         elif item.key.startswith(RECORDS):
             record = load_record(item.value)
             if item.key != record_key(record.revision):

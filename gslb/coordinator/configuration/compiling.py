@@ -19,6 +19,7 @@ from gslb.core.errors import GslbError, InvalidSnapshot
 from gslb.core.model import Layout, Zone
 from gslb.core.names import Name
 from gslb.core.order import Order
+from gslb.core.rollout import RolloutSettings
 from gslb.core.snapshot import Snapshot
 from gslb.store.blobs import Blobs, MissingBlob
 
@@ -47,11 +48,12 @@ class CompiledOtherwise(GslbError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Built:
-    """`earlier`: what the record names so, empty if it does not."""
+    """`earlier`: what the record names so, empty if it does not. `rollout`: how it is to reach the dns servers."""
 
     publication: Publication
     record: Record
     earlier: bytes
+    rollout: RolloutSettings
     warnings: tuple[Problem, ...]
 
 
@@ -85,7 +87,9 @@ def build(change: Change, contents: Contents, geography: Geography) -> Built:
         access=loaded.access,
         earlier=StoredBlob(sha256=sha256(earlier).digest(), size_bytes=len(earlier)) if earlier else None,
     )
-    return Built(publication=publication, record=record, earlier=earlier, warnings=loaded.warnings)
+    return Built(
+        publication=publication, record=record, earlier=earlier, rollout=loaded.rollout, warnings=loaded.warnings
+    )
 
 
 def rebuild(record: Record, incarnation: int, contents: Contents, geography: Geography) -> Publication:

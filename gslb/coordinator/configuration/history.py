@@ -28,12 +28,16 @@ from gslb.coordinator.configuration.retention import (
 )
 from gslb.core.errors import StoreUnavailable
 from gslb.core.identity.access import Grant
+from gslb.core.rollout import Rollout, Stage
 from gslb.store.base import ABSENT, Store
+from gslb.store.base import Entry as StoreEntry
 
 MAX_TEXT_BYTES = 1_000_000
 """Of all texts in one record, as JSON; what does not fit is kept as blobs."""
 
 CURRENT = "config/current"
+ROLLOUT = "config/current/rollout"
+"""Below CURRENT, so that who follows the one sees the other too."""
 KEPT = "config/kept"
 RECORDS = "config/revisions/"
 Digest: TypeAlias = Annotated[bytes, Field(min_length=32, max_length=32)]
@@ -93,10 +97,19 @@ class Record:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Current:
-    """The record in force, and the store's revision of the pointer to it (ABSENT before the first)."""
+    """The record in force, and the one on trial at the first dns server, if there is one.
+
+    `pointers`: the store's revisions of what says so (ABSENT before the first), to be compared by who changes it.
+    """
 
     record: Record | None
-    pointer: int
+    rollout: Rollout | None
+    candidate: Record | None
+    pointers: Mapping[str, int]
+
+    @property
+    def newest(self) -> Record | None:
+        return self.candidate or self.record
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,6 +121,7 @@ class Page:
 
 
 _RECORD = TypeAdapter(Record)
+_ROLLOUT = TypeAdapter(Rollout)
 
 
 class History:
@@ -119,14 +133,23 @@ class History:
         """Of kept records; none of them ever changes."""
 
     async def current(self, *, stale: bool = False) -> Current:
+        rolling = await self._store.get(ROLLOUT, stale=stale)
+        rollout = None if rolling is None else load_rollout(rolling.value)
         entry = await self._store.get(CURRENT, stale=stale)
-        if entry is None:
-            return Current(record=None, pointer=ABSENT)
-        revision = load_pointer(entry.value)
-        record = await self.get(revision, stale=stale)
-        if record is None:
+        in_force = 0 if entry is None else load_pointer(entry.value)
+        on_trial = rollout.revision if rollout is not None and rollout.stage is Stage.TRIAL else 0
+        return Current(
+            record=await self._named(in_force, stale=stale),
+            rollout=rollout,
+            candidate=await self._named(on_trial, stale=stale) if on_trial > in_force > 0 else None,
+            pointers={CURRENT: _revision(entry), ROLLOUT: _revision(rolling)},
+        )
+
+    async def _named(self, revision: int, *, stale: bool) -> Record | None:
+        record = await self.get(revision, stale=stale) if revision else None
+        if revision and record is None:
             raise StoreUnavailable(f"the store names configuration {revision} and does not hold it: restore it")
-        return Current(record=record, pointer=entry.revision)
+        return record
 
     async def get(self, revision: int, *, stale: bool = False) -> Record | None:
         entry = await self._store.get(record_key(revision), stale=stale)
@@ -139,31 +162,44 @@ class History:
         return Page(records=tuple(record for record in found if record is not None), more=len(known) > limit)
 
     async def append(
-        self, record: Record, after: Current, entry: Entry, relied_on: Mapping[str, int] = MappingProxyType({})
+        self,
+        record: Record,
+        rollout: Rollout,
+        after: Current,
+        entry: Entry,
+        relied_on: Mapping[str, int] = MappingProxyType({}),
     ) -> bool:
-        """Put `record` in force; whether that leaves inputs which nobody may need any more.
+        """Put `record` in force, or on trial; whether that leaves inputs which nobody may need any more.
 
         Conflict when `after`, or what is relied on, is no longer so in the store.
         """
         value = dump_record(record)
-        kept = (*await self._kept(), describe(record.revision, value, inputs_of(record), inputs_of(after.record)))
+        kept = (*await self._kept(), describe(record.revision, value, inputs_of(record), inputs_of(after.newest)))
         count = over(kept, self._limits)
         await self._journal.commit(
             entry,
-            compares={CURRENT: after.pointer, record_key(record.revision): ABSENT, **relied_on},
+            compares={**after.pointers, record_key(record.revision): ABSENT, **relied_on},
             puts={
-                CURRENT: str(record.revision).encode(),
+                **({} if rollout.stage is Stage.TRIAL else {CURRENT: dump_pointer(record.revision)}),
+                ROLLOUT: dump_rollout(rollout),
                 KEPT: dump_kept(kept[count:]),
                 record_key(record.revision): value,
             },
             deletes=[record_key(one.revision) for one in kept[:count]],
         )
-        return inputs_of(record) != inputs_of(after.record) or leaves_inputs(kept, count)
+        return inputs_of(record) != inputs_of(after.newest) or leaves_inputs(kept, count)
+
+    async def release(self, rollout: Rollout, after: Current, entry: Entry, relied_on: Mapping[str, int]) -> None:
+        """Put what was on trial in force. Conflict as for `append`."""
+        await self._journal.commit(
+            entry,
+            compares={**after.pointers, **relied_on},
+            puts={CURRENT: dump_pointer(rollout.revision), ROLLOUT: dump_rollout(rollout)},
+        )
 
     async def fence(self) -> Mapping[str, int]:
         """To be compared by whatever rests on no other configuration having been applied meanwhile."""
-        entry = await self._store.get(CURRENT)
-        return {CURRENT: ABSENT if entry is None else entry.revision}
+        return {key: _revision(await self._store.get(key)) for key in (CURRENT, ROLLOUT)}
 
     async def blobs(self) -> frozenset[bytes]:
         """Digests of all contents that kept records have as blobs; reads those it has not read yet."""
@@ -197,12 +233,31 @@ def inputs_of(record: Record | None) -> Mapping[bytes, int]:
     return inputs
 
 
+def _revision(entry: StoreEntry | None) -> int:
+    return ABSENT if entry is None else entry.revision
+
+
+def dump_pointer(revision: int) -> bytes:
+    return str(revision).encode()
+
+
 def load_pointer(value: bytes) -> int:
     """Raises StoreUnavailable, as all that reads what others may have written."""
     try:
         return int(value)
     except ValueError:
         raise StoreUnavailable("the store does not say which configuration is in force: restore it") from None
+
+
+def dump_rollout(rollout: Rollout) -> bytes:
+    return _ROLLOUT.dump_json(rollout)
+
+
+def load_rollout(value: bytes) -> Rollout:
+    try:
+        return _ROLLOUT.validate_json(value)
+    except ValidationError as error:
+        raise StoreUnavailable(f"the roll-out in the store cannot be read: {error.errors()[0]['msg']}") from None
 
 
 def dump_record(record: Record) -> bytes:

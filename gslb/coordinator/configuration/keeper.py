@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 import grpc
 
@@ -24,21 +25,28 @@ from gslb.coordinator.configuration.history import Current, File, History, Page,
 from gslb.coordinator.configuration.inputs import Inputs
 from gslb.coordinator.configuration.retention import DEFAULT_LIMITS, Limits
 from gslb.coordinator.refusals import RpcRefused
-from gslb.coordinator.relay.hub import Hub
+from gslb.coordinator.relay.hub import Candidate, Hub
 from gslb.coordinator.relay.publication import Publication
 from gslb.core.errors import Conflict, GslbError, InvalidSnapshot
 from gslb.core.identity.access import Grant
 from gslb.core.order import Order
+from gslb.core.rollout import Rollout, RolloutSettings, Stage, begin
 from gslb.runtime.logs import get_logger
 from gslb.store.base import Store
 from gslb.store.blobs import Blobs, MissingBlob
 
 _ATTEMPTS = 3
+ITSELF = "coordinator"
+"""The author of what the leader applies."""
+NO_FENCE: Mapping[str, int] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Offer:
-    """`expected_revision` 0: whatever is in force. `dry_run`: only say what would be. `note`: for the audit trail."""
+    """`expected_revision` 0: whatever is in force. `dry_run`: only say what would be. `note`: for the audit trail.
+
+    `now`: to all dns servers at once.
+    """
 
     files: tuple[File, ...]
     author: str
@@ -46,6 +54,7 @@ class Offer:
     note: Note
     expected_revision: int = 0
     dry_run: bool = False
+    now: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +64,16 @@ class Outcome:
     order: Order
     unchanged: bool
     warnings: tuple[Problem, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """Of the trial of a configuration. `who`: the operator who wants it; '' = the leader, who has seen enough."""
+
+    revision: int
+    note: Note
+    who: str = ""
+    reason: str = ""
 
 
 class Configuration:
@@ -77,12 +96,13 @@ class Configuration:
         self._wall_clock = wall_clock
         self._geography = Geography()
         self._one_at_a_time = asyncio.Lock()
-        self._applying: set[asyncio.Task[Outcome]] = set()
+        self._under_way: set[asyncio.Task[Outcome]] = set()
         self._offered: list[frozenset[bytes]] = []
         self._inputs_in_force: frozenset[bytes] | None = None
         self._collected = 0
         self._broken = ""
         self._grants: tuple[Grant, ...] = ()
+        self._rollout: Rollout | None = None
         self._log = get_logger("coordinator")
 
     async def restore(self, *, stale: bool = False) -> None:
@@ -103,6 +123,11 @@ class Configuration:
     def grants(self) -> tuple[Grant, ...]:
         """What the configuration in force lets operators do."""
         return self._grants
+
+    @property
+    def rollout(self) -> Rollout | None:
+        """Of the newest configuration; None: none was applied yet."""
+        return self._rollout
 
     async def record(self, revision: int) -> Record | None:
         """A configuration that is still kept; 0 = the one in force."""
@@ -134,9 +159,21 @@ class Configuration:
 
     async def apply(self, offer: Offer, contents: Contents) -> Outcome:
         """Raises ConfigErrors, RpcRefused, Conflict, StoreUnavailable, MissingBlob, and then nothing has changed."""
-        task = asyncio.create_task(self._apply(offer, contents))
-        self._applying.add(task)
-        task.add_done_callback(self._applying.discard)
+        return await self._to_the_end(self._apply(offer, contents))
+
+    async def release(self, end: End, fence: Mapping[str, int] = NO_FENCE) -> Outcome:
+        """Put what is on trial in force everywhere. Raises RpcRefused, Conflict, StoreUnavailable."""
+        return await self._to_the_end(self._release_now(end, fence))
+
+    async def roll_back(self, end: End, fence: Mapping[str, int] = NO_FENCE) -> Outcome:
+        """Put what is in force into the place of what is on trial, under a higher number. Raises as `apply`."""
+        return await self._to_the_end(self._roll_back_now(end, fence))
+
+    async def _to_the_end(self, change: Coroutine[object, object, Outcome]) -> Outcome:
+        """Even if the caller is gone by then."""
+        task = asyncio.create_task(change)
+        self._under_way.add(task)
+        task.add_done_callback(self._under_way.discard)
         return await asyncio.shield(task)
 
     async def _apply(self, offer: Offer, contents: Contents) -> Outcome:
@@ -149,30 +186,100 @@ class Configuration:
     async def _apply_after(self, current: Current, offer: Offer, contents: Contents) -> Outcome:
         _check_expected(offer, current)
         await self._catch_up(current)
-        if current.record is not None and self._serves(current.record) and _is_same(current.record, offer.files):
-            return Outcome(order=self._hub.order, unchanged=True, warnings=())
+        newest = current.newest
+        if newest is not None and self._serves(newest) and _is_same(newest, offer.files):
+            if current.candidate is not None and offer.now and not offer.dry_run:
+                await self._release(current, End(newest.revision, offer.note, offer.author), NO_FENCE)
+            return self._outcome(newest, unchanged=True)
+        if not (offer.now or offer.dry_run):
+            _check_no_trial(current)
         built = await asyncio.to_thread(self._build, offer, contents, current)
         if not offer.dry_run:
-            await self._commit(built, contents, current, offer.note)
-        order = Order(self._incarnation, built.record.revision, self._hub.directives.revision)
-        return Outcome(order=order, unchanged=False, warnings=built.warnings)
+            await self._commit(built, contents, current, offer.note, self._begin(built, current, now=offer.now))
+        return self._outcome(built.record, warnings=built.warnings)
+
+    async def _release_now(self, end: End, fence: Mapping[str, int]) -> Outcome:
+        async with self._one_at_a_time:
+            current = await self._on_trial(end.revision)
+            return await self._release(current, end, fence)
+
+    async def _release(self, current: Current, end: End, fence: Mapping[str, int]) -> Outcome:
+        rollout, record = current.rollout, current.candidate
+        assert rollout is not None  # there is one on trial
+        assert record is not None
+        rollout = replace(rollout, stage=Stage.RELEASED, who=end.who, reason=end.reason)
+        before = self._hub.order
+        entry = end.note.done(self._wall_clock(), before, replace(before, config=record.revision))
+        await self._history.release(rollout, current, entry, fence)
+        await self._catch_up(replace(current, record=record, candidate=None, rollout=rollout))
+        return self._outcome(record)
+
+    async def _roll_back_now(self, end: End, fence: Mapping[str, int]) -> Outcome:
+        async with self._one_at_a_time:
+            current = await self._on_trial(end.revision)
+            record, rollout = current.record, current.rollout
+            assert record is not None  # else nothing would be on trial
+            assert rollout is not None
+            message = f"as revision {record.revision}: {end.revision} is rolled back"
+            async with self.recalled(record) as contents:
+                offer = Offer(files=record.files, author=end.who or ITSELF, message=message, note=end.note, now=True)
+                built = await asyncio.to_thread(self._build, offer, contents, current)
+                rollout = replace(rollout, stage=Stage.ROLLED_BACK, who=end.who, reason=end.reason)
+                await self._commit(built, contents, current, end.note, rollout, fence)
+            return self._outcome(built.record)
+
+    async def _on_trial(self, revision: int) -> Current:
+        """FAILED_PRECONDITION if it is not this configuration that is."""
+        current = await self._history.current()
+        await self._catch_up(current)
+        if current.candidate is None or current.candidate.revision != revision:
+            raise RpcRefused(grpc.StatusCode.FAILED_PRECONDITION, f"configuration {revision} is not on trial")
+        return current
+
+    def _begin(self, built: Built, current: Current, *, now: bool) -> Rollout:
+        """The very first has nothing that it could endanger."""
+        settings = RolloutSettings(soak_s=0) if now or current.record is None else built.rollout
+        servers = {server.name: server.streams > 0 for server in self._hub.dns_servers.all()}
+        return begin(built.record.revision, settings, servers)
+
+    def _outcome(self, record: Record, *, unchanged: bool = False, warnings: tuple[Problem, ...] = ()) -> Outcome:
+        order = Order(self._incarnation, record.revision, self._hub.directives.revision)
+        return Outcome(order=order, unchanged=unchanged, warnings=warnings)
 
     async def _catch_up(self, current: Current, *, stale: bool = False) -> None:
-        """Publish what the store has in force: after a start, or a commit whose outcome was not known."""
-        record = current.record
-        if record is None or record.revision <= self._hub.order.config:
-            return
+        """Publish what the store has in force or on trial: after a start, or a commit whose outcome was not known."""
+        record, before = current.record, self._inputs_in_force
+        if record is not None and record.revision > self._hub.order.config:
+            publication = await self._found(record, stale=stale)
+            if publication is not None:
+                self._publish(publication, record)
+        await self._catch_up_trial(current, stale=stale)
+        self._rollout = current.rollout
+        if not stale and before != self._inputs_in_force:
+            await self._collect()
+
+    async def _catch_up_trial(self, current: Current, *, stale: bool) -> None:
+        held, record = self._hub.candidate, current.candidate
+        if record is None or current.rollout is None:
+            if held is not None:
+                self._hub.stage(None)
+        elif record.revision > self._hub.newest_order.config:
+            publication = await self._found(record, stale=stale)
+            if publication is not None:
+                self._hub.stage(Candidate(publication=publication, first=current.rollout.first))
+
+    async def _found(self, record: Record, *, stale: bool) -> Publication | None:
+        """The publication of a record; None, and it is said why, if it cannot be had."""
+        candidate = self._hub.candidate
+        if candidate is not None and candidate.publication.snapshot.order.config == record.revision:
+            return candidate.publication
         try:
             await self._inputs.fetch(record, stale=stale)
-            publication = await asyncio.to_thread(self._recalled, record)
+            return await asyncio.to_thread(self._recalled, record)
         except (ConfigErrors, CompiledOtherwise, InvalidSnapshot, MissingBlob) as error:
             self._broken = f"configuration {record.revision} in the store cannot be used, apply another: {error}"
             self._log.error("stored configuration cannot be used", revision=record.revision, reason=str(error))
-            return
-        before = self._inputs_in_force
-        self._publish(publication, record)
-        if not stale and before != self._inputs_in_force:
-            await self._collect()
+            return None
 
     def _recalled(self, record: Record) -> Publication:
         """As compiled when it was applied; compiled again where that is gone, or of another version."""
@@ -184,10 +291,10 @@ class Configuration:
         return publication
 
     def _serves(self, record: Record) -> bool:
-        return self._hub.order.config == record.revision
+        return self._hub.newest_order.config == record.revision
 
     def _build(self, offer: Offer, contents: Contents, current: Current) -> Built:
-        publication = self._hub.publication
+        publication = self._hub.newest
         change = Change(
             files=offer.files,
             author=offer.author,
@@ -195,18 +302,32 @@ class Configuration:
             incarnation=self._incarnation,
             now_unix_s=self._wall_clock(),
             seed=secrets.randbits(64),
-            record=current.record,
+            record=current.newest,
             previous=publication.snapshot if publication else None,
         )
         return build(change, contents, self._geography)
 
-    async def _commit(self, built: Built, contents: Contents, current: Current, note: Note) -> None:
+    async def _commit(
+        self,
+        built: Built,
+        contents: Contents,
+        current: Current,
+        note: Note,
+        rollout: Rollout,
+        fence: Mapping[str, int] = NO_FENCE,
+    ) -> None:
         await asyncio.to_thread(self._write_blobs, built, contents)
         before = self._hub.order
         entry = note.done(self._wall_clock(), before, replace(before, config=built.record.revision))
-        leaves = await self._history.append(built.record, current, entry, await self._inputs.share(built.record))
-        self._publish(built.publication, built.record)
-        self._log.info("configuration applied", revision=built.record.revision, author=built.record.author)
+        relied_on = {**fence, **await self._inputs.share(built.record)}
+        leaves = await self._history.append(built.record, rollout, current, entry, relied_on)
+        if rollout.stage is Stage.TRIAL:
+            self._hub.stage(Candidate(publication=built.publication, first=rollout.first))
+        else:
+            self._publish(built.publication, built.record)
+        self._rollout = rollout
+        revision, author = built.record.revision, built.record.author
+        self._log.info("configuration applied", revision=revision, author=author, stage=rollout.stage)
         if leaves or current.record is None:
             await self._collect()
 
@@ -260,8 +381,17 @@ def texts(record: Record | None) -> Mapping[bytes, bytes]:
     return {file.sha256: file.text.encode() for file in files if file.text is not None}
 
 
+def _check_no_trial(current: Current) -> None:
+    if current.candidate is not None and current.rollout is not None:
+        raise RpcRefused(
+            grpc.StatusCode.FAILED_PRECONDITION,
+            f"configuration {current.candidate.revision} is on trial at dns server {current.rollout.first}: wait for"
+            " the end of that, or end it by `gslb rollout continue` or `gslb rollout abort`",
+        )
+
+
 def _check_expected(offer: Offer, current: Current) -> None:
-    revision = current.record.revision if current.record else 0
+    revision = current.newest.revision if current.newest else 0
     if offer.expected_revision and offer.expected_revision != revision:
         raise RpcRefused(
             grpc.StatusCode.ABORTED,

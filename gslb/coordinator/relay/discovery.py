@@ -39,7 +39,10 @@ class DiscoveryService:
         self._caller(stream).check_is(Kind.DNS, hello.hello.name)
         server = self._connect(hello)
         try:
-            with self._metrics.streams.labels("Discovery").track_inprogress(), self._hub.subscribed() as outbox:
+            with (
+                self._metrics.streams.labels("Discovery").track_inprogress(),
+                self._hub.subscribed(hello.hello.name) as outbox,
+            ):
                 await both_ways(self._listen(server, outbox, stream), _tell(outbox, stream))
         finally:
             self._hub.dns_servers.disconnect(server)

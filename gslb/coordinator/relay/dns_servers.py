@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from gslb.core.order import Order
@@ -44,7 +44,7 @@ class DnsServers:
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._servers: dict[str, DnsServer] = {}
-        self._ours: deque[tuple[Order, bytes]] = deque(maxlen=REMEMBERED)
+        self._ours: deque[frozenset[tuple[Order, bytes]]] = deque(maxlen=REMEMBERED)
 
     def connect(self, name: str, engine: str, version: str, order: Order) -> DnsServer | None:
         """Take notice of a new stream; None when there are too many dns servers."""
@@ -82,19 +82,23 @@ class DnsServers:
         """It goes on with what it had; held against it until it serves `order` or a later one."""
         server.refused = order, reason
 
-    def compare(self, order: Order, decision: bytes) -> None:
-        """Note who concludes otherwise from an order of ours; to be called every second with our own decision.
+    def compare(self, ours: Iterable[tuple[Order, bytes]]) -> None:
+        """Note who concludes otherwise from an order of ours; to be called every second with our own decisions.
 
         Who has broken the glass is expected to.
         """
-        self._ours.append((order, decision))
-        orders = {order for order, _ in self._ours}
+        self._ours.append(frozenset(ours))
+        known = frozenset[tuple[Order, bytes]]().union(*self._ours)
+        orders = {order for order, _ in known}
         for server in self._servers.values():
-            same = server.break_glass[0] or server.order not in orders or (server.order, server.decision) in self._ours
+            same = server.break_glass[0] or server.order not in orders or (server.order, server.decision) in known
             if same or not server.streams:
                 server.differs_since_s = None
             elif server.differs_since_s is None:
                 server.differs_since_s = self._clock()
+
+    def get(self, name: str) -> DnsServer | None:
+        return self._servers.get(name)
 
     def forget_lost(self) -> None:
         now = self._clock()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
 
 from gslb.api.v1 import discovery_pb2 as pb
 from gslb.api.v1.facts_pb2 import Coordinators, Envelope
@@ -23,12 +24,21 @@ from gslb.coordinator.relay.peers import Peers
 from gslb.coordinator.relay.publication import Publication
 from gslb.core.directives import NO_DIRECTIVES, Directives
 from gslb.core.facts import NO_FACTS, AgentId, Facts, Report, digest, merge
+from gslb.core.model import Model
 from gslb.core.order import Order
 from gslb.core.silence import Silence, Silences, limits_ms
 from gslb.core.snapshot import Snapshot
 
 SOON_S = 0.1
 """Where a beat has just been, the next one is soon enough: hundreds of agents may come back together."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """A configuration that only the dns server `first` has."""
+
+    publication: Publication
+    first: str
 
 
 class Hub:
@@ -54,6 +64,7 @@ class Hub:
         self._metrics = metrics
         self._publication: Publication | None = None
         self._before: Publication | None = None
+        self._candidate: Candidate | None = None
         self._changed = asyncio.Event()
         self._directives = NO_DIRECTIVES
         self._facts = NO_FACTS
@@ -72,8 +83,23 @@ class Hub:
         return Order(self._incarnation, config, self._directives.revision)
 
     @property
+    def newest_order(self) -> Order:
+        """The highest that a dns server may have."""
+        return self.order if self.newest is None else replace(self.order, config=self.newest.snapshot.order.config)
+
+    @property
     def publication(self) -> Publication | None:
         return self._publication
+
+    @property
+    def candidate(self) -> Candidate | None:
+        """What one dns server has before all others."""
+        return self._candidate
+
+    @property
+    def newest(self) -> Publication | None:
+        """The candidate, else what is in force."""
+        return self._candidate.publication if self._candidate is not None else self._publication
 
     @property
     def next_change(self) -> asyncio.Event:
@@ -101,13 +127,12 @@ class Hub:
         """Agents whose register is known and whom no coordinator has heard for three beats."""
         return frozenset() if self.is_settling else frozenset(self._facts.reports) - self.heard()
 
-    def silence(self) -> Silence:
-        """The same with how long they have been, as decisions take it."""
-        limits = limits_ms(self._publication.snapshot.model) if self._publication is not None else ()
+    def silence(self, model: Model) -> Silence:
+        """The same with how long they have been, as decisions by this model take it."""
         if self.is_settling:
             return {}
         self._follow_silence()
-        return self._silences.passed(limits, self._clock())
+        return self._silences.passed(limits_ms(model), self._clock())
 
     def silent_s(self) -> Mapping[AgentId, float]:
         """How long each silent agent has been. While nobody counts as silent yet, as before the restart."""
@@ -128,6 +153,8 @@ class Hub:
         if self._publication is not None and publication.snapshot.order <= self._publication.snapshot.order:
             raise ValueError(f"{publication.snapshot.order} is not above {self._publication.snapshot.order}")
         self._before, self._publication = self._publication, publication
+        self._candidate = None
+        self._metrics.on_trial.set(0)
         self.agents.keep_sites(publication.assignments)
         self._keep_registers()
         for outbox in self._outboxes:
@@ -136,6 +163,18 @@ class Hub:
             outbox.manifest(self._manifest(publication))
         self._metrics.show_order(self.order)
         self._note_change()
+
+    def stage(self, candidate: Candidate | None) -> None:
+        """Let one dns server have a newer configuration before it takes force, or (None) tell nobody of it any more.
+
+        Agents go on by the one in force, whose layouts the newer one knows too, so both dns servers follow them.
+        """
+        self._candidate = candidate
+        self._metrics.on_trial.set(candidate is not None)
+        if candidate is not None:
+            for outbox in self._outboxes:
+                if outbox.reader == candidate.first:
+                    outbox.manifest(self._manifest(candidate.publication))
 
     def coordinate(self, addresses: Iterable[str]) -> None:
         """These are all coordinators there are: tell agents and dns servers."""
@@ -224,28 +263,32 @@ class Hub:
 
     def chunk(self, wanted: bytes) -> bytes | None:
         """A chunk of the present bundle, or of the one before, which a dns server may still be fetching."""
-        for publication in (self._publication, self._before):
-            if publication is not None and wanted in publication.bundle.chunks:
-                return publication.bundle.chunks[wanted]
-        return None
+        return next((one.bundle.chunks[wanted] for one in self._served() if wanted in one.bundle.chunks), None)
 
     def snapshot(self, order: Order) -> Snapshot | None:
         """The present one or the one before, which a dns server may still serve; whatever the directives are."""
-        for publication in (self._publication, self._before):
-            if publication is not None and publication.snapshot.order.is_of_snapshot(order):
-                return publication.snapshot
-        return None
+        return next((one.snapshot for one in self._served() if one.snapshot.order.is_of_snapshot(order)), None)
+
+    def _told(self, name: str, in_force: Publication) -> Publication:
+        candidate = self._candidate
+        return candidate.publication if candidate is not None and candidate.first == name else in_force
+
+    def _served(self) -> Iterator[Publication]:
+        """What dns servers have or may be fetching."""
+        for one in (self._candidate.publication if self._candidate else None, self._publication, self._before):
+            if one is not None:
+                yield one
 
     @contextmanager
-    def subscribed(self) -> Iterator[Outbox]:
-        """An outbox that holds everything to begin with, and gets every change while the context lasts.
+    def subscribed(self, name: str) -> Iterator[Outbox]:
+        """The outbox of a dns server: it holds everything to begin with, and gets every change while the context lasts.
 
         Without a configuration there is nothing to direct: an emptied store must not end drains that dns servers know.
         """
-        with self._filled(self._outboxes) as outbox:
+        with self._filled(self._outboxes, name) as outbox:
             if self._publication is not None:
                 outbox.directives(self._directions())
-                outbox.manifest(self._manifest(self._publication))
+                outbox.manifest(self._manifest(self._told(name, self._publication)))
             if self._coordinators.addresses:
                 outbox.coordinators(self._coordinators)
             yield outbox
@@ -253,12 +296,12 @@ class Hub:
     @contextmanager
     def overheard(self) -> Iterator[Outbox]:
         """An outbox for another coordinator: it gets registers and beats, the rest the store tells it."""
-        with self._filled(self._peer_outboxes) as outbox:
+        with self._filled(self._peer_outboxes, "") as outbox:
             yield outbox
 
     @contextmanager
-    def _filled(self, outboxes: set[Outbox]) -> Iterator[Outbox]:
-        outbox = Outbox()
+    def _filled(self, outboxes: set[Outbox], reader: str) -> Iterator[Outbox]:
+        outbox = Outbox(reader)
         outbox.reports(self._facts.reports.values())
         outboxes.add(outbox)
         try:

@@ -19,7 +19,10 @@ FACTS_BYTES = 512 * 1024
 
 
 class Outbox:
-    def __init__(self) -> None:
+    """`reader`: the name of the dns server that it is for."""
+
+    def __init__(self, reader: str = "") -> None:
+        self.reader = reader
         self._reports: dict[AgentId, Report] = {}
         self._directives: Envelope | None = None
         self._manifest: Envelope | None = None

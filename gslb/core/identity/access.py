@@ -68,6 +68,8 @@ RULES: Mapping[str, Rule] = MappingProxyType(
         "/gslb.api.v1.Admin/ListConfigs": _LOOK,
         "/gslb.api.v1.Admin/DiffConfigs": _LOOK,
         "/gslb.api.v1.Admin/Rollback": _ADMIN,
+        "/gslb.api.v1.Admin/GetRollout": _LOOK,
+        "/gslb.api.v1.Admin/EndRollout": _ADMIN,
         "/gslb.api.v1.Admin/Backup": _ADMIN,
         "/gslb.api.v1.Admin/GetStatus": _LOOK,
         "/gslb.api.v1.Admin/Explain": _LOOK,

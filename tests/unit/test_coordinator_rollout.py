@@ -1,0 +1,279 @@
+"""One dns server gets a new configuration first; the others get it when that one has done well, or never."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import grpc
+import pytest
+from support.coordinators import CONFIG, DEADLINE_S, DOWN, UP, DnsServer, Running, coordinator, files
+from support.waiting import eventually, until
+
+from gslb.api.v1 import admin_pb2 as pb
+from gslb.api.v1 import discovery_pb2
+from gslb.codec.facts import dump_order
+from gslb.coordinator import main
+from gslb.core import rollout as core
+from gslb.core.decision import Decision
+from gslb.core.order import Order
+from gslb.core.silence import NO_SILENCE
+from gslb.core.steering.decide import decide
+
+SOAKED = CONFIG + "rollout: {soak: 1s, first: ns2}\n"
+NAMES = ("ns1", "ns2", "ns3")
+
+
+def changed(octet: int, text: str = SOAKED) -> dict[str, bytes]:
+    return files(text.replace("192.0.2.10", f"192.0.2.{octet}"))
+
+
+@dataclass
+class Told:
+    """A dns server that serves whatever it is told, unless it is not to, and says so every 100 ms."""
+
+    name: str
+    server: DnsServer
+    silent: bool = False
+    refuses: str = ""
+    trouble: str = ""
+    decision: bytes | None = None
+
+    async def live(self) -> None:
+        served: Order | None = None
+        made: Decision | None = None
+        while True:
+            if self.refuses and served != self.server.manifest_order:
+                nack = discovery_pb2.Nack(order=dump_order(self.server.manifest_order), reason=self.refuses)
+                await self.server.send(nack=nack)
+            elif self.server.manifest and served != self.server.manifest_order:
+                snapshot = await self.server.fetch()
+                served = self.server.manifest_order
+                made = decide(snapshot, self.server.directives, self.server.facts, NO_SILENCE)
+            if served is not None and made is not None and not self.silent:
+                await self.say(served, made.digest if self.decision is None else self.decision)
+            await asyncio.sleep(0.1)
+
+    async def say(self, order: Order, decision: bytes) -> None:
+        order = replace(order, directive=self.server.directives.revision)
+        status = discovery_pb2.DnsStatus(
+            order=dump_order(order), decision=decision, asked=dump_order(order), trouble=self.trouble
+        )
+        await self.server.send(status=status)
+
+    @property
+    def revision(self) -> int:
+        return self.server.manifest_order.config
+
+
+class World:
+    def __init__(self, running: Running, told: dict[str, Told]) -> None:
+        self.running = running
+        self.told = told
+
+    @property
+    def revisions(self) -> list[int]:
+        return [self.told[name].revision for name in NAMES]
+
+    async def rollout(self) -> pb.Rollout:
+        return await self.running.admin.GetRollout(pb.GetRolloutRequest(), timeout=DEADLINE_S)
+
+    async def until_ended(self) -> pb.Rollout:
+        async def ended() -> bool:
+            return (await self.rollout()).stage != pb.ROLLOUT_STAGE_TRIAL
+
+        await eventually(ended)
+        return await self.rollout()
+
+    async def end(self, revision: int, *, release: bool) -> pb.Rollout:
+        request = pb.EndRolloutRequest(revision=revision, release=release, who="ann", why="in a hurry")
+        return await self.running.admin.EndRollout(request, timeout=DEADLINE_S)
+
+
+@asynccontextmanager
+async def dns_servers(running: Running, *names: str) -> AsyncIterator[dict[str, Told]]:
+    async with AsyncExitStack() as stack:
+        told = {name: Told(name, await stack.enter_async_context(running.dns_server(name))) for name in names}
+        living = [asyncio.create_task(one.live()) for one in told.values()]
+        try:
+            yield told
+        finally:
+            for task in living:
+                task.cancel()
+            await asyncio.gather(*living, return_exceptions=True)
+
+
+@pytest.fixture
+async def world(tmp_path: Path) -> AsyncIterator[World]:
+    """Three dns servers that serve revision 1."""
+    async with coordinator(tmp_path) as running:
+        await running.applied(files(SOAKED))
+        async with dns_servers(running, *NAMES) as told:
+            made = World(running, told)
+            await until(lambda: made.revisions == [1, 1, 1])
+            yield made
+
+
+async def test_the_first_one_has_it_alone_until_it_has_done_well(world: World) -> None:
+    applied = await world.running.applied(changed(20))
+    assert applied.order.config == 2
+    await until(lambda: world.revisions == [1, 2, 1])
+    rollout = await world.rollout()
+    assert (rollout.stage, rollout.revision, rollout.first) == (pb.ROLLOUT_STAGE_TRIAL, 2, "ns2")
+    assert (rollout.in_force, rollout.soak_s, rollout.dns_servers) == (1, 1, 3)
+    assert world.running.count("on_trial") == 1
+    assert (await world.until_ended()).stage == pb.ROLLOUT_STAGE_RELEASED
+    await until(lambda: world.revisions == [2, 2, 2])
+    status = await world.running.status()
+    assert (status.order.config, status.rollout.in_force, list(status.alarms)) == (2, 2, site_alarms())
+    assert world.running.count("rollouts_total", outcome="released") == 1
+    assert world.running.count("on_trial") == 0
+
+
+def site_alarms() -> list[str]:
+    return [f"site {name}: no agent has been heard" for name in ("us", "eu")]
+
+
+@pytest.mark.parametrize(
+    ("failing", "reason"),
+    [
+        ({"refuses": "too large"}, "it refused it: too large"),
+        ({"trouble": "no answer"}, "it asked itself: no answer"),
+        ({"silent": True}, "it was not heard for"),
+        ({"decision": b"other"}, "it decided otherwise"),
+    ],
+)
+async def test_what_does_not_do_well_is_rolled_back_and_never_reaches_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failing: Mapping[str, object], reason: str
+) -> None:
+    monkeypatch.setattr(main, "SETTLE_S", 0.0)  # so that decisions are compared at once
+    monkeypatch.setattr(core, "SILENT_AFTER_S", 1.5)
+    monkeypatch.setattr(core, "DIFFERS_AFTER_S", 1.0)
+    slow = SOAKED.replace("1s", "10s")
+    async with coordinator(tmp_path) as running:
+        await running.applied(files(slow))
+        async with dns_servers(running, *NAMES) as told:
+            world = World(running, told)
+            await until(lambda: world.revisions == [1, 1, 1])
+            for name, value in failing.items():
+                setattr(told["ns2"], name, value)
+            await running.applied(changed(20, slow))
+            rollout = await world.until_ended()
+            assert rollout.stage == pb.ROLLOUT_STAGE_ROLLED_BACK
+            assert reason in rollout.reason
+            assert (rollout.revision, rollout.in_force) == (2, 3)
+            await until(lambda: world.revisions == [3, 3, 3])
+            snapshots = [await one.server.fetch() for one in told.values()]
+            assert all(one.model.endpoints == snapshots[0].model.endpoints for one in snapshots)
+            assert "192.0.2.20" not in str(snapshots[0].model.endpoints)
+            listed = await running.admin.ListConfigs(pb.ListConfigsRequest(), timeout=DEADLINE_S)
+            assert listed.in_force == 3
+            assert listed.configs[0].message == "as revision 1: 2 is rolled back"
+            alarms = (await running.status()).alarms
+            assert any(one.startswith("configuration 2 was rolled back, dns server ns2 had it first") for one in alarms)
+            assert running.count("rollouts_total", outcome="rolled_back") == 1
+            told["ns2"].silent, told["ns2"].refuses, told["ns2"].trouble, told["ns2"].decision = False, "", "", None
+            await running.applied(changed(30))
+            assert (await world.until_ended()).stage == pb.ROLLOUT_STAGE_RELEASED
+            await until(lambda: world.revisions == [4, 4, 4])
+            assert not any("rolled back" in one for one in (await running.status()).alarms)
+
+
+async def test_serials_never_fall_over_a_roll_back(world: World) -> None:
+    serials = [max((await world.told["ns2"].server.fetch()).serials.values())]
+    for text in (SOAKED.replace('"one"', '"two"'), SOAKED.replace('"one"', '"three"')):
+        await world.running.applied(files(text.replace("1s", "10s")))
+        revision = (await world.rollout()).revision
+        await until(lambda revision=revision: world.told["ns2"].revision == revision)
+        serials.append(max((await world.told["ns2"].server.fetch()).serials.values()))
+        await world.end(revision, release=False)
+        await until(lambda revision=revision: world.revisions == [revision + 1] * 3)
+        serials.append(max((await world.told["ns2"].server.fetch()).serials.values()))
+    assert serials == sorted(set(serials))
+
+
+async def test_operators_end_a_trial_before_its_time(world: World) -> None:
+    slow = SOAKED.replace("1s", "100s")
+    await world.running.applied(changed(20, slow))
+    released = await world.end(2, release=True)
+    assert (released.stage, released.who, released.reason) == (pb.ROLLOUT_STAGE_RELEASED, "ann", "in a hurry")
+    await until(lambda: world.revisions == [2, 2, 2])
+    await world.running.applied(changed(30, slow))
+    await until(lambda: world.revisions == [2, 3, 2])
+    aborted = await world.end(3, release=False)
+    assert (aborted.stage, aborted.in_force) == (pb.ROLLOUT_STAGE_ROLLED_BACK, 4)
+    await until(lambda: world.revisions == [4, 4, 4])
+    assert list((await world.running.status()).alarms) == site_alarms()
+    audit = await world.running.admin.GetAudit(pb.GetAuditRequest(limit=2), timeout=DEADLINE_S)
+    assert [entry.action for entry in audit.entries] == ["roll back", "apply"]
+    with pytest.raises(grpc.aio.AioRpcError) as refused:
+        await world.end(3, release=True)
+    assert refused.value.code() is grpc.StatusCode.FAILED_PRECONDITION
+
+
+async def test_while_one_is_on_trial_no_other_is_taken_unless_in_an_emergency(world: World) -> None:
+    slow = SOAKED.replace("1s", "100s")
+    await world.running.applied(changed(20, slow))
+    with pytest.raises(grpc.aio.AioRpcError) as refused:
+        await world.running.apply(changed(30, slow))
+    assert refused.value.code() is grpc.StatusCode.FAILED_PRECONDITION
+    assert "`gslb rollout abort`" in str(refused.value.details())
+    assert (await world.running.applied(changed(20, slow))).unchanged
+    assert (await world.running.applied(changed(30, slow), dry_run=True)).order.config == 3
+    with pytest.raises(grpc.aio.AioRpcError) as refused:
+        await world.running.apply(changed(30, slow), expected_revision=1, now=True)
+    assert refused.value.code() is grpc.StatusCode.ABORTED
+    await until(lambda: world.revisions == [1, 2, 1])
+    await world.running.applied(changed(30, slow), now=True)
+    await until(lambda: world.revisions == [3, 3, 3])
+    assert (await world.rollout()).stage == pb.ROLLOUT_STAGE_RELEASED
+
+
+async def test_the_same_to_all_at_once_ends_its_trial(world: World) -> None:
+    slow = SOAKED.replace("1s", "100s")
+    await world.running.applied(changed(20, slow))
+    assert (await world.running.applied(changed(20, slow), now=True)).unchanged
+    await until(lambda: world.revisions == [2, 2, 2])
+
+
+async def test_reports_and_overrides_go_to_all_while_one_is_on_trial(world: World) -> None:
+    async with world.running.agent("us/a") as agent:
+        await world.running.applied(changed(20, SOAKED.replace("1s", "100s")))
+        await until(lambda: world.revisions == [1, 2, 1])
+        for state in (UP, DOWN):
+            report = await agent.report(UP, state)
+            for told in world.told.values():
+                await told.server.until(lambda told=told, report=report: report in told.server.facts.reports.values())
+        first, other = [await world.told[name].server.fetch() for name in ("ns2", "ns1")]
+        assert report.layout in {layout.digest for layout in first.layouts} & {one.digest for one in other.layouts}
+
+
+async def test_it_goes_on_where_it_was_after_a_restart(tmp_path: Path) -> None:
+    slow = SOAKED.replace("1s", "100s")
+    async with coordinator(tmp_path) as running:
+        await running.applied(files(slow))
+        async with dns_servers(running, *NAMES) as told:
+            await running.applied(changed(20, slow))
+            await until(lambda: [told[name].revision for name in NAMES] == [1, 2, 1])
+    async with coordinator(tmp_path) as running, dns_servers(running, *NAMES) as told:
+        world = World(running, told)
+        await until(lambda: world.revisions == [1, 2, 1])
+        assert (await world.rollout()).stage == pb.ROLLOUT_STAGE_TRIAL
+        await world.end(2, release=True)
+        await until(lambda: world.revisions == [2, 2, 2])
+
+
+@pytest.mark.parametrize("names", [("ns1",), ()])
+async def test_where_there_is_one_dns_server_or_none_it_is_in_force_at_once(
+    tmp_path: Path, names: tuple[str, ...]
+) -> None:
+    async with coordinator(tmp_path) as running:
+        await running.applied(files(SOAKED))
+        async with dns_servers(running, *names) as told:
+            await running.applied(changed(20))
+            rollout = await World(running, told).rollout()
+            assert (rollout.stage, rollout.first, rollout.in_force) == (pb.ROLLOUT_STAGE_RELEASED, "", 2)
+            await until(lambda: all(one.revision == 2 for one in told.values()))
