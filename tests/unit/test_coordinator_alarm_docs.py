@@ -13,12 +13,17 @@ import pytest
 
 from gslb.coordinator import follower
 from gslb.coordinator.admin import alarms
-from gslb.coordinator.configuration import keeper
+from gslb.coordinator.configuration import keeper, rollouts
 from gslb.coordinator.peers import roster
 
 PAGE = Path(__file__).parents[2] / "docs" / "operations.md"
-TROUBLES = {follower: "_unavailable", keeper: "_broken", roster: "_namesake"}
-"""Modules with troubles that become alarms as they are, and the attribute that holds the sentence."""
+TROUBLES = {
+    follower: {"_unavailable"},
+    keeper: {"_broken"},
+    rollouts: {"undone", "_stuck"},
+    roster: {"_namesake"},
+}
+"""Modules with troubles that become alarms as they are, and what holds the sentences."""
 
 
 def sentences() -> list[str]:
@@ -26,9 +31,9 @@ def sentences() -> list[str]:
     yields = (node.value for node in nodes(alarms, ast.Yield))
     held = (
         node.value.body if isinstance(node.value, ast.IfExp) else node.value
-        for module, attribute in TROUBLES.items()
+        for module, names in TROUBLES.items()
         for node in nodes(module, ast.Assign)
-        if any(isinstance(target, ast.Attribute) and target.attr == attribute for target in node.targets)
+        if any(getattr(target, "attr", getattr(target, "id", None)) in names for target in node.targets)
     )
     return [pattern(text) for text in (*yields, *held) if isinstance(text, ast.JoinedStr)]
 

@@ -136,7 +136,7 @@ def test_agents_that_come_back_together_cost_one_beat_and_not_one_each() -> None
     for agent in agents:
         hub.hello(agent, "1")
     clock.now_s += 10
-    with hub.subscribed() as outbox:
+    with hub.subscribed("d") as outbox:
         told = []
         for number, agent in enumerate(agents):
             clock.now_s += SOON_S if number == len(agents) - 1 else 0

@@ -35,12 +35,13 @@ class Rollouts:
     def troubles(self) -> tuple[str, ...]:
         """What an operator should know."""
         rollout = self.last
-        if rollout is not None and rollout.stage is Stage.ROLLED_BACK and not rollout.who:
-            return (
-                f"configuration {rollout.revision} was rolled back, dns server {rollout.first} had it first:"
-                f" {rollout.reason}; what was in force before is again: apply another",
-            )
-        return (self._stuck,) if self._stuck else ()
+        undone = (
+            f"configuration {rollout.revision} was rolled back, dns server {rollout.first} had it first:"
+            f" {rollout.reason}; what was in force before is again: apply another"
+            if rollout is not None and rollout.stage is Stage.ROLLED_BACK and not rollout.who
+            else ""
+        )
+        return tuple(text for text in (undone, self._stuck) if text)
 
     def forget(self) -> None:
         """What was seen before somebody else led."""
