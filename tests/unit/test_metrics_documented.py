@@ -57,7 +57,7 @@ def dns(folder: Path, registry: Recorder) -> None:
         self_query=SelfQuery(replica, lambda: 0.0),
         files=Files(folder),
         freshness=Freshness(engine, folder / "heard", None, clock=lambda: 0.0, wall_clock=lambda: 0.0),
-        guides=Guides.read(None, (), folder / "break-glass.yaml"),
+        guides=Guides.read(None, (), folder / "break-glass.yaml", folder / "kept"),
         demand=Demand(engine.take_asked),
         beat_s={},
         now_s=lambda: 0.0,
