@@ -1,19 +1,28 @@
-//! From the bytes of a query to the bytes of its response.
+//! From the bytes of queries to the bytes of their responses, in three steps: parse what is asked, locate where that leads,
+//! compose what is answered.
+//!
+//! Packets that come together take each step together, so that locating, which is mostly waiting for memory, waits for all
+//! of them at once (`way`). A packet that comes alone is a group of one.
 
+use std::slice;
+
+use crate::asked::{Asked, NameBuf};
 use crate::counts::choices::Choices;
 use crate::counts::stats::Stats;
 use crate::defence::cookies::{Outcome, check};
-use crate::defence::rate_limit::{Action, Asked};
+use crate::defence::rate_limit::{Action, Subject};
 use crate::guard::Guard;
 use crate::resolve::resolve;
+use crate::steering::source::Source;
 use crate::view::View;
+use crate::way::Way;
 use crate::wire::buffer::{MAX_TCP_BYTES, MAX_UDP_BYTES, ResponseBuf};
 use crate::wire::client::{Client, Transport};
 use crate::wire::explanation::Explanation;
-use crate::wire::options::{Options, parse_options};
-use crate::wire::query::{Query, Refusal, parse};
+use crate::wire::options::Options;
+use crate::wire::query::{Query, Refusal};
 use crate::wire::reason::Reason;
-use crate::wire::records::{IN, Rcode, is_transfer, is_unaskable};
+use crate::wire::records::Rcode;
 use crate::wire::summary::Summary;
 use crate::wire::told::{Rare, Told};
 use crate::wire::writer::Writer;
@@ -33,23 +42,58 @@ pub enum Verdict {
 ///
 /// `stats` is shared because others read it meanwhile; only one thread may answer with it.
 pub fn answer(
-    query: &[u8],
+    packet: &[u8],
     client: &Client,
     view: &View,
     guard: &mut Guard,
     out: &mut ResponseBuf<'_>,
     stats: &Stats,
 ) -> Verdict {
-    stats.received_bytes.add(query.len() as u64);
+    let (mut name, mut alone) = (NameBuf::default(), Asked::NOTHING);
+    alone.parse(packet, *client, &mut name);
+    locate(slice::from_mut(&mut alone), view);
+    compose(&alone, view, guard, out, stats)
+}
+
+/// Look up where the names lead that a group of packets asks for.
+pub fn locate<'v>(group: &mut [Asked<'_, 'v>], view: &'v View) {
+    let Some((statics, _)) = &view.loaded else { return };
+    for Asked { way, client, options, .. } in group.iter_mut() {
+        if let Some(way) = way {
+            way.source = Source::of(client.address, options.subnet.as_ref(), &statics.steering.trust);
+        }
+    }
+    each(group, |way| way.hash(statics));
+    each(group, |way| way.guess_node(statics));
+    each(group, |way| way.guess_service(statics));
+    each(group, |way| way.guess_maps(statics));
+    each(group, |way| way.find(statics));
+}
+
+#[inline]
+fn each<'p, 'v>(group: &mut [Asked<'p, 'v>], step: impl FnMut(&mut Way<'p, 'v>)) {
+    group.iter_mut().filter_map(|asked| asked.way.as_mut()).for_each(step);
+}
+
+/// Write what is to be answered into `out`, and count it.
+#[inline]
+pub fn compose(
+    asked: &Asked<'_, '_>,
+    view: &View,
+    guard: &mut Guard,
+    out: &mut ResponseBuf<'_>,
+    stats: &Stats,
+) -> Verdict {
+    stats.received_bytes.add(asked.packet.len() as u64);
     out.len = 0;
-    let (rcode, reason) = match parse(query) {
-        Ok(parsed) => return answer_parsed(&parsed, client, view, guard, out, stats),
-        Err(Refusal::Drop(reason)) => return drop_it(reason, out, stats),
-        Err(Refusal::FormErr(reason)) => (Rcode::FormErr, reason),
-        Err(Refusal::NotImp(reason)) => (Rcode::NotImp, reason),
+    let (rcode, reason) = match asked.refused {
+        None => return reply(asked, view, guard, out, stats),
+        Some(Refusal::Drop(reason)) => return drop_it(reason, out, stats),
+        Some(Refusal::FormErr(reason)) => (Rcode::FormErr, reason),
+        Some(Refusal::NotImp(reason)) => (Rcode::NotImp, reason),
     };
     stats.count_malformed(reason);
-    refuse(query, client, rcode, view, guard, out, stats)
+    refuse(asked.packet, &asked.client, rcode, view, guard, out, stats)
 }
 
 fn drop_it(reason: Reason, out: &mut ResponseBuf<'_>, stats: &Stats) -> Verdict {
@@ -91,29 +135,24 @@ fn restrain(
     client: &Client,
     view: &View,
     summary: &Summary,
-    asked: Option<Asked<'_>>,
+    subject: Option<Subject<'_>>,
     stats: &Stats,
 ) -> Option<Action> {
     let (statics, _) = view.loaded.as_ref()?;
     let limits = statics.limits.as_ref()?;
-    let (limit, action) = guard.limiter.restrain(client, limits, &statics.zones, summary, asked)?;
+    let (limit, action) = guard.limiter.restrain(client, limits, &statics.zones, summary, subject)?;
     stats.count_limited(limit, action);
     Some(action)
 }
 
 #[inline]
-fn answer_parsed(
-    query: &Query<'_>,
-    client: &Client,
-    view: &View,
-    guard: &mut Guard,
-    out: &mut ResponseBuf<'_>,
-    stats: &Stats,
-) -> Verdict {
-    let mut options = Options::default();
-    let malformed = read_options(query, &mut options, stats);
+fn reply(asked: &Asked<'_, '_>, view: &View, guard: &mut Guard, out: &mut ResponseBuf<'_>, stats: &Stats) -> Verdict {
+    let Asked { client, query, options, way, .. } = asked;
+    if let Some(reason) = asked.malformed {
+        stats.count_malformed(reason);
+    }
     let (mut rare, outcome) = match options.has_rare() {
-        true => told_rarely(&options, client, view, stats),
+        true => told_rarely(options, client, view, stats),
         false => (None, None),
     };
     let subnet = options.subnet.map(|subnet| subnet.data);
@@ -122,27 +161,18 @@ fn answer_parsed(
         rare.fit(query, subnet, limit);
     }
     let told = Told { subnet, rare: rare.as_ref() };
-    let mut lower = [0; 256];
-    let name = match lower.get_mut(..query.spelling.len()) {
-        Some(name) => {
-            name.copy_from_slice(query.spelling);
-            name.make_ascii_lowercase(); // length octets are below the letters
-            &*name
-        }
-        None => query.spelling,
-    };
     guard.choices.clear();
+    let name = way.as_ref().map_or(&[][..], |way| way.name);
     let mut writer = Writer::new(out, query, name, told, limit);
-    let summary = match malformed.or_else(|| settled(query, outcome, stats)) {
-        Some(summary) => summary,
-        None => match &view.loaded {
-            Some(loaded) => resolve(query, name, client, options.subnet.as_ref(), loaded, &guard.choices, &mut writer),
-            None => Summary::explained(Rcode::ServFail, Explanation::NotReady),
-        },
+    let summary = match (asked.settled, way, &view.loaded) {
+        (Some(summary), ..) => summary,
+        (None, None, _) => without_question(outcome, stats),
+        (None, Some(way), Some(loaded)) => resolve(way, client, loaded, &guard.choices, &mut writer),
+        (None, Some(_), None) => Summary::explained(Rcode::ServFail, Explanation::NotReady),
     };
-    let asked = (!query.question.is_empty()).then_some((query, name, options.subnet.as_ref()));
+    let subject = way.as_ref().map(|way| (query, way.name, options.subnet.as_ref()));
     let is_known = outcome == Some(Outcome::Valid);
-    let restrained = if is_known { None } else { restrain(guard, client, view, &summary, asked, stats) };
+    let restrained = if is_known { None } else { restrain(guard, client, view, &summary, subject, stats) };
     match restrained {
         None => count_choices(&guard.choices, client, view, stats),
         Some(Action::Slipped) => writer.cut(),
@@ -182,35 +212,6 @@ fn count_choices(choices: &Choices, client: &Client, view: &View, stats: &Stats)
     }
 }
 
-/// What the query is answered without regard to its options, if they cannot be read.
-#[inline]
-fn read_options<'p>(query: &Query<'p>, options: &mut Options<'p>, stats: &Stats) -> Option<Summary> {
-    let edns = query.edns?;
-    if edns.version > 0 {
-        return Some(Summary::of(Rcode::BadVers));
-    }
-    let reason = parse_options(edns.options, options).err()?;
-    stats.count_malformed(reason);
-    *options = Options::default();
-    Some(Summary::of(Rcode::FormErr))
-}
-
-/// The answer, where no name is looked up at all. `outcome`: what became of the client's cookie.
-#[inline]
-fn settled(query: &Query<'_>, outcome: Option<Outcome>, stats: &Stats) -> Option<Summary> {
-    if query.signed.is_some() {
-        Some(Summary::of(Rcode::NotAuth)) // no key is known (RFC 8945 5.2.1)
-    } else if query.question.is_empty() {
-        Some(without_question(outcome, stats))
-    } else if query.rrclass != IN || is_transfer(query.rrtype) {
-        Some(Summary::explained(Rcode::Refused, Explanation::NotSupported))
-    } else if is_unaskable(query.rrtype) {
-        Some(Summary::explained(Rcode::NotImp, Explanation::NotSupported))
-    } else {
-        None
-    }
-}
-
 /// The client asks whether its cookie is good, or for a new one (RFC 7873 5.4).
 #[cold]
 fn without_question(outcome: Option<Outcome>, stats: &Stats) -> Summary {
@@ -236,5 +237,79 @@ fn size_limit(query: &Query<'_>, client: &Client, view: &View, outcome: Option<O
     match &view.loaded {
         Some((statics, _)) if outcome != Some(Outcome::Valid) => limit.min(statics.max_nocookie_bytes),
         _ => limit,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{IpAddr, Ipv4Addr};
+    use std::sync::Arc;
+
+    use prost::Message;
+
+    use super::*;
+    use crate::asked::GROUP;
+    use crate::input::messages::{Chunk, EcsData, RRsetData, SoaData, ZoneData};
+    use crate::statics::Static;
+    use crate::steering::decision::Decision;
+    use crate::steering::tables::{COHORTS, Tables};
+
+    /// So many names `N.test`, of which every third has an alias below it.
+    fn view(names: u32) -> View {
+        let apex = b"\x04test\0".to_vec();
+        let named = |label: String| [&[label.len() as u8], label.as_bytes(), &apex].concat();
+        let soa = SoaData { mname: apex.clone(), rname: apex.clone(), ..SoaData::default() };
+        let rrset = |name, rrtype, rdata| RRsetData { name, rrtype, ttl_s: 1, rdatas: vec![rdata] };
+        let addresses = (0..names).map(|number| rrset(named(format!("{number}")), 1, number.to_be_bytes().to_vec()));
+        let aliases = (0..names).step_by(3).map(|number| {
+            rrset([b"\x01w", named(format!("{number}")).as_slice()].concat(), 5, named(format!("{}", number + 1)))
+        });
+        let zone =
+            ZoneData { apex: apex.clone(), serial: 1, soa: Some(soa), rrsets: addresses.chain(aliases).collect() };
+        let chunk = Chunk { zones: vec![zone], ecs: Some(EcsData::default()), ..Chunk::default() }.encode_to_vec();
+        let statics = Static::load([chunk.as_slice()], b"", 3).unwrap();
+        let mut tables = Tables::new(vec![1; COHORTS]).unwrap();
+        let decision = Decision::load(b"\x08\x01", &statics, None, &mut tables).unwrap();
+        View::new(Arc::new(statics), Arc::new(decision))
+    }
+
+    /// Names that are there, spelt in two ways, names that are not, and packets that are no queries.
+    fn packets() -> Vec<Vec<u8>> {
+        let query =
+            |name: &[u8], rrtype: u8| [&[0, 1, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0], name, &[0, rrtype, 0, 1]].concat();
+        let mut made = vec![query(b"\0", 1), query(b"\x04test\0", 6), query(b"\x04test\0", 255), vec![], vec![0; 12]];
+        for number in 0..3000 {
+            let label = format!("{number}");
+            let name = [&[label.len() as u8], label.as_bytes(), b"\x04TeSt\0"].concat();
+            made.push(query(&name, 1 + number as u8 % 5));
+            made.push(query(&[b"\x01W", name.as_slice()].concat(), 1));
+        }
+        made
+    }
+
+    /// What is found for one must not be told another, and nobody's answer depends on who came with him.
+    #[test]
+    fn a_group_is_answered_as_its_packets_are_alone() {
+        let (view, mut guard, stats) = (view(2000), Guard::new(1, 1), Stats::new());
+        let address = IpAddr::V4(Ipv4Addr::LOCALHOST);
+        let client = Client { address, transport: Transport::Udp, entropy: 0, queries: 1, now_ms: 0, unix_s: 0 };
+        let mut names = [NameBuf::default(); GROUP];
+        let (mut one, mut other) = ([0; MAX_UDP_BYTES], [0; MAX_UDP_BYTES]);
+        let mut answered = 0;
+        for packets in packets().chunks(GROUP) {
+            let mut group = [Asked::NOTHING; GROUP];
+            for ((asked, packet), name) in group.iter_mut().zip(packets).zip(&mut names) {
+                asked.parse(packet, client, name);
+            }
+            locate(&mut group, &view);
+            for (asked, packet) in group.iter().zip(packets) {
+                let (mut together, mut alone) = (ResponseBuf::new(&mut one), ResponseBuf::new(&mut other));
+                let verdict = compose(asked, &view, &mut guard, &mut together, &stats);
+                assert_eq!(verdict, answer(packet, &client, &view, &mut guard, &mut alone, &stats));
+                assert_eq!(together.message(), alone.message(), "{packet:?}");
+                answered += usize::from(together.message().get(7).is_some_and(|&answers| answers > 0));
+            }
+        }
+        assert!(answered > 1000, "{answered}");
     }
 }

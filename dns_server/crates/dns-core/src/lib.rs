@@ -10,8 +10,8 @@
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
 
 mod addresses;
-mod ahead;
 mod answer;
+mod asked;
 mod counts;
 mod defence;
 mod guard;
@@ -22,11 +22,12 @@ mod resolve;
 mod statics;
 mod steering;
 mod view;
+mod way;
 mod wire;
 mod zones;
 
-pub use ahead::Ahead;
-pub use answer::{Verdict, answer};
+pub use answer::{Verdict, answer, compose, locate};
+pub use asked::{Asked, GROUP, NameBuf};
 pub use counts::demand::Count;
 pub use counts::stats::{Counter, Stats};
 pub use counts::tally::{Answers, NO_POOL, Tallies};

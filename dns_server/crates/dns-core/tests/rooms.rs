@@ -17,7 +17,7 @@ const ROOMS: [(&str, &[&str]); 8] = [
 ];
 
 /// What files above the rooms may know of each other, from the lowest to the highest.
-const ABOVE: [&str; 7] = ["statics", "load", "view", "guard", "resolve", "answer", "ahead"];
+const ABOVE: [&str; 8] = ["statics", "load", "view", "guard", "way", "asked", "resolve", "answer"];
 
 fn sources(folder: &Path) -> Vec<PathBuf> {
     let entries = read_dir(folder).unwrap().map(|entry| entry.unwrap().path());

@@ -5,12 +5,15 @@
 
 use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
 use std::io;
+use std::marker::PhantomData;
 use std::mem::{self, MaybeUninit};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::ops::Range;
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::ptr::{self, NonNull, addr_of, addr_of_mut};
 use std::slice;
 
+use dns_core::MAX_UDP_BYTES;
 use libc::{
     c_int, c_uint, cmsghdr, in_pktinfo, in6_pktinfo, iovec, mmsghdr, sockaddr_in, sockaddr_in6, sockaddr_storage,
 };
@@ -18,12 +21,14 @@ use libc::{
 /// Packets a turn.
 pub const BATCH: usize = 64;
 /// More than clients are invited to send; what is longer arrives cut off, and is refused as such.
-pub const LONGEST_QUERY_BYTES: usize = 1280;
+const LONGEST_QUERY_BYTES: usize = 1280;
 /// From one query to the next: an odd number of cache lines, or the heads of all packets would fall into the same few
 /// places of the processor's first cache and push each other out.
 const QUERY_STRIDE_BYTES: usize = LONGEST_QUERY_BYTES + 64;
 /// No reply over UDP is longer.
-pub const LONGEST_REPLY_BYTES: usize = 1232;
+const LONGEST_REPLY_BYTES: usize = MAX_UDP_BYTES;
+/// Where a reply is written.
+pub type Reply = [u8; LONGEST_REPLY_BYTES];
 /// Room for the one control message we ask for: the address a packet was sent to.
 const CONTROL_BYTES: usize = 64;
 
@@ -40,7 +45,7 @@ struct Memory {
     peers: [sockaddr_storage; BATCH],
     controls: [Control; BATCH],
     queries: [[u8; QUERY_STRIDE_BYTES]; BATCH],
-    replies: [[u8; LONGEST_REPLY_BYTES]; BATCH],
+    replies: [Reply; BATCH],
 }
 
 /// What became of the replies of one batch.
@@ -126,41 +131,19 @@ impl Batch {
         Ok(self.received)
     }
 
-    /// A packet of this batch, and where a reply to it is written.
+    /// Some packets of this batch, and where replies to them are written.
     ///
     /// # Panics
-    /// When `slot` is not of this batch.
-    pub fn exchange(&mut self, slot: usize) -> (&[u8], &mut [u8; LONGEST_REPLY_BYTES]) {
-        assert!(slot < self.received, "no such packet");
-        // SAFETY: the kernel wrote `msg_len` octets, at most the slot's size, which `min` makes sure of; octets are
-        // valid whatever they are. Query and reply do not overlap, and both borrow `self`.
-        unsafe {
-            let memory = self.memory.as_ptr();
-            let length = ((*memory).incoming[slot].msg_len as usize).min(LONGEST_QUERY_BYTES);
-            let query = slice::from_raw_parts(addr_of!((*memory).queries[slot]).cast::<u8>(), length);
-            (query, &mut *addr_of_mut!((*memory).replies[slot]))
-        }
-    }
-
-    /// Who sent a packet; IPv4 seen through an IPv6 socket is IPv4. None when the kernel does not say.
-    #[must_use]
-    pub fn peer(&self, slot: usize) -> Option<IpAddr> {
-        // SAFETY: the kernel wrote an address of `msg_namelen` octets into the zeroed storage, which is large enough
-        // and aligned for every kind of address; each is read only where its family says that it is one.
-        unsafe {
-            let peer = addr_of!((*self.memory.as_ptr()).peers[slot]);
-            match c_int::from((*peer).ss_family) {
-                libc::AF_INET => {
-                    let address = (*peer.cast::<sockaddr_in>()).sin_addr;
-                    Some(IpAddr::V4(Ipv4Addr::from_bits(u32::from_be(address.s_addr))))
-                }
-                libc::AF_INET6 => {
-                    let address = (*peer.cast::<sockaddr_in6>()).sin6_addr;
-                    Some(IpAddr::V6(Ipv6Addr::from(address.s6_addr)).to_canonical())
-                }
-                _ => None,
-            }
-        }
+    /// When not all of the slots are of this batch.
+    pub fn group(&mut self, slots: Range<usize>) -> (Packets<'_>, &mut [Reply]) {
+        assert!(slots.start <= slots.end && slots.end <= self.received, "no such packets");
+        // SAFETY: `received` is at most BATCH, and octets are valid whatever they are. `Packets` reads no replies, and
+        // both borrow `self` exclusively.
+        let replies = unsafe {
+            let first = addr_of_mut!((*self.memory.as_ptr()).replies).cast::<Reply>().add(slots.start);
+            slice::from_raw_parts_mut(first, slots.len())
+        };
+        (Packets { memory: self.memory, slots, batch: PhantomData }, replies)
     }
 
     /// Send the first `length` octets of a slot's reply when the batch leaves.
@@ -213,6 +196,56 @@ impl Drop for Batch {
     fn drop(&mut self) {
         // SAFETY: allocated in `new` with the same layout; none of the fields needs to be dropped.
         unsafe { dealloc(self.memory.as_ptr().cast(), Layout::new::<Memory>()) }
+    }
+}
+
+/// Packets of a batch.
+pub struct Packets<'b> {
+    memory: NonNull<Memory>,
+    slots: Range<usize>,
+    batch: PhantomData<&'b [u8]>,
+}
+
+impl<'b> Packets<'b> {
+    /// How many they are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// Each of them, and who sent it.
+    pub fn iter(&self) -> impl Iterator<Item = (&'b [u8], IpAddr)> {
+        self.slots.clone().map(|slot| (self.octets(slot), self.peer(slot)))
+    }
+
+    fn octets(&self, slot: usize) -> &'b [u8] {
+        // SAFETY: `slot` was received: the kernel wrote `msg_len` octets, at most the slot's size, which `min` makes
+        // sure of. Nobody writes to them as long as the batch is borrowed.
+        unsafe {
+            let memory = self.memory.as_ptr();
+            let length = ((*memory).incoming[slot].msg_len as usize).min(LONGEST_QUERY_BYTES);
+            slice::from_raw_parts(addr_of!((*memory).queries[slot]).cast::<u8>(), length)
+        }
+    }
+
+    /// IPv4 seen through an IPv6 socket is IPv4.
+    fn peer(&self, slot: usize) -> IpAddr {
+        // SAFETY: the kernel wrote an address of `msg_namelen` octets into the zeroed storage, which is large enough
+        // and aligned for every kind of address; each is read only where its family says that it is one.
+        unsafe {
+            let peer = addr_of!((*self.memory.as_ptr()).peers[slot]);
+            match c_int::from((*peer).ss_family) {
+                libc::AF_INET6 => {
+                    let address = (*peer.cast::<sockaddr_in6>()).sin6_addr;
+                    IpAddr::V6(Ipv6Addr::from(address.s6_addr)).to_canonical()
+                }
+                // There are sockets of no other kind
+                _ => {
+                    let address = (*peer.cast::<sockaddr_in>()).sin_addr;
+                    IpAddr::V4(Ipv4Addr::from_bits(u32::from_be(address.s_addr)))
+                }
+            }
+        }
     }
 }
 

@@ -5,15 +5,16 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
-use dns_core::{Client, Guard, MAX_TCP_BYTES, ResponseBuf, Transport, Verdict, View};
+use dns_core::{Asked, Client, GROUP, Guard, MAX_TCP_BYTES, NameBuf, ResponseBuf, Stats, Transport, Verdict, View};
 
+use crate::batch::{Packets, Reply};
 use crate::clock::Now;
 use crate::counters::WorkerCounters;
 
 #[cfg(not(test))]
-use dns_core::answer;
+use dns_core::{answer, compose, locate};
 #[cfg(test)]
-use tests::answer;
+use tests::{answer, compose, locate};
 
 /// An odd number, so that the sequence of draws comes round only after 2^64 packets.
 const ENTROPY_STEP: u64 = 0x9E37_79B9_7F4A_7C15;
@@ -25,14 +26,25 @@ const SAMPLED: u32 = 16;
 
 /// What one worker answers with.
 pub struct Responder {
+    desk: Desk,
+    clients: Clients,
+    names: [NameBuf; GROUP],
+    tcp_reply: Vec<u8>,
+}
+
+/// Where answers are written, whatever each of them leaves behind.
+struct Desk {
     guard: Guard,
     counters: Arc<WorkerCounters>,
+    answered: u64,
+}
+
+/// Makes clients of addresses.
+struct Clients {
     entropy: u64,
     now: Now,
-    answered: u64,
     /// How many queries each one of this batch stands for in the demand.
     stands_for: u32,
-    tcp_reply: Vec<u8>,
 }
 
 impl Responder {
@@ -41,12 +53,9 @@ impl Responder {
     #[must_use]
     pub fn new(counters: Arc<WorkerCounters>, entropy: u64, threads: usize) -> Self {
         Self {
-            guard: Guard::new(entropy, threads),
-            counters,
-            entropy,
-            now: Now::default(),
-            answered: 0,
-            stands_for: 1,
+            desk: Desk { guard: Guard::new(entropy, threads), counters, answered: 0 },
+            clients: Clients { entropy, now: Now::default(), stands_for: 1 },
+            names: [NameBuf::default(); GROUP],
             tcp_reply: Vec::new(),
         }
     }
@@ -54,35 +63,62 @@ impl Responder {
     /// Where this worker counts.
     #[must_use]
     pub fn counters(&self) -> &WorkerCounters {
-        &self.counters
+        &self.desk.counters
     }
 
     /// Take all packets until the next call to have come now, about so many.
     pub fn begin(&mut self, now: Now, packets: usize) {
-        self.now = now;
-        self.answered = 0;
-        self.stands_for = if packets > FEW { self.drawn() } else { 1 };
+        self.clients.now = now;
+        self.clients.stands_for = if packets > FEW { self.clients.drawn() } else { 1 };
+        self.desk.answered = 0;
     }
 
     /// The answers since [`Self::begin`] have been sent; `since` tells how long ago that was.
     pub fn end(&mut self, since: impl FnOnce(Now) -> Duration) {
-        if self.answered > 0 {
-            self.counters.latency.count(self.answered, since(self.now));
+        let Desk { counters, answered, .. } = &self.desk;
+        if *answered > 0 {
+            counters.latency.count(*answered, since(self.clients.now));
         }
     }
 
-    /// Answer a packet into `reply`; the octets to send, or 0 where there is nothing to be sent.
-    pub fn over_udp(&mut self, query: &[u8], address: IpAddr, view: &View, reply: &mut [u8]) -> usize {
-        self.respond(query, address, Transport::Udp, view, reply)
+    /// Answer packets, at most [`GROUP`], each into its reply; how many octets of each are to be sent, or 0.
+    pub fn over_udp(&mut self, packets: &Packets<'_>, view: &View, replies: &mut [Reply]) -> [usize; GROUP] {
+        let Self { desk, clients, names, .. } = self;
+        let mut group = [Asked::NOTHING; GROUP];
+        let group = group.get_mut(..packets.len()).unwrap_or_default();
+        let located = caught(|| {
+            for (((packet, address), asked), name) in packets.iter().zip(group.iter_mut()).zip(names) {
+                asked.parse(packet, clients.next(address, Transport::Udp), name);
+            }
+            locate(group, view);
+        });
+        let mut lengths = [0; GROUP];
+        let exchanges = packets.iter().zip(group).zip(replies).zip(&mut lengths);
+        for ((((packet, address), asked), reply), length) in exchanges {
+            *length = desk.write(reply, |guard, out, stats| match located {
+                Some(()) => compose(asked, view, guard, out, stats),
+                // A fault of ours, which must cost nobody his answer but the one who brings it out
+                None => answer(packet, &clients.next(address, Transport::Udp), view, guard, out, stats),
+            });
+        }
+        lengths
     }
 
     /// Answer a message; empty where there is nothing to be sent.
     pub fn over_tcp(&mut self, query: &[u8], address: IpAddr, view: &View) -> &[u8] {
-        let mut reply = std::mem::take(&mut self.tcp_reply);
-        reply.resize(MAX_TCP_BYTES, 0);
-        let length = self.respond(query, address, Transport::Tcp, view, &mut reply);
-        self.tcp_reply = reply;
-        self.tcp_reply.get(..length).unwrap_or_default()
+        self.tcp_reply.resize(MAX_TCP_BYTES, 0);
+        let Self { desk, clients, tcp_reply, .. } = self;
+        let client = clients.next(address, Transport::Tcp);
+        let length = desk.write(tcp_reply, |guard, out, stats| answer(query, &client, view, guard, out, stats));
+        tcp_reply.get(..length).unwrap_or_default()
+    }
+}
+
+impl Clients {
+    fn next(&mut self, address: IpAddr, transport: Transport) -> Client {
+        self.entropy = self.entropy.wrapping_add(ENTROPY_STEP);
+        let Self { entropy, now, stands_for } = *self;
+        Client { address, transport, entropy, queries: stands_for, now_ms: now.ms, unix_s: now.unix_s }
     }
 
     /// How many queries each one of a large batch stands for.
@@ -91,22 +127,23 @@ impl Responder {
         let drawn = (self.entropy ^ self.entropy >> 32).wrapping_mul(ENTROPY_STEP) >> 32;
         if drawn.is_multiple_of(u64::from(SAMPLED)) { SAMPLED } else { 0 }
     }
+}
 
-    fn respond(&mut self, query: &[u8], address: IpAddr, transport: Transport, view: &View, reply: &mut [u8]) -> usize {
-        self.entropy = self.entropy.wrapping_add(ENTROPY_STEP);
-        let (now_ms, unix_s) = (self.now.ms, self.now.unix_s);
-        let (entropy, queries) = (self.entropy, self.stands_for);
-        let client = Client { address, transport, entropy, queries, now_ms, unix_s };
-        let mut out = ResponseBuf::new(reply);
-        let (guard, stats) = (&mut self.guard, &self.counters.stats);
-        let verdict = catch_unwind(AssertUnwindSafe(|| answer(query, &client, view, guard, &mut out, stats)));
-        match verdict {
-            Ok(Verdict::Reply) => {
+impl Desk {
+    /// Let one answer be written; the octets to send, or 0 where there is nothing to be sent.
+    fn write(
+        &mut self,
+        memory: &mut [u8],
+        write: impl FnOnce(&mut Guard, &mut ResponseBuf<'_>, &Stats) -> Verdict,
+    ) -> usize {
+        let mut out = ResponseBuf::new(memory);
+        match caught(|| write(&mut self.guard, &mut out, &self.counters.stats)) {
+            Some(Verdict::Reply) => {
                 self.answered += 1;
                 out.len()
             }
-            Ok(Verdict::Drop) => 0,
-            Err(_) => {
+            Some(Verdict::Drop) => 0,
+            None => {
                 self.counters.internal_errors.add(1);
                 0
             }
@@ -114,13 +151,16 @@ impl Responder {
     }
 }
 
+/// None where a fault of ours came out.
+fn caught<T>(work: impl FnOnce() -> T) -> Option<T> {
+    catch_unwind(AssertUnwindSafe(work)).ok()
+}
+
 #[cfg(test)]
 mod tests {
     use std::io::{Read, Write};
     use std::net::{Ipv4Addr, SocketAddr, TcpStream, UdpSocket};
     use std::time::Duration;
-
-    use dns_core::Stats;
 
     use super::*;
     use crate::clock::Clock;
@@ -130,8 +170,25 @@ mod tests {
     const ANYWHERE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
     const DEADLINE: Duration = Duration::from_secs(5);
     const FATAL: u8 = 0xDE;
+    const FATAL_TO_ALL: u8 = 0xDF;
 
-    /// The core's `answer`, with a fault that one id brings out.
+    /// The core's steps, with faults that two ids bring out: in a step of its own, or in one that a group takes together.
+    pub fn locate<'v>(group: &mut [Asked<'_, 'v>], view: &'v View) {
+        assert!(group.iter().all(|asked| asked.packet()[0] != FATAL_TO_ALL), "a fault of ours");
+        dns_core::locate(group, view);
+    }
+
+    pub fn compose(
+        asked: &Asked<'_, '_>,
+        view: &View,
+        guard: &mut Guard,
+        out: &mut ResponseBuf<'_>,
+        stats: &Stats,
+    ) -> Verdict {
+        assert_ne!(asked.packet()[0], FATAL, "a fault of ours");
+        dns_core::compose(asked, view, guard, out, stats)
+    }
+
     pub fn answer(
         query: &[u8],
         client: &Client,
@@ -140,7 +197,7 @@ mod tests {
         out: &mut ResponseBuf<'_>,
         stats: &Stats,
     ) -> Verdict {
-        assert_ne!(query[0], FATAL, "a fault of ours");
+        assert!(![FATAL, FATAL_TO_ALL].contains(&query[0]), "a fault of ours");
         dns_core::answer(query, client, view, guard, out, stats)
     }
 
@@ -156,20 +213,19 @@ mod tests {
     #[test]
     fn what_large_batches_stand_for_is_about_as_many_queries_as_there_are() {
         let mut responder = Responder::new(Arc::new(WorkerCounters::new(0, Transport::Udp)), 7, 1);
-        let mut reply = [0; 100];
         for packets in [FEW + 1, 32] {
             let mut batches = 0;
             for _ in 0..16_000 {
                 responder.begin(Now::default(), packets);
-                batches += responder.stands_for;
+                batches += responder.clients.stands_for;
                 (0..packets).for_each(|_| {
-                    responder.over_udp(&query(1), ANYWHERE.ip(), &View::nothing(), &mut reply);
+                    responder.clients.next(ANYWHERE.ip(), Transport::Udp);
                 });
             }
             assert!(batches.abs_diff(16_000) < 2_000, "{batches} of {packets}");
         }
         responder.begin(Now::default(), FEW);
-        assert_eq!(responder.stands_for, 1);
+        assert_eq!(responder.clients.stands_for, 1);
     }
 
     fn query(id: u8) -> Vec<u8> {
@@ -185,7 +241,7 @@ mod tests {
         let (server, address) = started();
         let client = UdpSocket::bind(ANYWHERE).unwrap();
         client.set_read_timeout(Some(DEADLINE)).unwrap();
-        for id in [1, FATAL, 2, FATAL, FATAL, 3] {
+        for id in [1, FATAL, 2, FATAL_TO_ALL, FATAL, 3] {
             client.send_to(&query(id), address).unwrap();
         }
         let mut reply = [0; 100];

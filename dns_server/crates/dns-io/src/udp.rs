@@ -6,7 +6,7 @@ use std::os::fd::AsFd;
 use std::thread;
 use std::time::Duration;
 
-use dns_core::Ahead;
+use dns_core::GROUP;
 
 use crate::batch::Batch;
 use crate::responder::Responder;
@@ -35,17 +35,11 @@ pub fn run(socket: &UdpSocket, with_control: bool, shared: &Shared, responder: &
 fn turn(socket: &UdpSocket, batch: &mut Batch, count: usize, shared: &Shared, responder: &mut Responder) {
     let view = shared.view();
     responder.begin(shared.now(), count);
-    if let Some(mut ahead) = Ahead::new(&view, count) {
-        (0..count).for_each(|slot| ahead.note(batch.exchange(slot).0));
-        ahead.read();
-    }
-    for slot in 0..count {
-        let Some(address) = batch.peer(slot) else { continue };
-        let (query, reply) = batch.exchange(slot);
-        let length = responder.over_udp(query, address, &view, reply);
-        if length > 0 {
-            batch.reply(slot, length);
-        }
+    for first in (0..count).step_by(GROUP) {
+        let slots = first..count.min(first + GROUP);
+        let (packets, replies) = batch.group(slots.clone());
+        let lengths = responder.over_udp(&packets, &view, replies);
+        slots.zip(lengths).filter(|&(_, length)| length > 0).for_each(|(slot, length)| batch.reply(slot, length));
     }
     drop(view);
     let failed = batch.send(socket.as_fd()).failed;

@@ -6,6 +6,7 @@ use crate::addresses::network;
 use crate::addresses::prefixes::Prefixes;
 use crate::defence::buckets::{Buckets, PER_ANSWER, absorb, absorb_octets};
 use crate::input::error::Invalid;
+use crate::input::limits::NONE;
 use crate::input::messages::RateLimitData;
 use crate::wire::client::{Client, Transport};
 use crate::wire::options::Subnet;
@@ -74,7 +75,7 @@ impl Limits {
 }
 
 /// What was asked, for what counts as the same: the query, its name in lower case and its ECS option.
-pub type Asked<'a> = (&'a Query<'a>, &'a [u8], Option<&'a Subnet<'a>>);
+pub type Subject<'a> = (&'a Query<'a>, &'a [u8], Option<&'a Subnet<'a>>);
 
 /// The memory of one thread that answers.
 #[derive(Debug)]
@@ -97,7 +98,7 @@ impl Limiter {
         }
     }
 
-    /// What to do with a response, None where it goes out as it is; `asked` None for a packet that could not be read.
+    /// What to do with a response, None where it goes out as it is; `subject` None for a packet that could not be read.
     #[inline]
     pub fn restrain(
         &mut self,
@@ -105,7 +106,7 @@ impl Limiter {
         limits: &Limits,
         zones: &Zones,
         summary: &Summary,
-        asked: Option<Asked<'_>>,
+        subject: Option<Subject<'_>>,
     ) -> Option<(Limit, Action)> {
         if client.transport == Transport::Tcp {
             return None;
@@ -115,7 +116,7 @@ impl Limiter {
         if !bucket.add(self.cost, limits.least) {
             return None;
         }
-        self.judge(client, limits, zones, prefix, summary, asked)
+        self.judge(client, limits, zones, prefix, summary, subject)
     }
 
     #[cold]
@@ -126,13 +127,13 @@ impl Limiter {
         zones: &Zones,
         prefix: u64,
         summary: &Summary,
-        asked: Option<Asked<'_>>,
+        subject: Option<Subject<'_>>,
     ) -> Option<(Limit, Action)> {
         if limits.exempt.cover(client.address) {
             return None;
         }
-        let subject = subject(zones, summary, asked, prefix);
-        for (limit, key) in [subject, (Limit::Client, absorb(prefix, Limit::Client as u64))] {
+        let counted = counted(zones, summary, subject, prefix);
+        for (limit, key) in [counted, (Limit::Client, absorb(prefix, Limit::Client as u64))] {
             let rate = limits.rate(limit);
             let bucket = self.subjects.find(key, client.now_ms, rate)?;
             if !bucket.take(self.cost, rate) {
@@ -152,21 +153,22 @@ impl Limiter {
 /// What a response is about, as the limit and the key of the bucket it counts in. The client's prefix counts, as long
 /// as the scope, only where the answer depends on it.
 #[cold]
-fn subject(zones: &Zones, summary: &Summary, asked: Option<Asked<'_>>, prefix: u64) -> (Limit, u64) {
-    let counted = |limit: Limit| (limit, absorb(prefix, limit as u64));
-    let Some((query, name, subnet)) = asked else {
-        return counted(Limit::Errors);
+fn counted(zones: &Zones, summary: &Summary, subject: Option<Subject<'_>>, prefix: u64) -> (Limit, u64) {
+    let by_prefix = |limit: Limit| (limit, absorb(prefix, limit as u64));
+    let Some((query, name, subnet)) = subject else {
+        return by_prefix(Limit::Errors);
     };
-    let zone = zones.zone_of(name, query.rrtype).and_then(|number| Some((number, zones.zone(number)?)));
-    let (Some((number, zone)), Rcode::NoError | Rcode::NxDomain) = (zone, summary.rcode) else {
-        return counted(Limit::Errors);
+    let likely = zones.node_table.likely(zones.node_table.hash(name)).unwrap_or(NONE);
+    let found = zones.place_of(name, query.rrtype, likely);
+    let (Some((zone, place)), Rcode::NoError | Rcode::NxDomain) = (found, summary.rcode) else {
+        return by_prefix(Limit::Errors);
     };
-    let apex = zones.texts.get(zone.apex);
+    let apex = zones.zone(zone).map_or(&[][..], |zone| zones.texts.get(zone.apex));
     if summary.rcode == Rcode::NxDomain {
-        let (limit, key) = counted(Limit::NxDomain);
+        let (limit, key) = by_prefix(Limit::NxDomain);
         return (limit, absorb_octets(key, apex));
     }
-    let (limit, mut key) = counted(Limit::Answers);
+    let (limit, mut key) = by_prefix(Limit::Answers);
     match subnet.filter(|_| summary.scope > 0) {
         None => key = absorb(key, u64::from(query.rrtype)),
         Some(subnet) => {
@@ -180,7 +182,7 @@ fn subject(zones: &Zones, summary: &Summary, asked: Option<Asked<'_>>, prefix: u
             key = absorb(absorb(key, (network >> 64) as u64), network as u64);
         }
     }
-    let owner = match zones.place(number, name, query.rrtype) {
+    let owner = match place {
         Place::Found(node) => zones.texts.get(node.name),
         Place::Delegated(rrset) | Place::Redirected(rrset) => {
             zones.node(rrset.owner).map_or(apex, |node| zones.texts.get(node.name))

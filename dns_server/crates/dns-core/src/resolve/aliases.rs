@@ -2,6 +2,7 @@
 
 use super::ask::{Ask, FOUND, Made, Step, Target};
 use crate::counts::choices::MAX_CHOICES;
+use crate::way::Way;
 use crate::wire::names::MAX_NAME_BYTES;
 use crate::wire::records::{ANY, CNAME, Rcode, records_of};
 use crate::wire::summary::Summary;
@@ -30,12 +31,13 @@ impl<'v> Ask<'v> {
                 Target::Held(name) => *name,
                 Target::Made(made) => made.bytes.get(..made.len).unwrap_or_default(),
             };
-            let leads_out = self.statics.zones.zone_of(name, self.rrtype) != Some(self.zone);
+            let way = Way::new(name, self.rrtype, self.source).found(self.statics);
+            let leads_out = way.place.is_none_or(|(zone, _)| zone != self.zone);
             if leads_out || seen.has(name) || seen.len == MAX_CHAIN {
                 return Summary { scope, ..FOUND };
             }
             seen.add(name);
-            match self.step(name, writer, true) {
+            match self.step(&way, writer, true) {
                 Step::Done(end) if end.rcode == Rcode::ServFail => return end,
                 Step::Done(end) => return Summary { scope: scope.max(end.scope), ..end },
                 Step::Alias(next, longer) => {

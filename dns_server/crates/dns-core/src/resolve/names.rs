@@ -2,34 +2,30 @@
 
 use super::ask::{Ask, FOUND, Step};
 use crate::input::limits::NONE;
+use crate::way::Way;
 use crate::wire::records::{ANY, CNAME, HINFO, MINIMAL_ANY, NS, QUESTION_POINTER, Rcode, records_of};
 use crate::wire::summary::Summary;
 use crate::wire::writer::{Section, Writer};
 use crate::zones::lookup::{Node, Place, RRset};
 
 impl<'v> Ask<'v> {
-    /// Write what `name` has to say; what only an answer's first name may say is left out behind an alias.
+    /// Write what a name has to say; what only an answer's first name may say is left out behind an alias.
     #[inline]
-    pub(super) fn step(&self, name: &[u8], writer: &mut Writer<'_, '_, '_>, is_chained: bool) -> Step<'v> {
-        match self.statics.zones.place(self.zone, name, self.rrtype) {
-            Place::Found(node) => self.at_node(node, name, writer),
-            Place::Missing => self.negative(Rcode::NxDomain, writer),
-            Place::Redirected(dname) => self.redirect(dname, name, writer),
+    pub(super) fn step(&self, way: &Way<'_, 'v>, writer: &mut Writer<'_, '_, '_>, is_chained: bool) -> Step<'v> {
+        match (way.place, &way.steered) {
+            (_, Some(steered)) => self.steered(steered, way.name, writer),
+            (Some((_, Place::Found(node))), None) => self.plain(node, way.name, writer),
+            (Some((_, Place::Missing)) | None, None) => self.negative(Rcode::NxDomain, writer),
+            (Some((_, Place::Redirected(dname))), None) => self.redirect(dname, way.name, writer),
             // A referral further on is the resolver's to find
-            Place::Delegated(_) if is_chained => Step::Done(FOUND),
-            Place::Delegated(cut) => self.refer(cut, writer),
+            (Some((_, Place::Delegated(_))), None) if is_chained => Step::Done(FOUND),
+            (Some((_, Place::Delegated(cut))), None) => self.refer(cut, writer),
         }
     }
 
     #[inline]
-    fn at_node(&self, node: &'v Node, name: &[u8], writer: &mut Writer<'_, '_, '_>) -> Step<'v> {
+    fn plain(&self, node: &'v Node, name: &[u8], writer: &mut Writer<'_, '_, '_>) -> Step<'v> {
         let zones = &self.statics.zones;
-        if node.service != NONE
-            && let Some(service) = self.statics.steering.services.get(node.service as usize)
-            && let Some((family, lane)) = self.lane_of(service)
-        {
-            return self.steered((node.service, service), family, lane, name, writer);
-        }
         if let Some(cname) = zones.rrset_of(node, CNAME) {
             let first = records_of(zones.wires.get(cname.wire)).next();
             if let Some((rest, _)) = first {

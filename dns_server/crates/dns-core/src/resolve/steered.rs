@@ -4,9 +4,9 @@ use super::ask::{Ask, FOUND, Step};
 use crate::counts::tally::Choice;
 use crate::steering::family::Family;
 use crate::steering::row::Row;
-use crate::steering::services::Service;
 use crate::steering::tables::draw;
 use crate::steering::vector::Vector;
+use crate::way::Steered;
 use crate::wire::explanation::Explanation;
 use crate::wire::records::{Rcode, records_of};
 use crate::wire::summary::Summary;
@@ -16,28 +16,10 @@ use crate::wire::writer::{Section, Writer};
 const OF_NO_POOL: u32 = 0;
 
 impl<'v> Ask<'v> {
-    /// The family in which a query of this type is answered at a service, and how; None = plain records or NODATA. A
-    /// service of host members is a CNAME, so it answers every type.
-    #[inline]
-    pub(super) fn lane_of(&self, service: &Service) -> Option<(Family, u32)> {
-        if let Some(lane) = service.lane(Family::Cname) {
-            return Some((Family::Cname, lane));
-        }
-        let family = Family::of_type(self.rrtype)?;
-        Some((family, service.lane(family)?))
-    }
-
     /// Class -> row -> cohort -> pool -> members -> records; noted once, whatever comes of it.
     #[inline]
-    pub(super) fn steered(
-        &self,
-        (number, service): (u32, &Service),
-        family: Family,
-        lane: u32,
-        name: &[u8],
-        writer: &mut Writer<'_, '_, '_>,
-    ) -> Step<'v> {
-        let (class, scope) = self.source.locate(&self.statics.steering, service, family);
+    pub(super) fn steered(&self, steered: &Steered<'v>, name: &[u8], writer: &mut Writer<'_, '_, '_>) -> Step<'v> {
+        let &Steered { number, service, family, lane, class, scope } = steered;
         let choose = |rank| {
             let place = service.place.saturating_add(rank);
             self.choices.add(Choice { service: number, class, place });

@@ -1,6 +1,6 @@
 //! Who asks, when, and the chance that goes with the packet.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 /// What a packet came over, which settles how large its answer may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,4 +26,16 @@ pub struct Client {
     pub now_ms: u64,
     /// Wall-clock seconds, for cookies, which compare them as serial numbers (RFC 9018 4.3).
     pub unix_s: u32,
+}
+
+impl Client {
+    /// Who asks as long as nobody does.
+    pub(crate) const NOBODY: Self = Self {
+        address: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+        transport: Transport::Udp,
+        entropy: 0,
+        queries: 0,
+        now_ms: 0,
+        unix_s: 0,
+    };
 }

@@ -13,7 +13,7 @@ pub const EXTENDED_ERROR: u16 = 15;
 pub const OPTION_BYTES: usize = 4;
 
 /// What a query's OPT record asks.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy)]
 pub struct Options<'p> {
     pub subnet: Option<Subnet<'p>>,
     pub cookie: Option<Cookie<'p>>,
@@ -22,6 +22,8 @@ pub struct Options<'p> {
 }
 
 impl<'p> Options<'p> {
+    pub const NONE: Self = Self { subnet: None, cookie: None, wants_nsid: false };
+
     /// Whether there is one of those that few queries have.
     #[inline]
     pub fn has_rare(&self) -> bool {
@@ -91,9 +93,8 @@ fn parse_subnet(data: &[u8]) -> Option<Subnet<'_>> {
     if source % 8 != 0 && octets.last()? & (0xFF >> (source % 8)) != 0 {
         return None;
     }
-    let mut padded = [0; 16];
-    padded.get_mut(..octets.len())?.copy_from_slice(octets);
-    let wide = u128::from_be_bytes(padded);
+    let octets = octets.iter().fold(0, |sum: u128, &octet| sum << 8 | u128::from(octet));
+    let wide = octets.checked_shl(128 - 8 * u32::from(source).div_ceil(8)).unwrap_or(0);
     let address = match family {
         0 => None,
         1 => Some(IpAddr::V4(Ipv4Addr::from_bits((wide >> 96) as u32))),

@@ -8,6 +8,7 @@ use crate::wire::reason::Reason;
 use crate::wire::records::{HEADER_BYTES, OPT, POINTER, TSIG};
 use crate::wire::tsig::Signed;
 
+const TYPE_AND_CLASS_BYTES: usize = 4;
 const SMALLEST_RECORD_BYTES: usize = 11;
 
 /// Why a packet gets no answer: nothing is sent, or a header with an rcode alone.
@@ -26,8 +27,6 @@ pub struct Query<'p> {
     pub id: [u8; 2],
     /// Question name, type and class as sent.
     pub question: &'p [u8],
-    /// The name alone.
-    pub spelling: &'p [u8],
     pub rrtype: u16,
     pub rrclass: u16,
     pub edns: Option<Edns<'p>>,
@@ -43,49 +42,94 @@ pub struct Edns<'p> {
     pub options: &'p [u8],
 }
 
-fn u16_at(packet: &[u8], at: usize) -> Option<u16> {
-    Some(u16::from_be_bytes([*packet.get(at)?, *packet.get(at + 1)?]))
-}
+impl<'p> Query<'p> {
+    /// Nothing yet.
+    pub const NOTHING: Self =
+        Self { flags: 0, id: [0; 2], question: &[], rrtype: 0, rrclass: 0, edns: None, signed: None };
 
-/// Parse a packet; the order of checks is the reference's, since it decides the counted reason.
-#[inline]
-pub fn parse(packet: &[u8]) -> Result<Query<'_>, Refusal> {
-    let Some(&[id0, id1, flags, _, q0, q1, a0, a1, n0, n1, r0, r1]) = packet.first_chunk::<HEADER_BYTES>() else {
-        return Err(Refusal::Drop(Reason::Short));
-    };
-    if flags & 0x80 != 0 {
-        return Err(Refusal::Drop(Reason::Response));
+    /// The question's name as sent.
+    #[inline]
+    pub fn spelling(&self) -> &'p [u8] {
+        self.question.get(..self.question.len().saturating_sub(TYPE_AND_CLASS_BYTES)).unwrap_or_default()
     }
-    if flags & 0x78 != 0 {
-        return Err(Refusal::NotImp(Reason::Opcode));
-    }
-    let before = usize::from(u16::from_be_bytes([a0, a1])) + usize::from(u16::from_be_bytes([n0, n1]));
-    let additionals = usize::from(u16::from_be_bytes([r0, r1]));
-    let mut query =
-        Query { flags, id: [id0, id1], question: &[], spelling: &[], rrtype: 0, rrclass: 0, edns: None, signed: None };
-    match [q0, q1] {
-        [0, 1] => {
-            let end = question_name_end(packet).map_err(Refusal::FormErr)?;
-            let cut_off = Refusal::FormErr(Reason::QuestionCutOff);
-            query.rrtype = u16_at(packet, end).ok_or(cut_off)?;
-            query.rrclass = u16_at(packet, end + 2).ok_or(cut_off)?;
-            query.question = packet.get(HEADER_BYTES..end + 4).ok_or(cut_off)?;
-            query.spelling = packet.get(HEADER_BYTES..end).ok_or(cut_off)?;
+
+    /// Take over what a packet says; the order of checks is the reference's, since it decides the counted reason.
+    #[inline]
+    pub fn read(&mut self, packet: &'p [u8]) -> Result<(), Refusal> {
+        let Some(&[id0, id1, flags, _, q0, q1, a0, a1, n0, n1, r0, r1]) = packet.first_chunk::<HEADER_BYTES>() else {
+            return Err(Refusal::Drop(Reason::Short));
+        };
+        if flags & 0x80 != 0 {
+            return Err(Refusal::Drop(Reason::Response));
         }
-        [0, 0] => {}
-        _ => return Err(Refusal::FormErr(Reason::QuestionCount)),
+        if flags & 0x78 != 0 {
+            return Err(Refusal::NotImp(Reason::Opcode));
+        }
+        *self = Self { flags, id: [id0, id1], ..Self::NOTHING };
+        match [q0, q1] {
+            [0, 1] => self.read_question(packet).map_err(Refusal::FormErr)?,
+            [0, 0] => {}
+            _ => return Err(Refusal::FormErr(Reason::QuestionCount)),
+        }
+        let before = usize::from(u16::from_be_bytes([a0, a1])) + usize::from(u16::from_be_bytes([n0, n1]));
+        let additionals = usize::from(u16::from_be_bytes([r0, r1]));
+        self.find_pseudo_records(packet, before, additionals).map_err(Refusal::FormErr)?;
+        if self.question.is_empty() && self.edns.is_none() {
+            return Err(Refusal::FormErr(Reason::QuestionCount));
+        }
+        Ok(())
     }
-    let end = HEADER_BYTES + query.question.len();
-    find_pseudo_records(packet, end, before, additionals, &mut query).map_err(Refusal::FormErr)?;
-    if query.question.is_empty() && query.edns.is_none() {
-        return Err(Refusal::FormErr(Reason::QuestionCount));
+
+    #[inline]
+    fn read_question(&mut self, packet: &'p [u8]) -> Result<(), Reason> {
+        let end = question_name_end(packet)?;
+        self.question = packet.get(HEADER_BYTES..end + TYPE_AND_CLASS_BYTES).ok_or(Reason::QuestionCutOff)?;
+        let &[type0, type1, class0, class1] = self.question.last_chunk().ok_or(Reason::QuestionCutOff)?;
+        self.rrtype = u16::from_be_bytes([type0, type1]);
+        self.rrclass = u16::from_be_bytes([class0, class1]);
+        Ok(())
     }
-    Ok(query)
+
+    /// Walk all records, since only their lengths tell where those are that belong to the message as a whole.
+    #[inline]
+    fn find_pseudo_records(&mut self, packet: &'p [u8], before: usize, additionals: usize) -> Result<(), Reason> {
+        let records = before + additionals;
+        let mut at = HEADER_BYTES + self.question.len();
+        if records * SMALLEST_RECORD_BYTES > packet.len().saturating_sub(at) {
+            return Err(Reason::RecordCount);
+        }
+        for number in 0..records {
+            let owner = at;
+            let fixed = skip_name(packet, at)?;
+            let Some(&[t0, t1, c0, c1, _, version, f0, _, l0, l1]) =
+                packet.get(fixed..).and_then(|rest| rest.first_chunk::<10>())
+            else {
+                return Err(Reason::RecordCutOff);
+            };
+            let data = fixed + 10;
+            at = data + usize::from(u16::from_be_bytes([l0, l1]));
+            let options = packet.get(data..at).ok_or(Reason::RecordCutOff)?;
+            match u16::from_be_bytes([t0, t1]) {
+                OPT => {
+                    if number < before || self.edns.is_some() || packet.get(owner) != Some(&0) {
+                        return Err(Reason::MisplacedOpt);
+                    }
+                    let size = u16::from_be_bytes([c0, c1]);
+                    self.edns = Some(Edns { size, version, dnssec_ok: f0 & 0x80 != 0, options });
+                }
+                // The last one, so there are not two either (RFC 8945 5.2)
+                TSIG if number < before || number + 1 < records => return Err(Reason::MisplacedTsig),
+                TSIG => self.signed = Some(Signed::read(packet, owner, fixed)?),
+                _ => {}
+            }
+        }
+        if at == packet.len() { Ok(()) } else { Err(Reason::TrailingOctets) }
+    }
 }
 
 /// Where the question's name ends.
 #[inline]
-pub fn question_name_end(packet: &[u8]) -> Result<usize, Reason> {
+fn question_name_end(packet: &[u8]) -> Result<usize, Reason> {
     let mut at = HEADER_BYTES;
     loop {
         let length = *packet.get(at).ok_or(Reason::QuestionCutOff)?;
@@ -100,48 +144,6 @@ pub fn question_name_end(packet: &[u8]) -> Result<usize, Reason> {
             return Ok(at);
         }
     }
-}
-
-/// Walk all records, since only their lengths tell where those are that belong to the message as a whole.
-#[inline]
-fn find_pseudo_records<'p>(
-    packet: &'p [u8],
-    from: usize,
-    before: usize,
-    additionals: usize,
-    query: &mut Query<'p>,
-) -> Result<(), Reason> {
-    let records = before + additionals;
-    if records * SMALLEST_RECORD_BYTES > packet.len().saturating_sub(from) {
-        return Err(Reason::RecordCount);
-    }
-    let mut at = from;
-    for number in 0..records {
-        let owner = at;
-        let fixed = skip_name(packet, at)?;
-        let Some(&[t0, t1, c0, c1, _, version, f0, _, l0, l1]) =
-            packet.get(fixed..).and_then(|rest| rest.first_chunk::<10>())
-        else {
-            return Err(Reason::RecordCutOff);
-        };
-        let data = fixed + 10;
-        at = data + usize::from(u16::from_be_bytes([l0, l1]));
-        let options = packet.get(data..at).ok_or(Reason::RecordCutOff)?;
-        match u16::from_be_bytes([t0, t1]) {
-            OPT => {
-                if number < before || query.edns.is_some() || packet.get(owner) != Some(&0) {
-                    return Err(Reason::MisplacedOpt);
-                }
-                let size = u16::from_be_bytes([c0, c1]);
-                query.edns = Some(Edns { size, version, dnssec_ok: f0 & 0x80 != 0, options });
-            }
-            // The last one, so there are not two either (RFC 8945 5.2)
-            TSIG if number < before || number + 1 < records => return Err(Reason::MisplacedTsig),
-            TSIG => query.signed = Some(Signed::read(packet, owner, fixed)?),
-            _ => {}
-        }
-    }
-    if at == packet.len() { Ok(()) } else { Err(Reason::TrailingOctets) }
 }
 
 /// The end of a record's owner name, whose pointer, if it has one, must lead backward and outside the header.

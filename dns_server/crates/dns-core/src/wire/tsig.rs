@@ -16,14 +16,15 @@ const MOST_BYTES: usize = MAX_NAME_BYTES + FIXED_BYTES + MAX_NAME_BYTES + 16;
 pub struct Signed<'p> {
     packet: &'p [u8],
     /// Where the record's owner name, which is the key's, and what follows it stand.
-    owner: usize,
-    fixed: usize,
+    owner: u16,
+    fixed: u16,
 }
 
 impl<'p> Signed<'p> {
     #[cold]
     pub fn read(packet: &'p [u8], owner: usize, fixed: usize) -> Result<Self, Reason> {
-        let signed = Self { packet, owner, fixed };
+        let place = |at| u16::try_from(at).map_err(|_| Reason::RecordName);
+        let signed = Self { packet, owner: place(owner)?, fixed: place(fixed)? };
         let mut record = Record::default();
         signed.key(&mut record).ok_or(Reason::RecordName)?;
         signed.rdata(&mut record).ok_or(Reason::Tsig)?;
@@ -41,7 +42,8 @@ impl<'p> Signed<'p> {
 
     /// The owner name without pointers, each of which must lead farther back.
     fn key(&self, record: &mut Record) -> Option<()> {
-        let (mut at, mut start) = (self.owner, self.owner);
+        let mut start = usize::from(self.owner);
+        let mut at = start;
         loop {
             let length = *self.packet.get(at)?;
             if length >= POINTER {
@@ -70,12 +72,12 @@ impl<'p> Signed<'p> {
 
     /// Everything behind the owner name (RFC 8945 4.2).
     fn rdata(&self, record: &mut Record) -> Option<()> {
-        let fixed = self.packet.get(self.fixed..)?.first_chunk::<FIXED_BYTES>()?;
+        let fixed = self.packet.get(usize::from(self.fixed)..)?.first_chunk::<FIXED_BYTES>()?;
         let &[_, _, class0, class1, 0, 0, 0, 0, length0, length1] = fixed else { return None };
         if u16::from_be_bytes([class0, class1]) != CLASS_ANY {
             return None;
         }
-        let rdata = self.packet.get(self.fixed + FIXED_BYTES..)?;
+        let rdata = self.packet.get(usize::from(self.fixed) + FIXED_BYTES..)?;
         let rdata = rdata.get(..usize::from(u16::from_be_bytes([length0, length1])))?;
         let (algorithm, rest) = rdata.split_at_checked(name_end(rdata)?)?;
         let (signed, rest) = rest.split_first_chunk::<8>()?;

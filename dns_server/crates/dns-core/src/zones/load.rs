@@ -131,7 +131,7 @@ impl ZoneLoader {
             cut: NONE,
             dname: NONE,
             wildcard: NONE,
-            is_below: false,
+            is_direct: false,
             short: ShortName::new(name, apex),
         };
         let Zones { nodes, node_table, texts, .. } = &mut self.zones;
@@ -203,9 +203,9 @@ impl ZoneLoader {
     /// What nodes know of those above and below them.
     fn link_nodes(&mut self) {
         for number in 0..self.zones.nodes.len() as u32 {
-            let (above, is_wildcard, is_below) = self.ancestry(number);
+            let (above, is_wildcard, is_direct) = self.ancestry(number);
             if let Some(node) = self.zones.nodes.get_mut(number as usize) {
-                node.is_below = is_below;
+                node.is_direct = is_direct;
             }
             if let Some(above) = above.and_then(|above| self.zones.nodes.get_mut(above as usize))
                 && is_wildcard
@@ -215,7 +215,8 @@ impl ZoneLoader {
         }
     }
 
-    /// The node right above, whether this one is its wildcard, and whether a cut or a DNAME stands anywhere above.
+    /// The node right above, whether this one is its wildcard, and whether no nearer zone, cut or DNAME stands between
+    /// this one and its zone.
     fn ancestry(&self, number: u32) -> (Option<u32>, bool, bool) {
         let Some(node) = self.zones.node(number) else {
             return (None, false, false);
@@ -224,12 +225,12 @@ impl ZoneLoader {
         let at = |name| self.zones.node_at(node.zone, name);
         let first = parent(name).and_then(at);
         let mut rest = parent(name);
-        let mut is_below = false;
+        let mut is_direct = self.zones.zone_of(name, A) == Some(node.zone);
         while let Some((above, shorter)) = rest.and_then(|rest| Some((self.zones.node(at(rest)?)?, parent(rest)))) {
-            is_below |= above.cut != NONE || above.dname != NONE;
+            is_direct &= above.cut == NONE && above.dname == NONE;
             rest = shorter;
         }
-        (first, name.starts_with(b"\x01*"), is_below)
+        (first, name.starts_with(b"\x01*"), is_direct)
     }
 
     /// Addresses in the zone of what NS records name.

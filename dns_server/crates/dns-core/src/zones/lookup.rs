@@ -1,5 +1,6 @@
 //! Zones and their nodes: where a name leads inside a zone (RFC 1034 4.3.2).
 
+use crate::input::limits::NONE;
 use crate::wire::names::{MAX_LABELS, is_within, labels, parent};
 use crate::wire::records::DS;
 use crate::zones::table::{Arena, NameTable, Span};
@@ -29,8 +30,8 @@ pub struct Node {
     pub dname: u32,
     /// The node `*` right below.
     pub wildcard: u32,
-    /// Whether a cut or a DNAME stands above.
-    pub is_below: bool,
+    /// Whether this node answers for its name: no other zone is nearer to it, and neither cut nor DNAME stands above.
+    pub is_direct: bool,
     pub short: ShortName,
 }
 
@@ -85,6 +86,7 @@ pub struct Lead {
 }
 
 /// Where a name leads.
+#[derive(Clone, Copy)]
 pub enum Place<'a> {
     /// The node that answers, maybe a wildcard's.
     Found(&'a Node),
@@ -195,14 +197,38 @@ impl Zones {
         if is_within(name, apex) { self.node_within(zone, name) } else { None }
     }
 
-    /// Where `name`, which lies in the zone, leads: one look-up where it exists and nothing above turns it away.
-    pub fn place(&self, zone: u32, name: &[u8], rrtype: u16) -> Place<'_> {
-        match self.node_within(zone, name).and_then(|number| self.node(number)) {
-            Some(node) if !node.is_below => match self.rrset(node.cut) {
-                Some(cut) if rrtype != DS => Place::Delegated(cut),
-                _ => Place::Found(node),
-            },
-            _ => self.walk(zone, name, rrtype),
+    /// The zone that answers for a name, and where the name leads in it: one look-up for a name that exists where nothing
+    /// above turns it away. `likely`: its node, if it is not another's; NONE: it has no node.
+    #[inline]
+    pub fn place_of(&self, name: &[u8], rrtype: u16, likely: u32) -> Option<(u32, Place<'_>)> {
+        if rrtype != DS
+            && likely != NONE
+            && let Some(node) = self.direct(likely, name).or_else(|| self.find_direct(name))
+        {
+            return Some((node.zone, self.rrset(node.cut).map_or(Place::Found(node), Place::Delegated)));
+        }
+        let zone = self.zone_of(name, rrtype)?;
+        Some((zone, self.walk(zone, name, rrtype)))
+    }
+
+    #[cold]
+    fn find_direct(&self, name: &[u8]) -> Option<&Node> {
+        let number = self.node_table.find(name, |number| self.direct(number, name).is_some())?;
+        self.node(number)
+    }
+
+    /// A node, if it is this name's and answers for it.
+    #[inline]
+    fn direct(&self, number: u32, name: &[u8]) -> Option<&Node> {
+        self.node(number).filter(|node| node.is_direct && self.is_name_of(node, name))
+    }
+
+    #[inline]
+    fn is_name_of(&self, node: &Node, name: &[u8]) -> bool {
+        let Some(apex) = self.zone(node.zone).map(|zone| self.texts.get(zone.apex)) else { return false };
+        match name.strip_suffix(apex).and_then(|below| node.short.is(below)) {
+            Some(is_it) => is_it,
+            None => self.texts.get(node.name) == name,
         }
     }
 

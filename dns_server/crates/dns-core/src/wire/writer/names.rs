@@ -11,7 +11,7 @@ impl Writer<'_, '_, '_> {
     pub(super) fn owner(&mut self, owner: &[u8]) {
         let query = self.query;
         let shown = match self.name.len().checked_sub(owner.len()) {
-            Some(at) if self.name.ends_with(owner) => query.spelling.get(at..).unwrap_or(owner),
+            Some(at) if self.name.ends_with(owner) => query.spelling().get(at..).unwrap_or(owner),
             _ => owner,
         };
         let mut rest = shown;
@@ -39,7 +39,7 @@ impl Writer<'_, '_, '_> {
 
     /// Where these octets stand as a name already.
     fn find(&self, name: &[u8]) -> Option<usize> {
-        let spelling = self.query.spelling;
+        let spelling = self.query.spelling();
         let mut suffix = spelling;
         while suffix.len() > 1 {
             if suffix == name {
