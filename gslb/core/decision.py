@@ -66,10 +66,14 @@ class MemberState:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PoolState:
-    """Vectors by level; a level that can serve nothing is absent. HEALTHY is present only with `min_healthy` met."""
+    """Vectors by level; a level that can serve nothing is absent. HEALTHY is present only with `min_healthy` met.
+
+    `strength`: how far a pool is back that was not healthy, as for members (`gslb.core.steering.failback`).
+    """
 
     members: tuple[MemberState, ...]
     vectors: Mapping[Level, Shares]
+    strength: int
 
 
 @dataclass(frozen=True, slots=True)

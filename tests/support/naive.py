@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from math import ceil
 
 from gslb.core.decision import WHOLE, Addresses, LastResort, Level, NoData, Outcome, Pools, ServFail, Shares
 from gslb.core.directives import Action, Directives, Latch, Override, Scope, ScopeKind
@@ -21,7 +22,7 @@ from gslb.core.steering.stages.nearest import Nearest
 from gslb.core.steering.stages.priority import Priority
 from gslb.core.steering.stages.weighted import Weighted
 
-Weights = dict[str, int]
+Weights = dict[str, int | Fraction]
 
 
 @dataclass(frozen=True)
@@ -62,13 +63,32 @@ class Naive:
         pools = {slot: self.pool(name) for slot, name in service.bindings}
         sites = {slot: pool.site or "" for slot, pool in pools.items()}
         allowed = self.eligible(service, cls)
-        for level in Level:
-            row = {slot: 1 for slot in sorted(allowed) if self.serving(pools[slot], service, family, level)}
+
+        def run(slots: set[str]) -> Weights:
+            row: Weights = {slot: Fraction(1) for slot in sorted(slots)}
             for stage, key in zip(stages, keys, strict=True):
                 row = _apply(stage, key, row, sites)
+            return row
+
+        for level in Level:
+            able = {slot for slot in allowed if self.serving(pools[slot], service, family, level)}
+            row = run(able)
+            if row and level is Level.HEALTHY:
+                parts = {slot: self.pool_strength(pools[slot], service, family) for slot in able}
+                rest = run({slot for slot in able if parts[slot] == 1})
+                return level, _mixed(row, rest, parts) if rest else row
             if row:
                 return level, row
         return Level.ALL, {}
+
+    def pool_strength(self, pool: Pool, service: Service, family: Family) -> Fraction:
+        """The greatest part that so many members have as the pool needs to be healthy."""
+        members = self.serving(pool, service, family, Level.HEALTHY)
+        weighted = [m for m in pool.members if m.weight and family in self.endpoint(m).families() and not m.standby]
+        asked = pool.min_healthy
+        needed = max(1, ceil(Fraction(asked.value * len(weighted), 100)) if asked.percent else asked.value)
+        strongest = sorted((self.strength(pool, member, service, family) for member in members), reverse=True)
+        return Fraction(strongest[needed - 1], 20)
 
     def eligible(self, service: Service, cls: int) -> set[str]:
         """Slots that fences and weights of 0 leave to the class."""
@@ -227,6 +247,16 @@ def scaled(weights: Weights) -> Shares:
         if sum(shares.values()) < WHOLE:
             shares[name] += 1
     return tuple(sorted((name, share) for name, share in shares.items() if share))
+
+
+def _mixed(row: Weights, rest: Weights, parts: dict[str, Fraction]) -> Weights:
+    """Shares as without what ramps up, moved towards those with it."""
+    shares, others = dict(scaled(row)), dict(scaled(rest))
+    freed = sum(share * (1 - parts[slot]) for slot, share in shares.items())
+    return {
+        slot: shares.get(slot, 0) * parts[slot] + Fraction(others.get(slot, 0) * freed, WHOLE)
+        for slot in shares.keys() | others.keys()
+    }
 
 
 def _apply(stage: Stage, key: str, row: Weights, sites: dict[str, str]) -> Weights:

@@ -21,8 +21,9 @@ from gslb.core.steering.chain import Availability, Column, column
 from gslb.core.steering.digests import EMPTY, Mark, adjust, pool_mark, rows_text, unit_mark
 from gslb.core.steering.failback import changed_latches, latches_of
 from gslb.core.steering.outcomes import States, availability, is_down, last_levels, resolve
-from gslb.core.steering.outline import Lane, Outline, Unit, outline
+from gslb.core.steering.outline import Chain, Outline, Unit, outline
 from gslb.core.steering.pools import assess, overrides_of
+from gslb.core.steering.ramps import Ramps, mix_columns, ramping, without
 from gslb.core.steering.verdicts import Judge, changed_endpoints
 
 __all__ = ["changed_endpoints", "changed_latches", "decide"]
@@ -69,8 +70,12 @@ def _pools_of(everything: Outline, endpoints: Iterable[str]) -> frozenset[PoolKe
 
 
 def _units_of(everything: Outline, before: States, fresh: States) -> Iterable[int]:
-    """Units that use a pool which can no longer serve at the same levels."""
-    changed = [key for key, state in fresh.items() if state.vectors.keys() != before[key].vectors.keys()]
+    """Units that use a pool which can no longer serve at the same levels, or comes back by and by."""
+    changed = [
+        key
+        for key, state in fresh.items()
+        if state.vectors.keys() != before[key].vectors.keys() or state.strength != before[key].strength
+    ]
     return {number for key in changed for number in everything.units_of[key]}
 
 
@@ -99,13 +104,15 @@ class _Crew:
 
     def __init__(self, pools: States) -> None:
         self._pools = pools
-        self._columns: dict[tuple[int, Availability], Column] = {}
-        """By identity of the chain and availability: services and families share them."""
+        self._columns: dict[tuple[int, Availability, Ramps], Column] = {}
+        """By identity of the chain, availability and pools that ramp up: services and families share them."""
         self._found: dict[_Likeness, Served] = {}
         self._kept: dict[tuple[int, int], Served] = {}
 
     def steer(self, unit: Unit) -> Served:
-        columns = [self._column(lane) for lane in unit.lanes]
+        columns = [
+            self._column(lane.chain, availability(lane, self._pools), ramping(lane, self._pools)) for lane in unit.lanes
+        ]
         last = last_levels(unit, self._pools)
         likeness = (tuple(map(id, columns)), unit.families, unit.all_down, last)
         if likeness not in self._found:
@@ -120,11 +127,15 @@ class _Crew:
             self._kept[pair] = _same(old, Served(rows, new.down))
         return self._kept[pair]
 
-    def _column(self, lane: Lane) -> Column:
-        key = id(lane.chain), availability(lane, self._pools)
+    def _column(self, chain: Chain, available: Availability, ramps: Ramps) -> Column:
+        key = id(chain), available, ramps
         if key not in self._columns:
-            self._columns[key] = column(lane.chain, key[1])
+            self._columns[key] = self._mixed(chain, available, ramps) if ramps else column(chain, available)
         return self._columns[key]
+
+    def _mixed(self, chain: Chain, available: Availability, ramps: Ramps) -> Column:
+        whole, rest = self._column(chain, available, ()), self._column(chain, without(available, ramps), ())
+        return mix_columns(whole, rest, ramps)
 
 
 def _served(unit: Unit, columns: Sequence[Column], last: tuple[Level | None, ...]) -> Served:

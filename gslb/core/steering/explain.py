@@ -28,13 +28,15 @@ from gslb.core.facts import Facts, Verdict
 from gslb.core.model import AllDownKind, Family, Service
 from gslb.core.silence import Silence
 from gslb.core.snapshot import Snapshot
-from gslb.core.steering.chain import begin, benches, choose, walk
+from gslb.core.steering.chain import Choice, begin, benches, choose, walk
 from gslb.core.steering.cohorts import COHORTS, Draw, winners
-from gslb.core.steering.failback import latches_of
+from gslb.core.steering.failback import FULL, latches_of
 from gslb.core.steering.outcomes import Choices, availability, is_down, last_levels, resolve
 from gslb.core.steering.outline import Lane, SeenPool, Unit, outline
 from gslb.core.steering.pools import assess, best_level, overrides_of
+from gslb.core.steering.ramps import mix, ramping, without
 from gslb.core.steering.shares import scale
+from gslb.core.steering.stages.base import Row
 from gslb.core.steering.verdicts import LAPSED, Judge
 from gslb.core.steering.wording import PASSES, describe_member
 
@@ -117,7 +119,15 @@ def _case(
         lane=next(lane for lane in unit.lanes if lane.family is family),
         seen=everything.pools,
         states=states,
-        choices=tuple(choose(lane.chain, cls, benches(lane.chain, availability(lane, states))) for lane in unit.lanes),
+        choices=tuple(_choice(lane, cls, states) for lane in unit.lanes),
+    )
+
+
+def _choice(lane: Lane, cls: int, states: Mapping[PoolKey, PoolState]) -> Choice | None:
+    available, ramps = availability(lane, states), ramping(lane, states)
+    whole = choose(lane.chain, cls, benches(lane.chain, available))
+    return (
+        mix(whole, choose(lane.chain, cls, benches(lane.chain, without(available, ramps))), ramps) if ramps else whole
     )
 
 
@@ -173,8 +183,18 @@ def _passes(case: _Case) -> Iterator[ExplainStep]:
             continue
         yield ExplainStep(what="pass", text=f"{PASSES[level]}: start with what is available", row=scale(row))
         for stage, step in zip(chain.stages, walk(chain.stages, keys, row, bench), strict=True):
-            yield ExplainStep(what=stage.kind, text=step.reason, row=scale(step.row))
+            row = step.row
+            yield ExplainStep(what=stage.kind, text=step.reason, row=scale(row))
+        yield from _ramp(case, row)
         return
+
+
+def _ramp(case: _Case, row: Row) -> Iterator[ExplainStep]:
+    """What is taken off pools that come back by and by."""
+    choice = case.choices[case.unit.lanes.index(case.lane)]
+    if choice is not None and choice.row != row:
+        parts = ", ".join(f"{slot} {strength} of {FULL}" for slot, strength in ramping(case.lane, case.states))
+        yield ExplainStep(what="ramp", text=f"parts of what comes back: {parts}", row=scale(choice.row))
 
 
 def _ending(case: _Case, outcome: Outcome) -> ExplainStep:

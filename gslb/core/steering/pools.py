@@ -43,7 +43,7 @@ def assess(pool: SeenPool, judge: Judge, overrides: Overrides, latches: Latches)
         )
         for member in members
     )
-    return PoolState(members=tuple(states), vectors=vectors)
+    return PoolState(members=tuple(states), vectors=vectors, strength=_strength(pool, members, vectors))
 
 
 def best_level(vectors: Mapping[Level, Shares]) -> Level | None:
@@ -99,6 +99,14 @@ def _vectors(pool: SeenPool, members: list[_Member]) -> dict[Level, Shares]:
         Level.ALL: [member for member in members if not member.standby] or members,
     }
     return {level: _share(found) for level, found in levels.items() if found}
+
+
+def _strength(pool: SeenPool, members: Iterable[_Member], vectors: Mapping[Level, Shares]) -> int:
+    """That of the member with which the pool has as many as it needs, the strongest first."""
+    if Level.HEALTHY not in vectors:
+        return FULL
+    sharing = dict(vectors[Level.HEALTHY])
+    return sorted((member.strength for member in members if member.name in sharing), reverse=True)[pool.minimum - 1]
 
 
 def _share(members: Iterable[_Member]) -> Shares:

@@ -6,7 +6,7 @@ Static: told by the snapshot alone, whatever is up or down, so that the scopes o
 from __future__ import annotations
 
 from gslb.core.decision import PoolKey
-from gslb.core.model import Family, Service
+from gslb.core.model import FailbackMode, Family, Service
 from gslb.core.snapshot import Snapshot
 from gslb.core.steering.memo import by_identity
 from gslb.core.steering.outline import Lane, Outline, outline
@@ -47,7 +47,8 @@ def _lane(everything: Outline, lane: Lane, answers: int) -> Shared:
 
 def _is_shared(everything: Outline, lane: Lane, reach: Reach, answers: int) -> bool:
     pools = {key for slot, key in lane.pools if slot in reach.slots}
-    between_pools = not reach.single and len(pools) > 1
+    ramps = any(everything.pools[key].failback.mode is FailbackMode.RAMP for key in pools)
+    between_pools = len(pools) > 1 and (ramps or not reach.single)
     return between_pools or any(_picks_some(everything, key, answers) for key in pools)
 
 
