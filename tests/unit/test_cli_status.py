@@ -118,3 +118,19 @@ def test_coordinators_and_who_leads(shown: str) -> None:
     lines = [re.split(r"\s{2,}", line.strip()) for line in shown.splitlines()]
     assert ["a", "h1:7400", "0.5.0", "heard, leads"] in lines
     assert ["b", "h2:7400", "away"] in lines
+
+
+def test_what_is_on_trial_and_where_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    told = answer()
+    told.dns_servers.add(name="dns2", connected=True, decision=b"other")
+    told.rollout.CopyFrom(
+        pb.Rollout(revision=7, stage=pb.ROLLOUT_STAGE_TRIAL, first="dns2", soak_s=10, in_force=6, dns_servers=2)
+    )
+    monkeypatch.setattr(client, "call", lambda *_: told)
+    shown = CliRunner().invoke(main, ["status"], catch_exceptions=False).output
+    assert "revision 7 is on trial: dns server dns2 gets it first, the others once all is well for 10 s" in shown
+    assert "first with revision 7" in shown
+    told.rollout.stage = pb.ROLLOUT_STAGE_RELEASED
+    shown = CliRunner().invoke(main, ["status"], catch_exceptions=False).output
+    assert "trial" not in shown
+    assert "first with" not in shown

@@ -10,6 +10,7 @@ from rich.text import Text
 
 from gslb.api.v1 import admin_pb2, facts_pb2
 from gslb.cli import client, options, screen
+from gslb.cli.rollouts import describe
 from gslb.runtime.addresses import SocketAddress
 
 _ACTIONS = {
@@ -36,6 +37,8 @@ def status(admin: tuple[SocketAddress, ...], as_json: bool, services: tuple[str,
         f"coordinator {answer.coordinator} (Aya {answer.version}), order {_order(answer.order)}, "
         f"decision {_digest(answer.decision)}, {_rate(answer.queries_per_s)} queries/s"
     )
+    if answer.rollout.stage == admin_pb2.ROLLOUT_STAGE_TRIAL:
+        out.print(describe(answer.rollout), style="yellow")
     for alarm in answer.alarms:
         out.print(f"ALARM {alarm}", style="bold red")
     wanted = {name.rstrip(".").lower() for name in services}
@@ -163,6 +166,8 @@ def _dns_servers(answer: admin_pb2.GetStatusResponse) -> Table:
             state = Text(f"asked itself: {server.trouble}", style="red")
         elif server.break_glass:
             state = Text(f"break glass: {server.break_glass} ({_digest(server.break_glass_digest)})", style="red")
+        elif answer.rollout.first == server.name and answer.rollout.stage == admin_pb2.ROLLOUT_STAGE_TRIAL:
+            state = Text(f"first with revision {answer.rollout.revision}", style="yellow")
         elif server.decision == answer.decision:
             state = Text("same decision", style="green")
         else:

@@ -84,7 +84,7 @@ class Stage:
 
     async def apply(self) -> None:
         """Put the demo's configuration in force."""
-        change = applying.Change(author="demo", message="the demo's world")
+        change = applying.Change(author="demo", message="the demo's world", now=True)
         result = await applying.apply(self.admin, self.config, applying.read(self.config), change)
         if isinstance(result, applying.Refusal):
             raise DemoFailed("\n".join(str(problem) for problem in result.problems))
