@@ -1,0 +1,21 @@
+"""A coordinator is stopped for 30 s, wakes, and knows nothing of what was written meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+
+from chaos import plan
+from chaos.operating import at_work
+from chaos.registry import scenario
+from chaos.trials import Limits, Trials
+from chaos.world import World
+
+
+@scenario("a coordinator is stopped for 30 s, applies go on", limits=Limits(median_s=0.1, p99_s=0.5), within_s=300)
+async def coordinator_woken(world: World, trials: Trials) -> None:
+    for name in plan.COORDINATORS if trials.is_long else plan.COORDINATORS[:1]:
+        async with at_work(world, trials):
+            world.stop(name)
+            await asyncio.sleep(30)
+            world.go_on(name)
+            await asyncio.sleep(3)

@@ -1,0 +1,23 @@
+"""Who leads is killed 3 s after it was elected, over and over, while an operator writes and servers flap."""
+
+from __future__ import annotations
+
+import asyncio
+
+from chaos.operating import at_work, elected
+from chaos.registry import scenario
+from chaos.trials import Limits, Trials
+from chaos.world import World
+
+
+@scenario("leaders are killed, applies go on, servers flap", limits=Limits(median_s=0.1, p99_s=0.5), within_s=900)
+async def leader_killed(world: World, trials: Trials) -> None:
+    async with at_work(world, trials) as operator:
+        for _ in range(30 if trials.is_long else 3):
+            leader = await elected(world)
+            await asyncio.sleep(3)
+            world.kill(leader)
+            await elected(world, but=leader)
+            world.start(leader)
+            await world.until_whole()
+            await operator.check()

@@ -1,0 +1,14 @@
+"""All members of etcd hang: their kernels take connections and calls, and nobody answers."""
+
+from __future__ import annotations
+
+from chaos import plan
+from chaos.registry import scenario
+from chaos.storeless import without_store
+from chaos.trials import Limits, Trials
+from chaos.world import World
+
+
+@scenario("a server is killed, etcd hangs", limits=Limits(median_s=0.1, p99_s=0.5))
+async def store_hung(world: World, trials: Trials) -> None:
+    await without_store(world, trials, lambda: world.stop(*plan.ETCD), lambda: world.go_on(*plan.ETCD))
