@@ -6,7 +6,7 @@ What was acknowledged must be there ever after, and no dns server may serve an e
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import cycle
@@ -35,7 +35,7 @@ Order = tuple[float, float, float]
 class Operator:
     """`written`: by revision, what is to be found there. `directed`: the newest override's number and revision.
 
-    `refused`: writes that failed; nothing is known of what became of them.
+    `unknown`: writes without an acknowledgement; each may have been done, or may yet be.
     """
 
     world: World
@@ -43,7 +43,7 @@ class Operator:
     number: int = 0
     written: dict[int, str] = field(default_factory=dict)
     directed: tuple[int, int] = (0, 0)
-    refused: int = 0
+    unknown: set[int] = field(default_factory=set)
     served: dict[str, Order] = field(default_factory=dict)
     _checked: int = 0
 
@@ -70,32 +70,33 @@ class Operator:
 
     async def check(self) -> None:
         """Everything that was acknowledged is there; waits until dns servers serve it."""
-        acknowledged = max(self.written, default=0), self.directed[1]
+        written, (number, revision) = dict(self.written), self.directed
+        newest = max(written, default=0)
 
         async def is_served() -> bool:
             orders = [await _order(self.world, name) for name in plan.DNS]
-            return all(config >= acknowledged[0] and directive >= acknowledged[1] for _, config, directive in orders)
+            return all(config >= newest and directive >= revision for _, config, directive in orders)
 
-        await self.world.until(f"what was acknowledged last, {acknowledged}, on dns servers", is_served)
+        await self.world.until(f"configuration {newest} and directives {revision} on dns servers", is_served)
         status = await self._status()
         (found,) = [override for override in status.overrides if override.scope == _SCOPE] or [facts_pb2.Override()]
-        number = int(found.why or 0)
+        there = int(found.why or 0)
         self.trials.require(
-            number >= self.directed[0] and status.order.directive >= self.directed[1],
-            f"override {number} is in force after {self.directed[0]} was acknowledged",
+            (there >= number or there in self.unknown) and status.order.directive >= revision,
+            f"override '{there}' is in force after '{number}' was acknowledged",
         )
-        await self._check_history()
+        await self._check_history(written)
 
-    async def _check_history(self) -> None:
+    async def _check_history(self, written: Mapping[int, str]) -> None:
         listed = await self.world.admins["a"].ListConfigs(pb.ListConfigsRequest(limit=100), timeout=_ANSWER_S)
         found = {one.revision: one.message for one in listed.configs}
-        for revision, message in self.written.items():
+        for revision, message in written.items():
             if revision > self._checked:
                 self.trials.require(
                     found.get(revision) == message,
                     f"revision {revision} was acknowledged as '{message}' and is '{found.get(revision)}'",
                 )
-        self._checked = max(self.written, default=0)
+        self._checked = max(written, default=0)
 
     async def _write(self, name: str, number: int) -> None:
         override = pb.SetOverrideRequest(
@@ -109,7 +110,7 @@ class Operator:
                 directed = await self.world.admins[name].SetOverride(override)
                 self.directed = number, directed.order.directive
         except (grpc.RpcError, DemoFailed, TimeoutError):
-            self.refused += 1
+            self.unknown.add(number)
 
     async def _status(self) -> pb.GetStatusResponse:
         status = await self.world.status("a")

@@ -54,6 +54,7 @@ async def write(context: grpc.aio.ServicerContext[Request, Response], message: R
     gRPC cannot end a call while a message is on its way, so even a cancelled writer lets that one go first.
     """
     sending = asyncio.ensure_future(context.write(message))
+    sending.add_done_callback(_forget)
     try:
         async with asyncio.timeout(WRITE_TIMEOUT_S):
             await asyncio.shield(sending)
@@ -63,6 +64,12 @@ async def write(context: grpc.aio.ServicerContext[Request, Response], message: R
         ) from None
     finally:
         await asyncio.wait([sending], timeout=LAST_WRITE_S)
+
+
+def _forget(sending: asyncio.Future[None]) -> None:
+    """What became of a message whose writer may be gone by then is of no interest."""
+    if not sending.cancelled():
+        sending.exception()
 
 
 async def both_ways(reading: Coroutine[object, object, None], writing: Coroutine[object, object, None]) -> None:
