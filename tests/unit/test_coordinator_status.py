@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 import grpc
@@ -11,6 +11,13 @@ from support.coordinators import CONFIG, DOWN, LONDON, NEW_YORK, UP, Running, co
 
 from gslb import __version__
 from gslb.api.v1 import admin_pb2 as pb
+from gslb.coordinator.admin import service
+from gslb.coordinator.admin.decider import Concluded
+from gslb.coordinator.admin.status import FORGOTTEN_S, add_details, make_head
+from gslb.coordinator.peers.roster import Roster
+from gslb.coordinator.relay.agents import Agents
+from gslb.coordinator.relay.hub import Hub
+from gslb.core.demand import Demand
 from gslb.core.facts import Cause, State, Verdict
 
 
@@ -76,6 +83,41 @@ async def test_who_serves_what_and_why(running: Running) -> None:
     assert (service.name, family.family) == ("www.gslb.test", "A")
     by_pools = {tuple(pool.name for pool in part.pools): list(part.labels) for part in family.classes}
     assert by_pools == {("web-eu",): ["rule 1 (continent EU)"], ("web-us",): ["all other clients"]}
+
+
+async def test_evidence_that_comes_while_the_status_is_made_is_of_no_age(
+    running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def begun_earlier(
+        status: pb.GetStatusResponse, concluded: Concluded, agents: Agents, demand: Demand, now_s: float
+    ) -> None:
+        add_details(status, concluded, agents, demand, now_s - 60)
+
+    monkeypatch.setattr(service, "add_details", begun_earlier)
+    async with running.agent("us/a1") as agent, running.dns_server("d") as dns:
+        await agent.evidence({1: "connection refused"}, verdict_ages_ms=100, probe_ages_ms=50)
+        await agent.report(UP, DOWN)
+        await dns.until(lambda: bool(dns.updates))
+        pools = (await running.status()).pools
+    (member,) = [member for pool in pools for member in pool.members if member.detail]
+    assert (member.verdict_age_ms, member.probe_age_ms) == (100, 50)
+
+
+async def test_a_site_that_leaves_while_the_status_is_made_is_shown_as_it_was(
+    running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def after_all_have_left(
+        name: str, hub: Hub, roster: Roster, concluded: Concluded | None, alarms: Sequence[str], now_s: float
+    ) -> pb.GetStatusResponse:
+        hub.agents.keep_sites(())
+        return make_head(name, hub, roster, concluded, alarms, now_s)
+
+    async with running.agent("us/a1") as agent, running.dns_server("d") as dns:
+        await agent.report(UP, DOWN)
+        await dns.until(lambda: bool(dns.updates))
+        monkeypatch.setattr(service, "make_head", after_all_have_left)
+        (shown,) = [agent for site in (await running.status()).sites for agent in site.agents]
+    assert (shown.agent, shown.age_ms) == ("us/a1", int(FORGOTTEN_S * 1000))
 
 
 async def test_alarms(running: Running) -> None:

@@ -69,7 +69,7 @@ class PoolStatuses:
             status.back = is_back(state)
         evidence = self._evidence(seen.site, seat, state)
         if evidence is not None:
-            aged_ms = int((self._now_s - evidence.received_s) * 1000)
+            aged_ms = max(0, int((self._now_s - evidence.received_s) * 1000))  # it may have come since we began
             status.detail, status.latency_us, status.flaps = evidence.detail, evidence.latency_us, evidence.flaps
             status.verdict_age_ms = evidence.verdict_age_ms + aged_ms
             status.probe_age_ms = evidence.probe_age_ms + aged_ms

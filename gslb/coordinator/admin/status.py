@@ -25,6 +25,8 @@ from gslb.runtime.rpc import MAX_MESSAGE_BYTES
 
 MAX_LABELS = 20
 """Of the classes that get the same; there can be thousands."""
+FORGOTTEN_S = 100 * 365 * 24 * 3600.0
+"""The age of an agent whose site has left the configuration since the decision that is shown."""
 MAX_STATUS_BYTES = MAX_MESSAGE_BYTES - 64 * 1024
 
 
@@ -105,7 +107,7 @@ def _sites(concluded: Concluded, hub: Hub) -> Iterator[pb.SiteStatus]:
 def _agent(agent: AgentId, concluded: Concluded, hub: Hub, heard: frozenset[AgentId], layout: bytes) -> pb.AgentStatus:
     status = pb.AgentStatus(
         agent=agent,
-        age_ms=int(hub.agents.age_s(agent) * 1000),
+        age_ms=int(min(hub.agents.age_s(agent), FORGOTTEN_S) * 1000),
         silent=agent not in heard,
         elsewhere=agent in heard and hub.agents.is_silent(agent),
         version=hub.agents.version(agent),
