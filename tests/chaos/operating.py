@@ -125,11 +125,8 @@ class Operator:
 
 
 async def _order(world: World, name: str) -> Order:
-    found = await world.metrics(name)
-    incarnation, config, directive = (
-        found[f'gslb_dns_order{{number="{number}"}}'] for number in ("incarnation", "config", "directive")
-    )
-    return incarnation, config, directive
+    found = {one.labels["number"]: one.value for one in await world.samples(name, "gslb_dns_order")}
+    return found["incarnation"], found["config"], found["directive"]
 
 
 async def leader(world: World) -> str | None:
@@ -137,7 +134,7 @@ async def leader(world: World) -> str | None:
     for name in plan.COORDINATORS:
         if name not in world.stopped and name in world.children.running:
             with suppress(aiohttp.ClientError, TimeoutError):
-                if (await world.metrics(name)).get("gslb_coordinator_leads"):
+                if await world.metric(name, "gslb_coordinator_leads"):
                     return name
     return None
 

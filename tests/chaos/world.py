@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 import aiohttp
 import grpc
 from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.samples import Sample
 
 from chaos import plan, programs
 from chaos.listening import Listening, listening
@@ -170,11 +171,15 @@ class World:
 
     async def metric(self, process: str, metric: str, **labels: str) -> float:
         """The sum of all that have these labels, whatever their others are."""
+        samples = await self.samples(process, metric)
+        return sum(one.value for one in samples if labels.items() <= one.labels.items())
+
+    async def samples(self, process: str, metric: str) -> list[Sample]:
+        """All of one moment."""
         async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=5)) as session:
             page = await (await session.get(f"http://{self.programs.address(process, plan.METRICS)}/metrics")).text()
         families = text_string_to_metric_families(page)
-        samples = [sample for family in families for sample in family.samples if sample.name == metric]
-        return sum(one.value for one in samples if labels.items() <= one.labels.items())
+        return [sample for family in families for sample in family.samples if sample.name == metric]
 
     async def until(self, what: str, holds: Callable[[], Awaitable[bool]], within_s: float = START_S) -> float:
         """Seconds until it holds; raises DemoFailed."""
