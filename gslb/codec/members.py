@@ -104,6 +104,8 @@ def _load_failback(message: pb.PoolData) -> Failback:
     mode = _MODES_BACK.get(message.failback)
     if mode is None:
         raise InvalidSnapshot(f"pool '{message.name[:80]}' comes back in a way this version does not know: upgrade it")
+    if mode is FailbackMode.RAMP and not message.failback_over_ms:
+        raise InvalidSnapshot(f"pool '{message.name[:80]}' has a ramp that lasts no time")
     return Failback(mode=mode, over_ms=message.failback_over_ms)
 
 

@@ -6,10 +6,14 @@ from dataclasses import replace
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from support import health
 from support.strategies import snapshots
 
+from gslb.api.v1 import facts_pb2
 from gslb.codec.chunks import MAX_CHUNK_BYTES
+from gslb.codec.facts import dump_directives, load_directives
 from gslb.codec.snapshot import dump_snapshot, load_snapshot, refs
+from gslb.core.directives import NO_DIRECTIVES
 from gslb.core.snapshot import Snapshot
 
 SLOW_TO_DRAW = settings(
@@ -32,6 +36,18 @@ def test_loading_undoes_dumping(snapshot: Snapshot) -> None:
 def test_what_was_loaded_dumps_to_the_same_bytes(snapshot: Snapshot) -> None:
     bundle = dump_snapshot(snapshot)
     assert dump_snapshot(load_snapshot(bundle.manifest, bundle.chunks)) == bundle
+
+
+@SLOW_TO_DRAW
+@given(snapshot=snapshots(), data=st.data())
+def test_loading_undoes_dumping_directives(snapshot: Snapshot, data: st.DataObject) -> None:
+    directives = data.draw(health.directives(snapshot.model)) if has_members(snapshot) else NO_DIRECTIVES
+    payload = dump_directives(directives).SerializeToString(deterministic=True)
+    assert load_directives(facts_pb2.Directives.FromString(payload)) == directives
+
+
+def has_members(snapshot: Snapshot) -> bool:
+    return bool(snapshot.model.monitors) and any(pool.members for pool in snapshot.model.pools)
 
 
 @SLOW_TO_DRAW

@@ -23,6 +23,8 @@ from gslb.core.model import (
     DnsSettings,
     EcsTrust,
     Endpoint,
+    Failback,
+    FailbackMode,
     GeoSources,
     HttpProbe,
     IPAddress,
@@ -172,6 +174,7 @@ def pools(draw: st.DrawFn, name: str, found: Sequence[Endpoint], site_names: Seq
             st.builds(MinHealthy, value=st.integers(1, 3), percent=st.just(False))
             | st.builds(MinHealthy, value=st.integers(1, 100), percent=st.just(True))
         ),
+        failback=draw(st.sampled_from([Failback(mode=mode, over_ms=60_000) for mode in FailbackMode])),
     )
 
 

@@ -102,6 +102,11 @@ async def drain(channel: grpc.aio.Channel) -> None:
     await AdminStub(channel).SetOverride(request, timeout=DEADLINE_S)
 
 
+async def failback(channel: grpc.aio.Channel) -> None:
+    scope = facts_pb2.Scope(kind=facts_pb2.SCOPE_KIND_POOL, name="web-us")
+    await AdminStub(channel).Failback(admin_pb2.FailbackRequest(scopes=[scope]), timeout=DEADLINE_S)
+
+
 async def reflect(channel: grpc.aio.Channel) -> None:
     call = ServerReflectionStub(channel).ServerReflectionInfo(timeout=DEADLINE_S)
     await call.write(ServerReflectionRequest(list_services=""))
@@ -123,6 +128,8 @@ WRONG: list[tuple[str, Kind, str, Try, Code, str, str]] = [
     ("a coordinator drains", Kind.COORDINATOR, "c2", drain, Code.PERMISSION_DENIED, "SetOverride", "kind"),
     ("an agent reflects", Kind.AGENT, "eu/a1", reflect, Code.PERMISSION_DENIED, "ServerReflectionInfo", "kind"),
     ("a viewer applies", Kind.OPERATOR, "vera", apply, Code.PERMISSION_DENIED, "Apply", "role"),
+    ("an agent takes back", Kind.AGENT, "eu/a1", failback, Code.PERMISSION_DENIED, "Failback", "kind"),
+    ("a viewer takes back", Kind.OPERATOR, "vera", failback, Code.PERMISSION_DENIED, "Failback", "role"),
     ("a viewer drains", Kind.OPERATOR, "vera", drain, Code.PERMISSION_DENIED, "SetOverride", "role"),
 ]
 

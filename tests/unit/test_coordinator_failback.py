@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 from collections.abc import AsyncIterator, Collection, Mapping
 from pathlib import Path
 
 import grpc
 import pytest
+from click.testing import CliRunner, Result
+from structlog.testing import capture_logs
 from support.coordinators import CONFIG, DOWN, UP, Running, coordinator, files
 from support.waiting import until
 
 from gslb.api.v1 import admin_pb2 as pb
 from gslb.api.v1 import facts_pb2
+from gslb.cli.main import main
 from gslb.core.facts import Cause, State, Verdict
 from gslb.store.embedded import EmbeddedStore
 
@@ -159,6 +164,56 @@ async def test_a_ramp_goes_up_by_itself(tmp_path: Path) -> None:
             assert (await member(running, "us1")).share > share
             await failback(running, "web-us/us1")
             assert (await member(running, "us1")).share == 65_536 // 2
+
+
+async def test_a_ramp_goes_on_where_the_coordinator_before_left_it(tmp_path: Path) -> None:
+    config = files(RAMP.replace("over: 10s", "over: 1h"))
+    async with coordinator(tmp_path) as running:
+        await running.applied(files(RAMP))
+        async with running.agent("us/a1") as us, running.dns_server("d") as dns:
+            await us.report(DOWN, UP)
+            await dns.until(lambda: len(dns.directives.latches) == 1)
+            await us.report(UP, UP)
+            await dns.until(lambda: dns.directives.latches[0].step > 1)
+            await running.applied(config)
+        before = (await member(running, "us1")).latch
+    async with (
+        coordinator(tmp_path) as running,
+        running.agent("us/a1", boot=2) as us,
+        running.dns_server("d") as dns,
+    ):
+        await us.report(UP, UP)
+        beats = len(dns.beats)
+        await dns.until(lambda: len(dns.beats) >= beats + 2)
+        (latch,) = dns.directives.latches
+        assert (latch.revision, latch.step) == (before.revision, before.step)
+        await us.report(DOWN, UP)
+        await dns.until(lambda: dns.directives.latches[0].step == 0)
+
+
+async def test_the_command_lists_and_takes_back(running: Running) -> None:
+    async with running.agent("us/a1") as us, running.dns_server("d") as dns:
+        assert (await gslb(running)).output == "nothing waits for failback\n"
+        await us.report(DOWN, DOWN)
+        await dns.until(lambda: len(dns.directives.latches) == 2)
+        await us.report(UP, UP)
+        await dns.until(lambda: all(latch.up_unix_s is not None for latch in dns.directives.latches))
+        lines = (await gslb(running)).output.splitlines()
+        assert [line.split()[:4] for line in lines[-2:]] == [["web-us", name, "web", "A"] for name in ("us1", "us2")]
+        listed = json.loads((await gslb(running, "--json")).output)
+        assert [latch["member"] for latch in listed["latches"]] == ["us1", "us2"]
+
+        taken = await gslb(running, "web-us/us1", "web-us/us2", "--why", "mended", "--json")
+        assert [latch["member"] for latch in json.loads(taken.output)["released"]] == ["us1", "us2"]
+        refused = await gslb(running, "web-us")
+        assert refused.exit_code == 1
+        assert "nothing of pool 'web-us' waits for failback; waiting: none" in refused.output
+
+
+async def gslb(running: Running, *arguments: str) -> Result:
+    command = ["failback", *arguments, "--admin", f"127.0.0.1:{running.bound.port}"]
+    with capture_logs():  # the coordinator's, in this process
+        return await asyncio.to_thread(CliRunner().invoke, main, command)
 
 
 @pytest.mark.parametrize(
