@@ -24,6 +24,7 @@ from gslb.core.model import Model
 from gslb.core.names import Name
 from gslb.core.silence import NO_SILENCE, Silence
 from gslb.core.steering.decide import decide
+from gslb.runtime.garbage import building
 from gslb.runtime.logs import get_logger
 
 _SELF = Client(IPv4Address("127.0.0.1"), Transport.TCP)
@@ -53,6 +54,7 @@ class Passed:
     decision: Decision
 
 
+@building()
 def try_out(received: Received, premises: Premises, engine: Engine) -> Passed:
     """Raises InvalidSnapshot, whatever is wrong with the snapshot."""
     try:

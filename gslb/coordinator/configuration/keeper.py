@@ -31,6 +31,7 @@ from gslb.core.errors import Conflict, GslbError, InvalidSnapshot
 from gslb.core.identity.access import Grant
 from gslb.core.order import Order
 from gslb.core.rollout import Rollout, RolloutSettings, Stage, begin
+from gslb.runtime.garbage import building
 from gslb.runtime.logs import get_logger
 from gslb.store.base import Store
 from gslb.store.blobs import Blobs, MissingBlob
@@ -281,6 +282,7 @@ class Configuration:
             self._log.error("stored configuration cannot be used", revision=record.revision, reason=str(error))
             return None
 
+    @building()
     def _recalled(self, record: Record) -> Publication:
         """As compiled when it was applied; compiled again where that is gone, or of another version."""
         publication = recall(record, self._incarnation, self._compiled)
@@ -293,6 +295,7 @@ class Configuration:
     def _serves(self, record: Record) -> bool:
         return self._hub.newest_order.config == record.revision
 
+    @building()
     def _build(self, offer: Offer, contents: Contents, current: Current) -> Built:
         publication = self._hub.newest
         change = Change(
