@@ -45,6 +45,8 @@ rust-lint:
 	@$(CARGO) fmt --manifest-path $(firstword $(LOAD)) --check
 	@$(CARGO) fmt --manifest-path $(FUZZ)/Cargo.toml --check
 	@$(CARGO) clippy --quiet --manifest-path $(LOAD) --locked --all-targets -- -D warnings
+	@CUSTOM_LIBFUZZER_PATH=/not/linked/libfuzzer.a $(CARGO) clippy --quiet --manifest-path $(FUZZ)/Cargo.toml \
+	  --target-dir build/fuzz/lint --locked --all-targets -- -D warnings
 
 unit: $(READY) rust-unit
 	@$(BIN)/pytest -q --numprocesses auto tests/unit tests/property tests/scenario tests/contract

@@ -1,7 +1,8 @@
-"""What the fuzz targets of the native engine start from: `python -m support.fuzzseeds WORLD SEEDS`.
+"""What the fuzz targets of the native code start from: `python -m support.fuzzseeds WORLD SEEDS`.
 
 Writes the world that all targets ask, and seeds for each of them, from the worlds of the other tests: real packets,
-real chunks of snapshots, real decisions and differences. The targets say what an input of theirs looks like.
+real chunks of snapshots, real decisions and differences, small geo databases and pieces of class maps. The targets say
+what an input of theirs looks like.
 """
 
 from __future__ import annotations
@@ -11,15 +12,20 @@ import struct
 import sys
 from collections.abc import Iterable, Iterator
 from hashlib import sha1
+from itertools import accumulate
 from pathlib import Path
 
 from support.dnsworld import facts_of, make_snapshot, make_view, view, world
 from support.nativeworld import chunks_of
 from support.packets import SEEDS, random_packet
+from support.trees import EMPTY, Nodes, grow, written
 
 from gslb.codec.engine import DecisionDumper, dump_costs, dump_static
+from gslb.codec.ranges import pieces_in_python
 from gslb.core.answering.view import View
 from gslb.core.facts import NO_FACTS
+from gslb.core.snapshot import RangeMap
+from gslb.geo.tree import DATA_GAP
 
 SMALL = {
     "empty": """
@@ -41,6 +47,12 @@ pools:
 services: [{name: w.a.test, pools: [p], answers: 2}, {name: h.a.test, pools: [q]}]
 """,
 }
+RECORDS = (
+    b"\xe1\x47country\xe1\x48iso_code\x42DE",
+    b"\xe2\x4ccountry_code\x42FR\x48location\xe1\x48latitude\x68\x40\x48" + bytes(6),
+    b"\xe1\x4csubdivisions\x01\x04\x20\x09",
+)
+"""Of a geo database; the last one leads into the first."""
 DOWN = (
     ("broken/b", "us/u1"),
     ("broken/b", "eu/e1"),
@@ -56,6 +68,8 @@ def main() -> None:
     _write(seeds / "query", _queries())
     _write(seeds / "snapshot", _snapshots())
     _write(seeds / "decision", _decisions())
+    _write(seeds / "database", _databases())
+    _write(seeds / "pieces", _pieces())
 
 
 def _world(at: View) -> Iterator[bytes]:
@@ -91,6 +105,28 @@ def _decisions() -> Iterator[bytes]:
         difference = dumper.dump(at.decision)
         yield _pair(difference, b"")
         yield _pair(DecisionDumper(at.index.snapshot).dump(at.decision), difference)
+
+
+def _databases() -> Iterator[bytes]:
+    """Of all sizes of records and for addresses of both versions."""
+    at = [0, *accumulate(map(len, RECORDS))]
+    for version, prefix in ((4, ""), (6, "0" * 96)):
+        nodes: Nodes = [[EMPTY, EMPTY]]
+        for number, path in enumerate(("00001010", "0000101000000111" + "0" * 11, "11", "1111110")):
+            grow(nodes, (prefix if number < 2 else "") + path, DATA_GAP + at[number % len(RECORDS)])
+        for number, size in enumerate((24, 28, 32)):
+            how = number + 0x80 * (version == 6)
+            yield struct.pack("!BH", how, len(nodes)) + written(nodes, size) + bytes(DATA_GAP) + b"".join(RECORDS)
+
+
+def _pieces() -> Iterator[bytes]:
+    for width, starts in ((32, (0, 256, 512, 70_000)), (128, (0, 1, 1 << 64, 1 << 127))):
+        ranges = RangeMap(starts, (0, 1, 2, 0))
+        octets = bytearray([width // 128, 3])
+        for piece in pieces_in_python(ranges, width):
+            classes = bytes(ranges.classes[piece.first : piece.end])
+            octets += bytes([piece.unit_bits, len(piece.deltas), len(classes)]) + piece.deltas + classes
+        yield bytes(octets)
 
 
 def _pair(first: bytes, second: bytes) -> bytes:

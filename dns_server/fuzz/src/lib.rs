@@ -1,6 +1,7 @@
 //! What the fuzz targets share: a world to ask, questions, checks that a reply must pass, a bound on memory.
 
 mod ask;
+pub mod maps;
 mod memory;
 mod message;
 mod reply;
