@@ -12,7 +12,7 @@ import struct
 import sys
 from collections.abc import Iterable, Iterator
 from hashlib import sha1
-from itertools import accumulate
+from itertools import accumulate, islice
 from pathlib import Path
 
 from support.dnsworld import facts_of, make_snapshot, make_view, view, world
@@ -66,6 +66,7 @@ def main() -> None:
     place, seeds = Path(sys.argv[1]), Path(sys.argv[2])
     place.write_bytes(b"".join(struct.pack("!I", len(part)) + part for part in _world(view())))
     _write(seeds / "query", _queries())
+    _write(seeds / "group", _groups())
     _write(seeds / "snapshot", _snapshots())
     _write(seeds / "decision", _decisions())
     _write(seeds / "database", _databases())
@@ -84,6 +85,12 @@ def _queries() -> Iterator[bytes]:
     draw = random.Random(3)
     for number, packet in enumerate([*SEEDS, *(random_packet(draw) for _ in range(300))]):
         yield bytes([number % 8]) + packet
+
+
+def _groups() -> Iterator[bytes]:
+    packets = iter(_queries())
+    while group := list(islice(packets, 8)):
+        yield b"".join(packet[:1] + struct.pack("!H", len(packet) - 1) + packet[1:] for packet in group)
 
 
 def _snapshots() -> Iterator[bytes]:

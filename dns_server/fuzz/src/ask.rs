@@ -3,7 +3,10 @@
 use std::cell::RefCell;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use dns_core::{Client, Guard, MAX_TCP_BYTES, MAX_UDP_BYTES, ResponseBuf, Stats, Transport, Verdict, View, answer};
+use dns_core::{
+    Asked, Client, GROUP, Guard, MAX_TCP_BYTES, MAX_UDP_BYTES, NameBuf, ResponseBuf, Stats, Transport, Verdict, View,
+    answer, compose, locate,
+};
 
 use crate::reply;
 
@@ -48,12 +51,41 @@ fn once(packet: &[u8], client: &Client, view: &View) -> Vec<u8> {
     let mut memory = vec![0; room];
     let mut out = ResponseBuf::new(&mut memory);
     KEPT.with_borrow_mut(|(guard, now_ms)| {
-        *now_ms += LONG_MS;
-        let client = Client { now_ms: *now_ms, ..*client };
+        let client = later(client, now_ms);
         let verdict = answer(packet, &client, view, guard, &mut out, &Stats::new());
         assert!((verdict == Verdict::Drop) == out.is_empty(), "{verdict:?} with {} octets", out.len());
     });
     out.message().to_vec()
+}
+
+fn later(client: &Client, now_ms: &mut u64) -> Client {
+    *now_ms += LONG_MS;
+    Client { now_ms: *now_ms, ..*client }
+}
+
+/// The replies to at most [`GROUP`] packets that come together, each in a place that another one had before.
+pub fn ask_together(packets: &[(&[u8], Client)], view: &View) -> Vec<Vec<u8>> {
+    let (mut before, mut names) = ([NameBuf::default(); GROUP], [NameBuf::default(); GROUP]);
+    let mut group = [const { Asked::NOTHING }; GROUP];
+    for ((asked, name), &(packet, client)) in group.iter_mut().zip(&mut before).zip(packets.iter().rev()) {
+        asked.parse(packet, client, name);
+    }
+    let group = &mut group[..packets.len()];
+    locate(group, view);
+    KEPT.with_borrow_mut(|(guard, now_ms)| {
+        for ((asked, name), (packet, client)) in group.iter_mut().zip(&mut names).zip(packets) {
+            asked.parse(packet, later(client, now_ms), name);
+        }
+        locate(group, view);
+        let mut memory = vec![0; MAX_TCP_BYTES];
+        let mut said = Vec::new();
+        for asked in group {
+            let mut out = ResponseBuf::new(&mut memory);
+            compose(asked, view, guard, &mut out, &Stats::new());
+            said.push(out.message().to_vec());
+        }
+        said
+    })
 }
 
 /// The answers to questions of all kinds about these names.

@@ -7,5 +7,5 @@ mod message;
 mod reply;
 mod world;
 
-pub use ask::{answers, ask, client, names};
+pub use ask::{answers, ask, ask_together, client, names};
 pub use world::{World, split};
