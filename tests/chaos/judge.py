@@ -59,6 +59,8 @@ class Judged:
 
 def judge(answer: Answer, truth: Truth) -> Judged | None:
     """None: it is not to be judged, since its dns server was taken away."""
+    if truth.is_away(answer.dns_server, answer.sent_s, answer.received_s):
+        return None
     if answer.reply is None:
         if truth.is_excused(answer.dns_server, answer.sent_s, answer.received_s):
             return None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
+import time
 from asyncio.subprocess import PIPE
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -32,7 +33,9 @@ class Listening:
 
     def latest(self, site: str) -> list[frozenset[str]]:
         """What each dns server said last of all members to clients of this site; empty where nothing good came."""
-        found = (self._latest.get((server, site)) for server in self.servers)
+        now_s = time.monotonic()
+        asked = [server for server in self.servers if not self.truth.is_away(server, now_s, now_s)]
+        found = (self._latest.get((server, site)) for server in asked)
         return [frozenset(read(one.reply[2:])[1]) if one is not None and one.reply else frozenset() for one in found]
 
     def judged(self, from_s: float = 0.0) -> list[Judged]:

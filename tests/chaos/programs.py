@@ -56,6 +56,17 @@ class Programs:
         server = [sys.executable, "-m", "gslb.cli.demo.server", member.address, str(plan.WEB), name]
         return hosts[plan.SERVERS[member.site]], server
 
+    def issue(self, kind: Kind, name: str) -> Security:
+        """One more certificate of ours."""
+        issue_folder(self.folder / "pki", kind, name, (), _now())
+        return self.security_of(kind, name)
+
+    def issue_crowd(self, site: str, count: int) -> Path:
+        """For so many agents of this site; the folder that holds theirs. Takes a while."""
+        for number in range(count):
+            self.issue(Kind.AGENT, f"{site}/n{number}")
+        return self._tls(Kind.AGENT, site)
+
     def data(self, name: str) -> Path:
         return self.folder / name
 
@@ -103,12 +114,16 @@ class Programs:
 
 def prepare(folder: Path, network: Network, members: Sequence[Member]) -> Programs:
     """Make certificates and keys."""
-    now = datetime.datetime.now(datetime.UTC)
-    init_folder(folder / "pki", "aya.test", now)
+    init_folder(folder / "pki", "aya.test", _now())
     wanted = [(Kind.COORDINATOR, name) for name in plan.COORDINATORS] + [(Kind.DNS, name) for name in plan.DNS]
     wanted += [(Kind.AGENT, f"{site}/agent") for site in plan.AGENTS] + [(Kind.OPERATOR, OPERATOR)]
-    for kind, name in wanted:
-        issue_folder(folder / "pki", kind, name, (), now)
-    make_pair(folder, _KEY)
     server, control = etcd.programs()
-    return Programs(folder=folder, network=network, members=members, etcd=server, etcdctl=control)
+    made = Programs(folder=folder, network=network, members=members, etcd=server, etcdctl=control)
+    for kind, name in wanted:
+        made.issue(kind, name)
+    make_pair(folder, _KEY)
+    return made
+
+
+def _now() -> datetime.datetime:
+    return datetime.datetime.now(datetime.UTC)

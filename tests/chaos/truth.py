@@ -6,6 +6,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from math import inf
 
 
 class Phase(StrEnum):
@@ -39,6 +40,7 @@ class Truth:
 
     members: Sequence[Member]
     _changes: dict[str, list[tuple[float, Phase]]] = field(default_factory=dict)
+    _ended: dict[str, list[tuple[float, float]]] = field(default_factory=dict)
     _away: dict[str, list[tuple[float, float]]] = field(default_factory=dict)
 
     def tell(self, members: Iterable[Member], phase: Phase, at_s: float) -> None:
@@ -50,11 +52,22 @@ class Truth:
         return changes[-1][1] if changes else Phase.COMING
 
     def excuse(self, dns_server: str, from_s: float, to_s: float) -> None:
-        """We took this dns server away ourselves: its clients ask the other one, their lost queries are none."""
-        self._away.setdefault(dns_server, []).append((from_s, to_s))
+        """It was ended meanwhile: its clients ask the other one, queries that it did not answer are not lost."""
+        self._ended.setdefault(dns_server, []).append((from_s, to_s))
 
     def is_excused(self, dns_server: str, from_s: float, to_s: float) -> bool:
-        return any(begun <= to_s and from_s <= ended for begun, ended in self._away.get(dns_server, ()))
+        return _overlap(self._ended.get(dns_server, ()), from_s, to_s) or self.is_away(dns_server, from_s, to_s)
+
+    def leave(self, dns_server: str, at_s: float) -> None:
+        """From now on it is known to be useless: nobody asks it, nothing that it says counts."""
+        self._away.setdefault(dns_server, []).append((at_s, inf))
+
+    def back(self, dns_server: str, at_s: float) -> None:
+        begun_s, _ = self._away[dns_server].pop()
+        self._away[dns_server].append((begun_s, at_s))
+
+    def is_away(self, dns_server: str, from_s: float, to_s: float) -> bool:
+        return _overlap(self._away.get(dns_server, ()), from_s, to_s)
 
     def right(self, sites: Sequence[str], from_s: float, to_s: float) -> Right:
         """Of clients who go to the first of these sites that serves; whatever was true between question and answer."""
@@ -85,3 +98,7 @@ class Truth:
         first = bisect_right(changes, from_s, key=lambda change: change[0]) - 1
         found = {phase for at_s, phase in changes[max(first, 0) :] if at_s <= to_s}
         return found | {Phase.COMING} if first < 0 else found
+
+
+def _overlap(intervals: Iterable[tuple[float, float]], from_s: float, to_s: float) -> bool:
+    return any(begun_s <= to_s and from_s <= ended_s for begun_s, ended_s in intervals)

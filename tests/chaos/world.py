@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -20,7 +21,7 @@ import grpc
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 
-from chaos import plan, programs
+from chaos import asker, plan, programs
 from chaos.listening import Listening, listening
 from chaos.network import Network
 from chaos.programs import Programs
@@ -91,9 +92,13 @@ class World:
         """What this process keeps."""
         return self.programs.data(name)
 
-    async def start_helper(self, module: str, *arguments: str) -> None:
-        """`python -m MODULE ARGUMENTS`, until the scenario is over; returns when it has said "ready"."""
-        self.children.start(module, "-m", module, *arguments)
+    async def start_helper(self, module: str, *arguments: str, host: str | None = None) -> None:
+        """`python -m MODULE ARGUMENTS` there or among the clients; returns when it has said "ready".
+
+        It may end by itself, and is ended when the scenario is over.
+        """
+        enter = self.network.hosts[host].enter if host is not None else ()
+        self.children.start_program(module, (*enter, sys.executable, "-m", module, *arguments))
         self.afterwards(partial(self.children.kill, module))
 
         async def ready() -> bool:
@@ -134,6 +139,17 @@ class World:
 
     def of_site(self, site: str) -> tuple[Member, ...]:
         return tuple(member for member in self.truth.members if member.site == site)
+
+    @asynccontextmanager
+    async def hanging_dns(self, name: str) -> AsyncIterator[None]:
+        """Stop this dns server for a while, in which nobody asks it; at the end it goes on, and catches up."""
+        self.truth.leave(name, time.monotonic())
+        self.stop(name)
+        yield
+        self.go_on(name)
+        await self.until_whole()
+        await asyncio.sleep(2 * asker.PATIENCE_S)  # nothing that it was asked before is under way any more
+        self.truth.back(name, time.monotonic())
 
     async def in_turn(self, count: int) -> AsyncIterator[Member]:
         """Members one after the other, each when it serves again; half of every site always does."""
@@ -185,6 +201,12 @@ class World:
         """Seconds until it holds; raises DemoFailed."""
         return await eventually(what, holds, children=self.children, within_s=within_s)
 
+    async def until_answers(self, coordinator: str) -> None:
+        async def answers() -> bool:
+            return await self.status(coordinator) is not None
+
+        await self.until(f"coordinator {coordinator}", answers)
+
     async def until_whole(self, coordinators: Collection[str] = plan.COORDINATORS) -> None:
         """Each of these hears all agents, all dns servers and all of the others, and decides as they do."""
 
@@ -202,7 +224,7 @@ class World:
         await self._until_etcd()
         self.start(*plan.COORDINATORS, *(member.name for member in self.truth.members))
         for name in plan.COORDINATORS:
-            await self.until(f"coordinator {name}", partial(self._answers, name))
+            await self.until_answers(name)
         await self.apply(self.configuration())
         self.start(*plan.AGENTS.values(), *plan.DNS)
         await self.until_whole()
@@ -244,9 +266,6 @@ class World:
     def _clock(self, name: str) -> Path:
         return self.folder / f"{name}.clock"
 
-    async def _answers(self, coordinator: str) -> bool:
-        return await self.status(coordinator) is not None
-
     async def _until_etcd(self) -> None:
         async def healthy() -> bool:
             command = [self.programs.etcdctl, f"--endpoints={self.programs.etcd_endpoints()}", "endpoint", "health"]
@@ -258,8 +277,14 @@ class World:
         await self.until("etcd", healthy)
 
 
+def heard(status: pb.GetStatusResponse, site: str) -> int:
+    """How many agents of this site the coordinator that was asked hears itself."""
+    agents = [agent for one in status.sites if one.name == site for agent in one.agents]
+    return sum(not (agent.silent or agent.elsewhere) for agent in agents)
+
+
 def _is_whole(status: pb.GetStatusResponse, coordinators: Iterable[str]) -> bool:
-    agents = [agent for site in status.sites for agent in site.agents]
+    agents = [agent for site in status.sites for agent in site.agents if site.name in plan.AGENTS]
     connected = {one.name for one in status.coordinators if one.connected}
     return (
         len(agents) == len(plan.AGENTS)

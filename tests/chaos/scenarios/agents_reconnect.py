@@ -1,0 +1,40 @@
+"""200 agents lose a coordinator, then all of them, and come back at once: all are heard again within 10 s."""
+
+from __future__ import annotations
+
+import asyncio
+
+from chaos import plan
+from chaos.registry import scenario
+from chaos.trials import Limits, Trials
+from chaos.world import World, heard
+
+COUNT = 200
+WITHIN_S = 10.0
+
+
+async def until_heard(world: World) -> float:
+    """Seconds until every coordinator hears all of them."""
+
+    async def all_heard() -> bool:
+        found = [await world.status(name) for name in plan.COORDINATORS]
+        return all(status is not None and heard(status, plan.CROWD) == COUNT for status in found)
+
+    return await world.until(f"{COUNT} agents", all_heard)
+
+
+@scenario("a server is killed, 200 agents reconnect at once", limits=Limits(median_s=0.1, p99_s=0.5), within_s=240)
+async def agents_reconnect(world: World, trials: Trials) -> None:
+    folder = await asyncio.to_thread(world.programs.issue_crowd, plan.CROWD, COUNT)
+    addresses = [world.programs.address(name, plan.ADMIN) for name in plan.COORDINATORS]
+    await world.start_helper("chaos.crowd", plan.CROWD, str(folder), *addresses)
+    await until_heard(world)
+    for names in (plan.COORDINATORS[:1], plan.COORDINATORS):
+        world.kill(*names)
+        world.start(*names)
+        for name in names:
+            await world.until_answers(name)
+        back_s = await until_heard(world)
+        trials.require(back_s <= WITHIN_S, f"{COUNT} agents were back after {back_s:.1f} s, not {WITHIN_S:.0f}")
+        await world.until_whole()
+        await trials.kill_servers(8)
