@@ -10,8 +10,8 @@ ETCD = ("etcd-1", "etcd-2", "etcd-3")
 DNS = ("dns-1", "dns-2")
 SITES = ("eu", "us")
 WITNESS = "witness"
-CROWD = "crowd"
-"""A site without servers whose many agents only one scenario knows."""
+CROWD = ("crowd-1", "crowd-2", "crowd-3", "crowd-4")
+"""Sites without servers, whose many agents only one scenario knows."""
 AGENTS = {site: f"agent-{site}" for site in (*SITES, WITNESS)}
 SERVERS = {site: f"servers-{site}" for site in SITES}
 STRANGER = "stranger"
@@ -55,7 +55,7 @@ dns: {{rate_limit: {{exempt: [{clients}]}}}}
 zones:
   - {{name: gslb.test, nameservers: [ns1.gslb.test], contact: ops@gslb.test,
      records: [{{name: ns1, type: A, data: 192.0.2.53}}]}}
-sites: [{{name: eu}}, {{name: us}}, {{name: witness}}, {{name: crowd}}]
+sites: [{", ".join(f"{{name: {site}}}" for site in (*AGENTS, *CROWD))}]
 monitors:
   - {{name: web, type: http, port: {WEB}, path: /healthz, failback: {{after: 0s}},
      outside: {{from: [eu, us, witness]}}}}

@@ -61,11 +61,12 @@ class Programs:
         issue_folder(self.folder / "pki", kind, name, (), _now())
         return self.security_of(kind, name)
 
-    def issue_crowd(self, site: str, count: int) -> Path:
-        """For so many agents of this site; the folder that holds theirs. Takes a while."""
-        for number in range(count):
-            self.issue(Kind.AGENT, f"{site}/n{number}")
-        return self._tls(Kind.AGENT, site)
+    def issue_crowd(self, count: int) -> list[Path]:
+        """For so many agents of each of the crowd's sites; the folders that hold each site's. Takes a while."""
+        for site in plan.CROWD:
+            for number in range(count):
+                self.issue(Kind.AGENT, f"{site}/n{number}")
+        return [self._tls(Kind.AGENT, site) for site in plan.CROWD]
 
     def data(self, name: str) -> Path:
         return self.folder / name

@@ -277,9 +277,9 @@ class World:
         await self.until("etcd", healthy)
 
 
-def heard(status: pb.GetStatusResponse, site: str) -> int:
-    """How many agents of this site the coordinator that was asked hears itself."""
-    agents = [agent for one in status.sites if one.name == site for agent in one.agents]
+def heard(status: pb.GetStatusResponse, sites: Collection[str]) -> int:
+    """How many agents of these sites the coordinator that was asked hears itself."""
+    agents = [agent for one in status.sites if one.name in sites for agent in one.agents]
     return sum(not (agent.silent or agent.elsewhere) for agent in agents)
 
 

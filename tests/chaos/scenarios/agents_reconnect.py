@@ -25,9 +25,9 @@ async def until_heard(world: World) -> float:
 
 @scenario("a server is killed, 200 agents reconnect at once", limits=Limits(median_s=0.1, p99_s=0.5), within_s=240)
 async def agents_reconnect(world: World, trials: Trials) -> None:
-    folder = await asyncio.to_thread(world.programs.issue_crowd, plan.CROWD, COUNT)
+    folders = await asyncio.to_thread(world.programs.issue_crowd, COUNT // len(plan.CROWD))
     addresses = [world.programs.address(name, plan.ADMIN) for name in plan.COORDINATORS]
-    await world.start_helper("chaos.crowd", plan.CROWD, str(folder), *addresses)
+    await world.start_helper("chaos.crowd", ",".join(addresses), *map(str, folders))
     await until_heard(world)
     for names in (plan.COORDINATORS[:1], plan.COORDINATORS):
         world.kill(*names)
