@@ -18,7 +18,7 @@ from gslb.core.steering.explain import ExplainStep, explain
 HERE = Path(__file__).parent
 
 
-@pytest.mark.parametrize("story", ["explain.txt", "explain_outside.txt"])
+@pytest.mark.parametrize("story", ["explain.txt", "explain_outside.txt", "explain_ramp.txt"])
 def test_explanations_read_as_written(story: str) -> None:
     parts = sections((HERE / story).read_text())
     told_by = tell(parts)

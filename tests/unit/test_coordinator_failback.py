@@ -149,6 +149,20 @@ async def test_a_latch_goes_with_its_member_and_with_the_mode(running: Running) 
         await dns.until(lambda: dns.directives.latches == ())
 
 
+async def test_no_more_are_noted_than_directives_may_hold(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in ("gslb.core.steering.failback", "gslb.coordinator.admin.alarms"):
+        monkeypatch.setattr(f"{module}.MAX_LATCHES", 1)
+    async with running.agent("us/a1") as us, running.dns_server("d") as dns:
+        await us.report(DOWN, DOWN)
+        await dns.until(lambda: len(dns.directives.latches) == 1)
+        assert any(
+            alarm.startswith("1 members are noted down, more are not") for alarm in (await running.status()).alarms
+        )
+        await us.report(UP, UP)
+        await dns.until(lambda: dns.directives.latches[0].up_unix_s is not None)
+        assert (await member(running, "us2")).serving
+
+
 async def test_a_ramp_goes_up_by_itself(tmp_path: Path) -> None:
     async with coordinator(tmp_path) as running:
         await running.applied(files(RAMP))

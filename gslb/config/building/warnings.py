@@ -9,10 +9,13 @@ from gslb.config.parse import Config
 from gslb.config.problems import Problems
 from gslb.config.schema.steering import Stage as StageBlock
 from gslb.core.layouts import monitors_of_pools, observers
-from gslb.core.model import Model, Policy, Service
+from gslb.core.model import FailbackMode, Model, Policy, Service
 from gslb.core.steering.stages.geo import Geo
 from gslb.core.steering.stages.nearest import Nearest
 from gslb.core.steering.stages.weighted import Weighted
+
+LEAST_HOLD_MS = 3_000
+"""A few looks of the leader."""
 
 
 def warn(config: Config, model: Model, problems: Problems) -> None:
@@ -23,6 +26,7 @@ def warn(config: Config, model: Model, problems: Problems) -> None:
     _warn_certificates(config, model, problems)
     _warn_unprobed(config, model, problems)
     _warn_observers(config, model, problems)
+    _warn_hasty(config, model, problems)
 
 
 def _warn_unused(config: Config, model: Model, problems: Problems) -> None:
@@ -144,6 +148,20 @@ def _warn_observers(config: Config, model: Model, problems: Problems) -> None:
                     f"sites that may look at site `{home}` from outside: {others}, too few for a quorum of {needed}, "
                     "so what they see never counts there: add sites, witnesses for instance",
                 )
+
+
+def _warn_hasty(config: Config, model: Model, problems: Problems) -> None:
+    """Members that may be down and back before the leader, who looks once a second, has noted it."""
+    places = {item.value.name: item.node for item in config.pools}
+    monitors = {monitor.name: monitor for monitor in model.monitors}
+    for pool, used in monitors_of_pools(model):
+        hasty = sorted(name for name in used if monitors[name].hold_ms < LEAST_HOLD_MS)
+        if hasty and pool.site is not None and pool.failback.mode is not FailbackMode.AUTO:
+            problems.warn(
+                place(places[pool.name], "name"),
+                f"members of pool `{pool.name}` may be back before anybody has noted that they were down: let "
+                f"`failback.after` of monitor `{hasty[0]}` be {LEAST_HOLD_MS // 1000}s or more",
+            )
 
 
 def _probes_addresses(monitor: str, model: Model) -> bool:

@@ -193,7 +193,7 @@ def _ramp(case: _Case, row: Row) -> Iterator[ExplainStep]:
     """What is taken off pools that come back by and by."""
     choice = case.choices[case.unit.lanes.index(case.lane)]
     if choice is not None and choice.row != row:
-        parts = ", ".join(f"{slot} {strength} of {FULL}" for slot, strength in ramping(case.lane, case.states))
+        parts = ", ".join(f"{slot} {strength}/{FULL}" for slot, strength in ramping(case.lane, case.states))
         yield ExplainStep(what="ramp", text=f"parts of what comes back: {parts}", row=scale(choice.row))
 
 

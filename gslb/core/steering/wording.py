@@ -43,7 +43,7 @@ def describe_latch(state: MemberState, mode: FailbackMode) -> str:
     """Of a member that is back: what its latch makes of it."""
     if mode is FailbackMode.MANUAL:
         return "waits for failback (gslb failback)"
-    return f"ramps up ({strength(state.verdict, mode, state.latch)} of {FULL} of its weight)"
+    return f"ramps up ({strength(state.verdict, mode, state.latch)}/{FULL} of its weight)"
 
 
 def _verdict(seat: Seat, state: MemberState) -> str:
