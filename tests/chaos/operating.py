@@ -25,7 +25,7 @@ EVERY_S = 60 / 50
 _ANSWER_S = 8.0
 _LOOK_S = 0.2
 _FLAPS = 1_000_000
-_SCOPE = facts_pb2.Scope(kind=facts_pb2.SCOPE_KIND_SITE, name=plan.CROWD)
+_SCOPE = facts_pb2.Scope(kind=facts_pb2.SCOPE_KIND_SITE, name=plan.CROWD[0])
 """Nothing stands there, so that overrides of it change no answer."""
 
 Order = tuple[float, float, float]
