@@ -111,7 +111,7 @@ def make_table(configs: Sequence[admin_pb2.ConfigRevision], in_force: int) -> Ta
     for config in configs:
         shown.add_row(
             str(config.revision),
-            "in force" if config.revision == in_force else "",
+            "in force" if config.revision == in_force else "on trial" if config.revision > in_force else "",
             when(config.applied_unix_s),
             config.author,
             str(config.files),

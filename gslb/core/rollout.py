@@ -15,6 +15,8 @@ from gslb.core.order import Order
 DEFAULT_SOAK_S = 10
 SILENT_AFTER_S = 5.0
 """Five missed beats: the first dns server hangs, or died of what it was given."""
+FOUND_AFTER_S = 15.0
+"""A coordinator that has only just begun to look may not have been found again by the first dns server yet."""
 PATIENCE_S = 300.0
 """For the first dns server to fetch, try and serve it."""
 DIFFERS_AFTER_S = 3.0
@@ -116,7 +118,7 @@ def look(watch: Watch, order: Order, soak_s: int, sight: Sight | None, now_s: fl
 
 def _trouble(order: Order, sight: Sight | None, since_s: float, now_s: float) -> str | None:
     heard_s = since_s if sight is None else max(since_s, sight.heard_s)
-    if now_s - heard_s > SILENT_AFTER_S:
+    if now_s - heard_s > (SILENT_AFTER_S if heard_s > since_s else FOUND_AFTER_S):
         return f"it was not heard for {now_s - heard_s:.0f} s"
     if sight is None:
         return None

@@ -11,6 +11,7 @@ import pytest_asyncio
 from support.etcd import Cluster, cluster
 from support.replicas import DNS_NAMES, NAMES, SERVERS, Replicas, drain, replicas, undrain
 
+from gslb.api.v1 import admin_pb2 as pb
 from gslb.cli.demo.children import eventually
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -102,6 +103,36 @@ async def test_an_old_leader_that_wakes_late_gives_up(world: Replicas) -> None:
     assert list(after.overrides) == list(before.overrides)
     await world.admins[leader].ClearOverride(undrain(), timeout=5)
     await world.until_answered(*SERVERS)
+
+
+async def test_a_trial_outlives_its_leader_and_every_coordinator_tells_the_same(world: Replicas) -> None:
+    leader = await world.until_led("a")
+    other = next(name for name in NAMES if name != leader)
+    before = await world.status(other)
+    assert before is not None
+    revision = await world.apply(other, "rollout: {soak: 3s, first: dns-2}\n")
+
+    async def served(by: str) -> dict[str, int]:
+        status = await world.status(by)
+        return {} if status is None else {server.name: server.order.config for server in status.dns_servers}
+
+    async def on_trial() -> bool:
+        return await served(other) == {"dns-1": before.order.config, "dns-2": revision}
+
+    await eventually("the first dns server", on_trial, children=world.children)
+    world.children.kill(leader)
+    await world.lose_a_server()
+    await world.until_led(other, not_by=leader)
+
+    async def released() -> bool:
+        return set((await served(other)).values()) == {revision}
+
+    await eventually("all dns servers", released, children=world.children)
+    after = await world.status(other)
+    assert after is not None
+    assert (after.rollout.stage, after.order.config) == (pb.ROLLOUT_STAGE_RELEASED, revision)
+    await world.start_coordinator(leader)
+    await world.until_whole(*NAMES)
 
 
 async def test_without_a_majority_in_etcd_answers_follow_and_writes_say_why(world: Replicas, members: Cluster) -> None:

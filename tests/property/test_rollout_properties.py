@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from gslb.core.order import Order
 from gslb.core.rollout import (
+    FOUND_AFTER_S,
     PATIENCE_S,
     SILENT_AFTER_S,
     Outcome,
@@ -107,11 +108,11 @@ def test_silence_counts_from_when_it_was_last_heard_but_not_from_before_the_look
     sight: Sight | None, since_s: float
 ) -> None:
     heard_s = since_s if sight is None else max(since_s, sight.heard_s)
-    watch = Watch(since_s=since_s)
-    after = look(watch, ORDER, SOAK_S, sight, heard_s + SILENT_AFTER_S + 0.1)
+    watch, limit_s = Watch(since_s=since_s), SILENT_AFTER_S if heard_s > since_s else FOUND_AFTER_S
+    after = look(watch, ORDER, SOAK_S, sight, heard_s + limit_s + 0.1)
     assert after.outcome is Outcome.ROLL_BACK
     assert after.reason.startswith("it was not heard for")
-    before = look(watch, ORDER, SOAK_S, sight, heard_s + SILENT_AFTER_S - 0.1)
+    before = look(watch, ORDER, SOAK_S, sight, heard_s + limit_s - 0.1)
     assert not before.reason.startswith("it was not heard for")
 
 

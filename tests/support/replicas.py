@@ -66,16 +66,19 @@ class Replicas:
         for address in SERVERS:
             self.start_server(address)
         await self.answers("a")
-        config = self.folder / "gslb.yaml"
-        config.write_text(CONFIG.format(*SERVERS, port=self.http_port))
-        change = applying.Change(author="test")
-        assert not isinstance(
-            await applying.apply(self.admins["a"], config, applying.read(config), change), applying.Refusal
-        )
+        await self.apply("a")
         self.start_agent()
         for name in DNS_NAMES:
             self.start_dns(name)
         await self.until_answered(*SERVERS)
+
+    async def apply(self, by: str, more: str = "") -> int:
+        """The configuration with something behind it; its revision."""
+        config = self.folder / "gslb.yaml"
+        config.write_text(CONFIG.format(*SERVERS, port=self.http_port) + more)
+        applied = await applying.apply(self.admins[by], config, applying.read(config), applying.Change(author="test"))
+        assert not isinstance(applied, applying.Refusal)
+        return applied.order.config
 
     def address(self, coordinator: str) -> str:
         return f"127.0.0.1:{self.ports[coordinator]}"

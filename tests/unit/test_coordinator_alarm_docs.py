@@ -13,13 +13,13 @@ import pytest
 
 from gslb.coordinator import follower
 from gslb.coordinator.admin import alarms
-from gslb.coordinator.configuration import keeper, rollouts
+from gslb.coordinator.configuration import force, rollouts
 from gslb.coordinator.peers import roster
 
 PAGE = Path(__file__).parents[2] / "docs" / "operations.md"
 TROUBLES = {
     follower: {"_unavailable"},
-    keeper: {"_broken"},
+    force: {"_broken"},
     rollouts: {"undone", "_stuck"},
     roster: {"_namesake"},
 }

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from gslb.api.v1 import admin_pb2 as pb
 from gslb.config.limits import MAX_FILES, MAX_TOTAL_BYTES
-from gslb.coordinator.configuration.history import File
+from gslb.coordinator.configuration.history import File, Record
 from gslb.coordinator.refusals import invalid
 from gslb.core.errors import StoreUnavailable
 from gslb.store.blobs import Blobs, Upload
@@ -154,3 +154,9 @@ class Files(Mapping[str, bytes]):
 
     def __len__(self) -> int:
         return len(self._digests)
+
+
+def texts(record: Record | None) -> Mapping[bytes, bytes]:
+    """Contents that a record holds itself, by digest."""
+    files = record.files if record else ()
+    return {file.sha256: file.text.encode() for file in files if file.text is not None}

@@ -16,18 +16,18 @@ from types import MappingProxyType
 import grpc
 
 from gslb import __version__
-from gslb.config import ConfigErrors, Problem
+from gslb.config import Problem
 from gslb.coordinator.audit.entry import Note
-from gslb.coordinator.configuration.compiling import Built, Change, CompiledOtherwise, build, rebuild, recall
-from gslb.coordinator.configuration.contents import Contents
+from gslb.coordinator.configuration.compiling import Built, Change, build
+from gslb.coordinator.configuration.contents import Contents, texts
+from gslb.coordinator.configuration.force import Force
 from gslb.coordinator.configuration.geography import Geography
 from gslb.coordinator.configuration.history import Current, File, History, Page, Record, inputs_of
 from gslb.coordinator.configuration.inputs import Inputs
 from gslb.coordinator.configuration.retention import DEFAULT_LIMITS, Limits
 from gslb.coordinator.refusals import RpcRefused
-from gslb.coordinator.relay.hub import Candidate, Hub
-from gslb.coordinator.relay.publication import Publication
-from gslb.core.errors import Conflict, GslbError, InvalidSnapshot
+from gslb.coordinator.relay.hub import Hub
+from gslb.core.errors import Conflict, GslbError
 from gslb.core.identity.access import Grant
 from gslb.core.order import Order
 from gslb.core.rollout import Rollout, RolloutSettings, Stage, begin
@@ -92,18 +92,14 @@ class Configuration:
         self._incarnation = store.incarnation
         self._history = History(store, limits)
         self._inputs = inputs
-        self._compiled = compiled
         self._hub = hub
         self._wall_clock = wall_clock
         self._geography = Geography()
+        self._force = Force(store.incarnation, inputs, compiled, self._geography, hub)
         self._one_at_a_time = asyncio.Lock()
         self._under_way: set[asyncio.Task[Outcome]] = set()
         self._offered: list[frozenset[bytes]] = []
-        self._inputs_in_force: frozenset[bytes] | None = None
         self._collected = 0
-        self._broken = ""
-        self._grants: tuple[Grant, ...] = ()
-        self._rollout: Rollout | None = None
         self._log = get_logger("coordinator")
 
     async def restore(self, *, stale: bool = False) -> None:
@@ -118,17 +114,17 @@ class Configuration:
     @property
     def broken(self) -> str:
         """Why the configuration in the store does not serve; '' when it does."""
-        return self._broken
+        return self._force.broken
 
     @property
     def grants(self) -> tuple[Grant, ...]:
         """What the configuration in force lets operators do."""
-        return self._grants
+        return self._force.grants
 
     @property
     def rollout(self) -> Rollout | None:
         """Of the newest configuration; None: none was applied yet."""
-        return self._rollout
+        return self._force.rollout
 
     async def record(self, revision: int) -> Record | None:
         """A configuration that is still kept; 0 = the one in force."""
@@ -188,7 +184,7 @@ class Configuration:
         _check_expected(offer, current)
         await self._catch_up(current)
         newest = current.newest
-        if newest is not None and self._serves(newest) and _is_same(newest, offer.files):
+        if newest is not None and self._force.has(newest) and _is_same(newest, offer.files):
             if current.candidate is not None and offer.now and not offer.dry_run:
                 await self._release(current, End(newest.revision, offer.note, offer.author), NO_FENCE)
             return self._outcome(newest, unchanged=True)
@@ -248,52 +244,10 @@ class Configuration:
         return Outcome(order=order, unchanged=unchanged, warnings=warnings)
 
     async def _catch_up(self, current: Current, *, stale: bool = False) -> None:
-        """Publish what the store has in force or on trial: after a start, or a commit whose outcome was not known."""
-        record, before = current.record, self._inputs_in_force
-        if record is not None and record.revision > self._hub.order.config:
-            publication = await self._found(record, stale=stale)
-            if publication is not None:
-                self._publish(publication, record)
-        await self._catch_up_trial(current, stale=stale)
-        self._rollout = current.rollout
-        if not stale and before != self._inputs_in_force:
+        before = self._force.inputs_in_force
+        await self._force.catch_up(current, stale=stale)
+        if not stale and before != self._force.inputs_in_force:
             await self._collect()
-
-    async def _catch_up_trial(self, current: Current, *, stale: bool) -> None:
-        held, record = self._hub.candidate, current.candidate
-        if record is None or current.rollout is None:
-            if held is not None:
-                self._hub.stage(None)
-        elif record.revision > self._hub.newest_order.config:
-            publication = await self._found(record, stale=stale)
-            if publication is not None:
-                self._hub.stage(Candidate(publication=publication, first=current.rollout.first))
-
-    async def _found(self, record: Record, *, stale: bool) -> Publication | None:
-        """The publication of a record; None, and it is said why, if it cannot be had."""
-        candidate = self._hub.candidate
-        if candidate is not None and candidate.publication.snapshot.order.config == record.revision:
-            return candidate.publication
-        try:
-            await self._inputs.fetch(record, stale=stale)
-            return await asyncio.to_thread(self._recalled, record)
-        except (ConfigErrors, CompiledOtherwise, InvalidSnapshot, MissingBlob) as error:
-            self._broken = f"configuration {record.revision} in the store cannot be used, apply another: {error}"
-            self._log.error("stored configuration cannot be used", revision=record.revision, reason=str(error))
-            return None
-
-    @building()
-    def _recalled(self, record: Record) -> Publication:
-        """As compiled when it was applied; compiled again where that is gone, or of another version."""
-        publication = recall(record, self._incarnation, self._compiled)
-        if publication is None:
-            contents = Contents(record.files, texts(record), self._inputs.local)
-            publication = rebuild(record, self._incarnation, contents, self._geography)
-            self._write_compiled(publication)
-        return publication
-
-    def _serves(self, record: Record) -> bool:
-        return self._hub.newest_order.config == record.revision
 
     @building()
     def _build(self, offer: Offer, contents: Contents, current: Current) -> Built:
@@ -324,34 +278,18 @@ class Configuration:
         entry = note.done(self._wall_clock(), before, replace(before, config=built.record.revision))
         relied_on = {**fence, **await self._inputs.share(built.record)}
         leaves = await self._history.append(built.record, rollout, current, entry, relied_on)
-        if rollout.stage is Stage.TRIAL:
-            self._hub.stage(Candidate(publication=built.publication, first=rollout.first))
-        else:
-            self._publish(built.publication, built.record)
-        self._rollout = rollout
+        self._force.take(built.publication, built.record, rollout)
         revision, author = built.record.revision, built.record.author
         self._log.info("configuration applied", revision=revision, author=author, stage=rollout.stage)
         if leaves or current.record is None:
             await self._collect()
-
-    def _publish(self, publication: Publication, record: Record) -> None:
-        self._hub.publish(publication)
-        self._grants = record.access
-        self._broken = ""
-        self._inputs_in_force = frozenset(inputs_of(record))
 
     def _write_blobs(self, built: Built, contents: Contents) -> None:
         for digest in inputs_of(built.record):
             contents.keep(digest)
         if built.earlier:
             self._inputs.local.put(built.earlier)
-        self._write_compiled(built.publication)
-
-    def _write_compiled(self, publication: Publication) -> None:
-        for content in publication.bundle.chunks.values():
-            self._compiled.put(content)
-        present = self._hub.publication
-        self._compiled.keep_only({*publication.bundle.chunks, *(present.bundle.chunks if present else ())})
+        self._force.write_compiled(built.publication)
 
     async def collect_shared(self, fence: Mapping[str, int]) -> None:
         """Remove inputs from the store that no kept record names, if there were applies since the last time.
@@ -378,12 +316,6 @@ class Configuration:
             self._log.warning("old inputs stay", reason=str(error))
 
 
-def texts(record: Record | None) -> Mapping[bytes, bytes]:
-    """Contents that a record holds itself, by digest."""
-    files = record.files if record else ()
-    return {file.sha256: file.text.encode() for file in files if file.text is not None}
-
-
 def _check_no_trial(current: Current) -> None:
     if current.candidate is not None and current.rollout is not None:
         raise RpcRefused(
@@ -396,9 +328,10 @@ def _check_no_trial(current: Current) -> None:
 def _check_expected(offer: Offer, current: Current) -> None:
     revision = current.newest.revision if current.newest else 0
     if offer.expected_revision and offer.expected_revision != revision:
+        state = "on trial" if current.candidate is not None else "in force"
         raise RpcRefused(
             grpc.StatusCode.ABORTED,
-            f"configuration {revision} is in force, not {offer.expected_revision}: see what changed, then apply again",
+            f"configuration {revision} is {state}, not {offer.expected_revision}: see what changed, then apply again",
         )
 
 

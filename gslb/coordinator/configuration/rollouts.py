@@ -41,7 +41,8 @@ class Rollouts:
             if rollout is not None and rollout.stage is Stage.ROLLED_BACK and not rollout.who
             else ""
         )
-        return tuple(text for text in (undone, self._stuck) if text)
+        stuck = self._stuck if self._hub.candidate is not None else ""
+        return tuple(text for text in (undone, stuck) if text)
 
     def forget(self) -> None:
         """What was seen before somebody else led."""
@@ -60,8 +61,9 @@ class Rollouts:
         try:
             await self._act(rollout, self._watch, fence)
         except GslbError as error:
+            if not self._stuck:
+                self._log.warning("a trial cannot be ended", revision=rollout.revision, reason=str(error))
             self._stuck = f"configuration {rollout.revision} stays on trial at dns server {rollout.first}: {error}"
-            self._log.warning("a trial cannot be ended", revision=rollout.revision, reason=str(error))
 
     async def release(self, end: End, fence: Mapping[str, int] = NO_FENCE) -> None:
         """Let all dns servers have it. Raises as `Configuration.release`."""
