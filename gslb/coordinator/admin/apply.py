@@ -16,7 +16,8 @@ from gslb.coordinator.audit.entry import Note
 from gslb.coordinator.callers import Caller
 from gslb.coordinator.configuration.contents import Contents, offered_files, texts
 from gslb.coordinator.configuration.history import Record
-from gslb.coordinator.configuration.keeper import Configuration, Offer, Outcome
+from gslb.coordinator.configuration.keeper import Configuration
+from gslb.coordinator.configuration.offer import Offer, Outcome
 from gslb.coordinator.metrics import Metrics
 from gslb.coordinator.refusals import RpcRefused, invalid
 from gslb.coordinator.relay.streams import first, next_in_time, write

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gslb.api.v1 import admin_pb2 as pb
 from gslb.coordinator.callers import Caller
-from gslb.coordinator.configuration.keeper import End
+from gslb.coordinator.configuration.offer import End
 from gslb.coordinator.configuration.rollouts import Rollouts
 from gslb.coordinator.relay.hub import Hub
 from gslb.core.rollout import Stage

@@ -10,7 +10,8 @@ from pathlib import Path
 from gslb.config import DiskSource, load
 from gslb.coordinator.audit.entry import Note
 from gslb.coordinator.configuration.history import File
-from gslb.coordinator.configuration.keeper import Configuration, Offer
+from gslb.coordinator.configuration.keeper import Configuration
+from gslb.coordinator.configuration.offer import Offer
 
 
 async def apply_file(configuration: Configuration, path: Path) -> None:

@@ -10,12 +10,11 @@ import asyncio
 import secrets
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from types import MappingProxyType
 
 import grpc
 
-from gslb import __version__
 from gslb.config import Problem
 from gslb.coordinator.audit.entry import Note
 from gslb.coordinator.configuration.compiling import Built, Change, build
@@ -24,6 +23,7 @@ from gslb.coordinator.configuration.force import Force
 from gslb.coordinator.configuration.geography import Geography
 from gslb.coordinator.configuration.history import Current, File, History, Page, Record, inputs_of
 from gslb.coordinator.configuration.inputs import Inputs
+from gslb.coordinator.configuration.offer import End, Offer, Outcome, check_expected, check_no_trial, is_same
 from gslb.coordinator.configuration.retention import DEFAULT_LIMITS, Limits
 from gslb.coordinator.refusals import RpcRefused
 from gslb.coordinator.relay.hub import Hub
@@ -40,41 +40,6 @@ _ATTEMPTS = 3
 ITSELF = "coordinator"
 """The author of what the leader applies."""
 NO_FENCE: Mapping[str, int] = MappingProxyType({})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Offer:
-    """`expected_revision` 0: whatever is in force. `dry_run`: only say what would be. `note`: for the audit trail.
-
-    `now`: to all dns servers at once.
-    """
-
-    files: tuple[File, ...]
-    author: str
-    message: str
-    note: Note
-    expected_revision: int = 0
-    dry_run: bool = False
-    now: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
-    """`unchanged`: the same content was in force already."""
-
-    order: Order
-    unchanged: bool
-    warnings: tuple[Problem, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class End:
-    """Of the trial of a configuration. `who`: the operator who wants it; '' = the leader, who has seen enough."""
-
-    revision: int
-    note: Note
-    who: str = ""
-    reason: str = ""
 
 
 class Configuration:
@@ -181,15 +146,15 @@ class Configuration:
         raise Conflict("others are applying configurations all the time: try again")
 
     async def _apply_after(self, current: Current, offer: Offer, contents: Contents) -> Outcome:
-        _check_expected(offer, current)
+        check_expected(offer, current)
         await self._catch_up(current)
         newest = current.newest
-        if newest is not None and self._force.has(newest) and _is_same(newest, offer.files):
+        if newest is not None and self._force.has(newest) and is_same(newest, offer.files):
             if current.candidate is not None and offer.now and not offer.dry_run:
                 await self._release(current, End(newest.revision, offer.note, offer.author), NO_FENCE)
             return self._outcome(newest, unchanged=True)
         if not (offer.now or offer.dry_run):
-            _check_no_trial(current)
+            check_no_trial(current)
         built = await asyncio.to_thread(self._build, offer, contents, current)
         if not offer.dry_run:
             await self._commit(built, contents, current, offer.note, self._begin(built, current, now=offer.now))
@@ -314,29 +279,3 @@ class Configuration:
             await self._inputs.keep_only(named.union(*self._offered))
         except (GslbError, OSError) as error:
             self._log.warning("old inputs stay", reason=str(error))
-
-
-def _check_no_trial(current: Current) -> None:
-    if current.candidate is not None and current.rollout is not None:
-        raise RpcRefused(
-            grpc.StatusCode.FAILED_PRECONDITION,
-            f"configuration {current.candidate.revision} is on trial at dns server {current.rollout.first}: wait for"
-            " the end of that, or end it by `gslb rollout continue` or `gslb rollout abort`",
-        )
-
-
-def _check_expected(offer: Offer, current: Current) -> None:
-    revision = current.newest.revision if current.newest else 0
-    if offer.expected_revision and offer.expected_revision != revision:
-        state = "on trial" if current.candidate is not None else "in force"
-        raise RpcRefused(
-            grpc.StatusCode.ABORTED,
-            f"configuration {revision} is {state}, not {offer.expected_revision}: see what changed, then apply again",
-        )
-
-
-def _is_same(record: Record, files: tuple[File, ...]) -> bool:
-    """Compiled by this version from the same main file and the same contents."""
-    before = [(file.path, file.sha256) for file in record.files]
-    now = [(file.path, file.sha256) for file in files]
-    return record.program == __version__ and before[0] == now[0] and set(before) == set(now)

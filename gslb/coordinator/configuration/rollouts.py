@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from gslb.coordinator.audit.entry import Note
-from gslb.coordinator.configuration.keeper import ITSELF, NO_FENCE, Configuration, End
+from gslb.coordinator.configuration.keeper import ITSELF, NO_FENCE, Configuration
+from gslb.coordinator.configuration.offer import End
 from gslb.coordinator.metrics import Metrics
 from gslb.coordinator.relay.hub import Hub
 from gslb.core.errors import GslbError
