@@ -5,7 +5,6 @@ from __future__ import annotations
 from importlib.util import find_spec
 
 from dns_server.engines.base import Engine
-from dns_server.engines.python import PythonEngine
 from dns_server.engines.tcp import TcpLimits
 from gslb.core.errors import GslbError
 
@@ -36,6 +35,8 @@ def make_engine(name: str, *, entropy: int, limits: TcpLimits | None = None) -> 
 
             return NativeEngine(entropy=entropy, limits=limits)
         case "python":
+            from dns_server.engines.python import PythonEngine
+
             return PythonEngine(entropy=entropy, limits=limits)
         case _:
             raise ValueError(f"there is no engine '{name}': choose auto, native or python")
