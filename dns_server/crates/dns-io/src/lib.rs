@@ -13,6 +13,8 @@ mod descriptors;
 mod faults;
 mod latency;
 mod limits;
+#[allow(unsafe_code)]
+mod pages;
 mod responder;
 mod server;
 mod shared;
@@ -27,5 +29,6 @@ pub use counters::{Closed, TcpCounters, WorkerCounters};
 pub use descriptors::duplicate;
 pub use latency::{BUCKETS, Latency};
 pub use limits::TcpLimits;
+pub use pages::LargePages;
 pub use responder::Responder;
 pub use server::{Server, Settings};

@@ -8,7 +8,11 @@ mod geo;
 mod loading;
 mod server;
 
+use dns_io::LargePages;
 use pyo3::prelude::*;
+
+#[global_allocator]
+static ALLOCATOR: LargePages = LargePages;
 
 /// The native engine.
 #[pymodule(gil_used = true)]
