@@ -52,7 +52,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             now_ms += 1;
             asked.parse(query, Client { queries, ..client(now_ms) }, name);
         }
-        locate(group, &view);
+        locate(group, &view, &stats);
         for asked in group {
             let mut out = ResponseBuf::new(&mut memory);
             black_box(compose(asked, &view, &mut guard, &mut out, &stats));

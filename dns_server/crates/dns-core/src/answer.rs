@@ -51,12 +51,12 @@ pub fn answer(
 ) -> Verdict {
     let (mut name, mut alone) = (NameBuf::default(), Asked::NOTHING);
     alone.parse(packet, *client, &mut name);
-    locate(slice::from_mut(&mut alone), view);
+    locate(slice::from_mut(&mut alone), view, stats);
     compose(&alone, view, guard, out, stats)
 }
 
 /// Look up where the names lead that a group of packets asks for.
-pub fn locate<'v>(group: &mut [Asked<'_, 'v>], view: &'v View) {
+pub fn locate<'v>(group: &mut [Asked<'_, 'v>], view: &'v View, stats: &Stats) {
     let Some((statics, _)) = &view.loaded else { return };
     for Asked { way, client, options, .. } in group.iter_mut() {
         if let Some(way) = way {
@@ -66,7 +66,10 @@ pub fn locate<'v>(group: &mut [Asked<'_, 'v>], view: &'v View) {
     each(group, |way| way.hash(statics));
     each(group, |way| way.guess_node(statics));
     each(group, |way| way.guess_service(statics));
-    each(group, |way| way.guess_maps(statics));
+    each(group, |way| way.guess_place(statics));
+    if let Some(worker) = stats.worker {
+        each(group, |way| way.guess_count(statics, worker));
+    }
     each(group, |way| way.find(statics));
 }
 
@@ -301,7 +304,7 @@ mod tests {
             for ((asked, packet), name) in group.iter_mut().zip(packets).zip(&mut names) {
                 asked.parse(packet, client, name);
             }
-            locate(&mut group, &view);
+            locate(&mut group, &view, &stats);
             for (asked, packet) in group.iter().zip(packets) {
                 let (mut together, mut alone) = (ResponseBuf::new(&mut one), ResponseBuf::new(&mut other));
                 let verdict = compose(asked, &view, &mut guard, &mut together, &stats);

@@ -4,6 +4,8 @@
 //! node, its service. Names that are asked for at the same time do not depend on each other, so whoever has several takes
 //! each step with all of them before the next: then the machine waits for many lines at once.
 
+use std::hint::black_box;
+
 use crate::input::limits::NONE;
 use crate::statics::Static;
 use crate::steering::family::Family;
@@ -29,7 +31,8 @@ struct Guess {
     hash: u64,
     node: u32,
     service: u32,
-    maps: u32,
+    /// The first of its service's counters.
+    place: u32,
 }
 
 /// A service, and which class of its clients asks.
@@ -46,7 +49,7 @@ pub struct Steered<'v> {
 impl<'n, 'v> Way<'n, 'v> {
     #[inline]
     pub fn new(name: &'n [u8], rrtype: u16, source: Source) -> Self {
-        let guess = Guess { hash: 0, node: NONE, service: NONE, maps: NONE };
+        let guess = Guess { hash: 0, node: NONE, service: NONE, place: NONE };
         Self { name, rrtype, source, guess, place: None, steered: None }
     }
 
@@ -74,9 +77,15 @@ impl<'n, 'v> Way<'n, 'v> {
     }
 
     #[inline]
-    pub fn guess_maps(&mut self, statics: &Static) {
+    pub fn guess_place(&mut self, statics: &Static) {
         let service = statics.steering.services.get(self.guess.service as usize);
-        self.guess.maps = service.map_or(NONE, |service| service.maps);
+        self.guess.place = service.map_or(NONE, |service| service.place);
+    }
+
+    /// What the counter says is of no use: it is only near when the answer is counted.
+    #[inline]
+    pub fn guess_count(&mut self, statics: &Static, worker: usize) {
+        black_box(statics.tallies.first(worker, self.guess.place));
     }
 
     /// The end of the way, wherever the guesses led.

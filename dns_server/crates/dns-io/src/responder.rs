@@ -90,7 +90,7 @@ impl Responder {
             for (((packet, address), asked), name) in packets.iter().zip(group.iter_mut()).zip(names) {
                 asked.parse(packet, clients.next(address, Transport::Udp), name);
             }
-            locate(group, view);
+            locate(group, view, &desk.counters.stats);
         });
         let mut lengths = [0; GROUP];
         let exchanges = packets.iter().zip(group).zip(replies).zip(&mut lengths);
@@ -173,9 +173,9 @@ mod tests {
     const FATAL_TO_ALL: u8 = 0xDF;
 
     /// The core's steps, with faults that two ids bring out: in a step of its own, or in one that a group takes together.
-    pub fn locate<'v>(group: &mut [Asked<'_, 'v>], view: &'v View) {
+    pub fn locate<'v>(group: &mut [Asked<'_, 'v>], view: &'v View, stats: &Stats) {
         assert!(group.iter().all(|asked| asked.packet()[0] != FATAL_TO_ALL), "a fault of ours");
-        dns_core::locate(group, view);
+        dns_core::locate(group, view, stats);
     }
 
     pub fn compose(

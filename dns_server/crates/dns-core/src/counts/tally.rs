@@ -84,6 +84,13 @@ impl Tallies {
         })
     }
 
+    /// What a worker counted of a service at its first counter; read ahead, so that counting need not wait for it.
+    #[inline]
+    pub(crate) fn first(&self, worker: usize, place: u32) -> u64 {
+        let tally = self.workers.get(worker % MAX_WORKERS).and_then(OnceLock::get);
+        tally.and_then(|tally| tally.answers.get(place as usize)).map_or(0, Counter::get)
+    }
+
     /// Count an answer, as so many `queries` in the demand; only that worker may do so.
     #[inline]
     pub(crate) fn count(&self, worker: usize, choice: Choice, queries: u32) {

@@ -21,8 +21,9 @@ pub struct Bound {
     pub rank: u32,
 }
 
-/// A steered owner name. `answers` 0 = all.
+/// A steered owner name, in one line of the cache. `answers` 0 = all.
 #[derive(Clone, Copy)]
+#[repr(align(64))]
 pub struct Service {
     pub salt: u64,
     pub ttl_s: u32,
@@ -55,5 +56,15 @@ fn by_family([a, aaaa, cname]: [u32; 3], family: Family) -> u32 {
         Family::A => a,
         Family::Aaaa => aaaa,
         Family::Cname => cname,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_service_is_one_line_of_the_cache() {
+        assert_eq!(size_of::<Service>(), 64);
     }
 }

@@ -5,6 +5,8 @@
 mod names;
 mod trailer;
 
+use std::ptr;
+
 use crate::wire::buffer::ResponseBuf;
 use crate::wire::query::Query;
 use crate::wire::records::{HEADER_BYTES, QUESTION_POINTER, records_of};
@@ -137,7 +139,7 @@ impl<'w, 'b, 'p> Writer<'w, 'b, 'p> {
     /// Whether the records of this owner can go out as they were laid ready.
     #[inline]
     fn is_question(&self, owner: &[u8]) -> bool {
-        owner.len() == self.name.len() && owner.len() > 1 && owner == self.name
+        owner.len() > 1 && (ptr::eq(owner, self.name) || owner == self.name)
     }
 
     /// One record, of which `rest` follows the owner name; its TTL is `ttl_s` where given.
