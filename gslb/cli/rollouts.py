@@ -15,16 +15,24 @@ if TYPE_CHECKING:
     from gslb.api.v1.admin_pb2_grpc import AdminAsyncStub
 
 LOOK_S = 0.5
+MOST_LOST = 60
+"""Looks in a row that the coordinator did not answer."""
 SERVED_WITHIN_S = 5.0
 """How long to wait for dns servers to serve what was released, only to say how many do."""
 
 
 async def follow(stub: AdminAsyncStub, revision: int) -> admin_pb2.Rollout:
-    """Wait until the trial of `revision` is over, if there is one, and say how it goes; how it ended."""
-    said, left = "", SERVED_WITHIN_S
+    """Wait until the trial of `revision` is over, if there is one, and say how it goes; how it ended.
+
+    Raises ClickException when nobody can tell.
+    """
+    said, left, lost = "", SERVED_WITHIN_S, 0
     while True:
         rollout = await _look(stub)
-        if rollout is None or rollout.revision < revision:  # a coordinator that is behind, or one that is away
+        lost = 0 if rollout is not None else lost + 1
+        if lost > MOST_LOST:
+            raise click.ClickException("the coordinator is gone, the trial goes on: `gslb rollout` tells its outcome")
+        if rollout is None or rollout.revision < revision:  # a coordinator that is away, or one that is behind
             pass
         elif rollout.stage != admin_pb2.ROLLOUT_STAGE_TRIAL or rollout.revision > revision:
             left -= LOOK_S

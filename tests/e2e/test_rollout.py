@@ -22,6 +22,7 @@ from gslb.api.v1 import admin_pb2 as pb
 from gslb.api.v1.admin_pb2_grpc import AdminStub
 from gslb.cli.demo.children import Children, eventually, free_port
 from gslb.runtime import rpc
+from gslb.runtime.signing_keys import make_pair
 from gslb.runtime.tls import LOOPBACK_ONLY
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -49,6 +50,8 @@ class World:
     address: str
     http_port: int
     dns_ports: dict[str, int]
+    signing: Path
+    trusted: Path
 
     def write(self, text: str, soak: str) -> Path:
         config = self.folder / "gslb.yaml"
@@ -102,10 +105,12 @@ class World:
 
     def start_dns(self, name: str) -> None:
         where = ("--listen", f"127.0.0.1:{self.dns_ports[name]}", "--coordinator", self.address)
-        self.children.start(name, "-m", "gslb.cli", "dns", "--name", name, *where, "--data", str(self.folder / name))
+        trusting = ("--trusted-keys", str(self.trusted)) if name == "ns1" else ()
+        common = ("--name", name, "--data", str(self.folder / name), "--log-level", "info")
+        self.children.start(name, "-m", "gslb.cli", "dns", *common, *where, *trusting)
 
     def start_coordinator(self) -> None:
-        where = ("--admin", self.address, "--data", str(self.folder / "c"))
+        where = ("--admin", self.address, "--data", str(self.folder / "c"), "--signing-key", str(self.signing))
         self.children.start("c", "-m", "gslb.cli", "coordinator", "--name", "c", *where)
 
     def start_server(self, address: str) -> None:
@@ -116,6 +121,7 @@ class World:
 async def world(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
     folder = tmp_path_factory.mktemp("rollout")
     address = f"127.0.0.1:{free_port()}"
+    signing, trusted, _ = make_pair(folder, "one")
     async with AsyncExitStack() as stack:
         children = Children(folder)
         stack.callback(children.kill_all)
@@ -127,6 +133,8 @@ async def world(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World
             address=address,
             http_port=free_port(),
             dns_ports={name: free_port() for name in NAMES},
+            signing=signing,
+            trusted=trusted,
         )
         made.start_coordinator()
         for server in SERVERS:
@@ -209,3 +217,20 @@ async def test_what_stops_the_first_one_never_reaches_the_others(world: World) -
     finally:
         os.kill(first, signal.SIGCONT)
     await world.until_text(ns1="two", ns2="two", ns3="two")
+
+
+async def test_what_the_first_one_refuses_never_reaches_the_others(world: World) -> None:
+    """It does not trust the coordinator any more, which is what a dns server can be brought to refuse."""
+    _, other, _ = make_pair(world.folder, "two")
+    world.trusted.write_bytes(other.read_bytes())
+
+    async def distrusts() -> bool:
+        return "trusted keys changed" in (world.folder / "ns1.log").read_text()
+
+    await eventually("other keys", distrusts, children=world.children, within_s=START_S)
+    code, said = await world.ended(world.gslb("apply", str(world.write("five", "100s"))))
+    assert code == 1
+    assert "was rolled back, dns server ns1 had it first: it refused it" in said
+    assert await world.texts(*NAMES) == {"two"}
+    status = await world.admin.GetStatus(pb.GetStatusRequest(), timeout=5)
+    assert any("was rolled back, dns server ns1" in alarm for alarm in status.alarms)
