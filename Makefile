@@ -65,7 +65,7 @@ fuzz-corpus: $(READY) ## Bring the fuzz targets' world and corpus up to date
 e2e: $(READY)
 	@$(BIN)/pytest -q tests/e2e
 
-chaos: $(READY) ## Break everything while clients ask, in 10 minutes (ONLY=killed for some, LONG=1, JSON=1); needs namespaces
+chaos: $(READY) ## Break everything while clients ask, in 15 minutes (ONLY=killed for some, LONG=1, JSON=1); needs namespaces
 	@PYTHONPATH=tests $(BIN)/python -m chaos $(addprefix --only ,$(ONLY)) $(if $(LONG),--long) $(if $(JSON),--json)
 
 format: $(READY) ## Bring the code into shape

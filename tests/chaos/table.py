@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
+from math import isfinite
 
 from chaos.trials import Limits, Outcome
 
@@ -29,8 +30,22 @@ def line(outcome: Outcome) -> str:
 
 
 def dump_json(outcomes: Sequence[Outcome]) -> str:
-    rows = [{**asdict(one), "median_s": one.median_s, "p99_s": one.p99_s, "ok": not one.problems} for one in outcomes]
-    return json.dumps(rows, indent=2)
+    """Times that never came are null."""
+    rows = [
+        {
+            **asdict(one),
+            "took_s": [_finite(seconds) for seconds in one.took_s],
+            "median_s": _finite(one.median_s),
+            "p99_s": _finite(one.p99_s),
+            "ok": not one.problems,
+        }
+        for one in outcomes
+    ]
+    return json.dumps(rows, indent=2, allow_nan=False)
+
+
+def _finite(seconds: float) -> float | None:
+    return seconds if isfinite(seconds) else None
 
 
 def _row(outcome: Outcome) -> tuple[str, ...]:

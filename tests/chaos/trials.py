@@ -138,10 +138,11 @@ class Trials:
             limits=limits,
             problems=(),
         )
-        return replace(made, problems=(*self.problems, *_beyond(made), *_seen(judged)))
+        return replace(made, problems=(*self.problems, *beyond(made), *_seen(judged)))
 
 
-def _beyond(outcome: Outcome) -> list[str]:
+def beyond(outcome: Outcome) -> list[str]:
+    """Which limits do not hold."""
     limits = outcome.limits
     timed = (
         ("median", outcome.median_s, limits.median_s),
