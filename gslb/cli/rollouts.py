@@ -46,7 +46,7 @@ async def follow(stub: AdminAsyncStub, revision: int) -> admin_pb2.Rollout:
 
 async def _look(stub: AdminAsyncStub) -> admin_pb2.Rollout | None:
     try:
-        return await stub.GetRollout(admin_pb2.GetRolloutRequest(), timeout=client.CALL_TIMEOUT_S)
+        return (await stub.GetRollout(admin_pb2.GetRolloutRequest(), timeout=client.CALL_TIMEOUT_S)).rollout
     except grpc.aio.AioRpcError as error:
         if error.code() not in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED):
             raise

@@ -101,7 +101,7 @@ class World:
         await eventually(f"the answer {addresses}", answered, children=self.children, within_s=START_S)
 
     async def rollout(self) -> pb.Rollout:
-        return await self.admin.GetRollout(pb.GetRolloutRequest(), timeout=5)
+        return (await self.admin.GetRollout(pb.GetRolloutRequest(), timeout=5)).rollout
 
     def start_dns(self, name: str) -> None:
         where = ("--listen", f"127.0.0.1:{self.dns_ports[name]}", "--coordinator", self.address)

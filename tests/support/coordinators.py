@@ -291,10 +291,11 @@ class DnsServer:
     async def fetch(self) -> Snapshot:
         """Ask for the present manifest's chunks and load them."""
         await self.until(lambda: bool(self.manifest))
-        wanted = [ref.digest for ref in refs(self.manifest)]
+        manifest = self.manifest  # another may come meanwhile
+        wanted = [ref.digest for ref in refs(manifest)]
         await self.send(chunks=discovery_pb2.ChunkRequest(digests=wanted))
         await self.until(lambda: self.chunks.keys() >= set(wanted))
-        return load_snapshot(self.manifest, self.chunks)
+        return load_snapshot(manifest, self.chunks)
 
     def _take(self, message: discovery_pb2.SubscribeResponse) -> None:
         match message.WhichOneof("message"):

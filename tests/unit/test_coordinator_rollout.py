@@ -51,7 +51,7 @@ class Told:
                 await self.server.send(nack=nack)
             elif self.server.manifest and served != self.server.manifest_order:
                 snapshot = await self.server.fetch()
-                served = self.server.manifest_order
+                served = snapshot.order
                 made = decide(snapshot, self.server.directives, self.server.facts, NO_SILENCE)
             if served is not None and made is not None and not self.silent:
                 await self.say(served, made.digest if self.decision is None else self.decision)
@@ -79,7 +79,7 @@ class World:
         return [self.told[name].revision for name in NAMES]
 
     async def rollout(self) -> pb.Rollout:
-        return await self.running.admin.GetRollout(pb.GetRolloutRequest(), timeout=DEADLINE_S)
+        return (await self.running.admin.GetRollout(pb.GetRolloutRequest(), timeout=DEADLINE_S)).rollout
 
     async def until_ended(self) -> pb.Rollout:
         async def ended() -> bool:
@@ -90,7 +90,7 @@ class World:
 
     async def end(self, revision: int, *, release: bool) -> pb.Rollout:
         request = pb.EndRolloutRequest(revision=revision, release=release, who="ann", why="in a hurry")
-        return await self.running.admin.EndRollout(request, timeout=DEADLINE_S)
+        return (await self.running.admin.EndRollout(request, timeout=DEADLINE_S)).rollout
 
 
 @asynccontextmanager

@@ -63,12 +63,12 @@ class AdminStub(object):
         self.GetRollout = channel.unary_unary(
                 '/gslb.api.v1.Admin/GetRollout',
                 request_serializer=gslb_dot_api_dot_v1_dot_admin__pb2.GetRolloutRequest.SerializeToString,
-                response_deserializer=gslb_dot_api_dot_v1_dot_admin__pb2.Rollout.FromString,
+                response_deserializer=gslb_dot_api_dot_v1_dot_admin__pb2.GetRolloutResponse.FromString,
                 _registered_method=True)
         self.EndRollout = channel.unary_unary(
                 '/gslb.api.v1.Admin/EndRollout',
                 request_serializer=gslb_dot_api_dot_v1_dot_admin__pb2.EndRolloutRequest.SerializeToString,
-                response_deserializer=gslb_dot_api_dot_v1_dot_admin__pb2.Rollout.FromString,
+                response_deserializer=gslb_dot_api_dot_v1_dot_admin__pb2.EndRolloutResponse.FromString,
                 _registered_method=True)
         self.Backup = channel.unary_stream(
                 '/gslb.api.v1.Admin/Backup',
@@ -238,12 +238,12 @@ def add_AdminServicer_to_server(servicer, server):
             'GetRollout': grpc.unary_unary_rpc_method_handler(
                     servicer.GetRollout,
                     request_deserializer=gslb_dot_api_dot_v1_dot_admin__pb2.GetRolloutRequest.FromString,
-                    response_serializer=gslb_dot_api_dot_v1_dot_admin__pb2.Rollout.SerializeToString,
+                    response_serializer=gslb_dot_api_dot_v1_dot_admin__pb2.GetRolloutResponse.SerializeToString,
             ),
             'EndRollout': grpc.unary_unary_rpc_method_handler(
                     servicer.EndRollout,
                     request_deserializer=gslb_dot_api_dot_v1_dot_admin__pb2.EndRolloutRequest.FromString,
-                    response_serializer=gslb_dot_api_dot_v1_dot_admin__pb2.Rollout.SerializeToString,
+                    response_serializer=gslb_dot_api_dot_v1_dot_admin__pb2.EndRolloutResponse.SerializeToString,
             ),
             'Backup': grpc.unary_stream_rpc_method_handler(
                     servicer.Backup,
@@ -443,7 +443,7 @@ class Admin(object):
             target,
             '/gslb.api.v1.Admin/GetRollout',
             gslb_dot_api_dot_v1_dot_admin__pb2.GetRolloutRequest.SerializeToString,
-            gslb_dot_api_dot_v1_dot_admin__pb2.Rollout.FromString,
+            gslb_dot_api_dot_v1_dot_admin__pb2.GetRolloutResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -470,7 +470,7 @@ class Admin(object):
             target,
             '/gslb.api.v1.Admin/EndRollout',
             gslb_dot_api_dot_v1_dot_admin__pb2.EndRolloutRequest.SerializeToString,
-            gslb_dot_api_dot_v1_dot_admin__pb2.Rollout.FromString,
+            gslb_dot_api_dot_v1_dot_admin__pb2.EndRolloutResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -45,9 +45,9 @@ class AdminStub:
     """What changed from one configuration to another, by what it means."""
     Rollback: _grpc.UnaryUnaryMultiCallable[_admin_pb2.RollbackRequest, _admin_pb2.RollbackResponse]
     """Applies the contents of an earlier configuration again, as a new revision."""
-    GetRollout: _grpc.UnaryUnaryMultiCallable[_admin_pb2.GetRolloutRequest, _admin_pb2.Rollout]
+    GetRollout: _grpc.UnaryUnaryMultiCallable[_admin_pb2.GetRolloutRequest, _admin_pb2.GetRolloutResponse]
     """How the newest configuration reaches the dns servers."""
-    EndRollout: _grpc.UnaryUnaryMultiCallable[_admin_pb2.EndRolloutRequest, _admin_pb2.Rollout]
+    EndRollout: _grpc.UnaryUnaryMultiCallable[_admin_pb2.EndRolloutRequest, _admin_pb2.EndRolloutResponse]
     """Ends a trial: the configuration goes to all dns servers now, or the one before it is put in force again."""
     Backup: _grpc.UnaryStreamMultiCallable[_admin_pb2.BackupRequest, _admin_pb2.BackupResponse]
     """A backup file of all that the store holds, in pieces."""
@@ -78,9 +78,9 @@ class AdminAsyncStub(AdminStub):
     """What changed from one configuration to another, by what it means."""
     Rollback: _aio.UnaryUnaryMultiCallable[_admin_pb2.RollbackRequest, _admin_pb2.RollbackResponse]  # type: ignore[assignment]
     """Applies the contents of an earlier configuration again, as a new revision."""
-    GetRollout: _aio.UnaryUnaryMultiCallable[_admin_pb2.GetRolloutRequest, _admin_pb2.Rollout]  # type: ignore[assignment]
+    GetRollout: _aio.UnaryUnaryMultiCallable[_admin_pb2.GetRolloutRequest, _admin_pb2.GetRolloutResponse]  # type: ignore[assignment]
     """How the newest configuration reaches the dns servers."""
-    EndRollout: _aio.UnaryUnaryMultiCallable[_admin_pb2.EndRolloutRequest, _admin_pb2.Rollout]  # type: ignore[assignment]
+    EndRollout: _aio.UnaryUnaryMultiCallable[_admin_pb2.EndRolloutRequest, _admin_pb2.EndRolloutResponse]  # type: ignore[assignment]
     """Ends a trial: the configuration goes to all dns servers now, or the one before it is put in force again."""
     Backup: _aio.UnaryStreamMultiCallable[_admin_pb2.BackupRequest, _admin_pb2.BackupResponse]  # type: ignore[assignment]
     """A backup file of all that the store holds, in pieces."""
@@ -144,7 +144,7 @@ class AdminServicer(metaclass=_abc_1.ABCMeta):
         self,
         request: _admin_pb2.GetRolloutRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_admin_pb2.Rollout, _abc.Awaitable[_admin_pb2.Rollout]]:
+    ) -> _typing.Union[_admin_pb2.GetRolloutResponse, _abc.Awaitable[_admin_pb2.GetRolloutResponse]]:
         """How the newest configuration reaches the dns servers."""
 
     @_abc_1.abstractmethod
@@ -152,7 +152,7 @@ class AdminServicer(metaclass=_abc_1.ABCMeta):
         self,
         request: _admin_pb2.EndRolloutRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_admin_pb2.Rollout, _abc.Awaitable[_admin_pb2.Rollout]]:
+    ) -> _typing.Union[_admin_pb2.EndRolloutResponse, _abc.Awaitable[_admin_pb2.EndRolloutResponse]]:
         """Ends a trial: the configuration goes to all dns servers now, or the one before it is put in force again."""
 
     @_abc_1.abstractmethod

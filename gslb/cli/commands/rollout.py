@@ -50,7 +50,7 @@ def abort(why: str, who: str | None, admin: tuple[SocketAddress, ...]) -> None:
 
 def _find(admin: tuple[SocketAddress, ...]) -> admin_pb2.Rollout:
     request = admin_pb2.GetRolloutRequest()
-    return client.call(admin, lambda stub: stub.GetRollout(request, timeout=client.CALL_TIMEOUT_S))
+    return client.call(admin, lambda stub: stub.GetRollout(request, timeout=client.CALL_TIMEOUT_S)).rollout
 
 
 def _end(admin: tuple[SocketAddress, ...], *, release: bool, why: str, who: str | None) -> admin_pb2.Rollout:
@@ -58,4 +58,4 @@ def _end(admin: tuple[SocketAddress, ...], *, release: bool, why: str, who: str 
     request = admin_pb2.EndRolloutRequest(
         revision=_find(admin).revision, release=release, who=who or client.whoami(), why=why
     )
-    return client.call(admin, lambda stub: stub.EndRollout(request, timeout=applying.APPLY_TIMEOUT_S))
+    return client.call(admin, lambda stub: stub.EndRollout(request, timeout=applying.APPLY_TIMEOUT_S)).rollout

@@ -22,14 +22,14 @@ class RolloutCalls:
         self._rollouts = rollouts
         self._hub = hub
 
-    async def end(self, request: pb.EndRolloutRequest, caller: Caller) -> pb.Rollout:
+    async def end(self, request: pb.EndRolloutRequest, caller: Caller) -> pb.EndRolloutResponse:
         """FAILED_PRECONDITION when that configuration is not on trial."""
         who, why = caller.author(request.who)[:MAX_TEXT_CHARACTERS], request.why[:MAX_TEXT_CHARACTERS]
         action = "release" if request.release else "roll back"
         note = caller.note(action, f"configuration {request.revision} {why}".rstrip())
         end = End(request.revision, note, who or caller.name, why)
         await (self._rollouts.release(end) if request.release else self._rollouts.roll_back(end))
-        return self.dump()
+        return pb.EndRolloutResponse(rollout=self.dump())
 
     def dump(self) -> pb.Rollout:
         rollout, in_force = self._rollouts.last, self._hub.order

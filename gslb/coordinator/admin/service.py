@@ -103,10 +103,10 @@ class AdminService:
             await self._history.kept(request.revision), request, self._door.caller(context)
         )
 
-    async def GetRollout(self, _: pb.GetRolloutRequest, __: object) -> pb.Rollout:  # noqa: N802
-        return self._rollout.dump()
+    async def GetRollout(self, _: pb.GetRolloutRequest, __: object) -> pb.GetRolloutResponse:  # noqa: N802
+        return pb.GetRolloutResponse(rollout=self._rollout.dump())
 
-    async def EndRollout(self, request: pb.EndRolloutRequest, context: Context) -> pb.Rollout:  # noqa: N802
+    async def EndRollout(self, request: pb.EndRolloutRequest, context: Context) -> pb.EndRolloutResponse:  # noqa: N802
         return await self._rollout.end(request, self._door.caller(context))
 
     async def Backup(self, _: pb.BackupRequest, stream: BackupStream) -> None:  # noqa: N802
