@@ -14,6 +14,9 @@ from gslb.core.order import Order
 from gslb.core.rollout import Outcome, Rollout, Sight, Stage, Watch, look
 from gslb.runtime.logs import get_logger
 
+STOPPED_S = 3.0
+"""Who looks so late was stopped itself, and is not to take what it missed for silence."""
+
 
 class Rollouts:
     """`clock` is monotonic."""
@@ -23,7 +26,7 @@ class Rollouts:
         self._hub = hub
         self._metrics = metrics
         self._clock = clock
-        self._watched = Order()
+        self._watched, self._looked_s = Order(), 0.0
         self._watch: Watch | None = None
         self._stuck = ""
         self._log = get_logger("coordinator")
@@ -56,8 +59,9 @@ class Rollouts:
             self._watch, self._stuck = None, ""
             return
         order, now_s = candidate.publication.snapshot.order, self._clock()
-        if self._watch is None or self._watched != order:
+        if self._watch is None or self._watched != order or now_s - self._looked_s > STOPPED_S:
             self._watched, self._watch = order, Watch(since_s=now_s)
+        self._looked_s = now_s
         self._watch = look(self._watch, order, rollout.soak_s, self._sight(candidate.first, now_s), now_s)
         try:
             await self._act(rollout, self._watch, fence)
