@@ -192,10 +192,24 @@ class World:
 
     async def samples(self, process: str, metric: str) -> list[Sample]:
         """All of one moment."""
-        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=5)) as session:
-            page = await (await session.get(f"http://{self.programs.address(process, plan.METRICS)}/metrics")).text()
-        families = text_string_to_metric_families(page)
+        families = text_string_to_metric_families(await self._metrics(process))
         return [sample for family in families for sample in family.samples if sample.name == metric]
+
+    async def _metrics(self, process: str) -> str:
+        """The page; a process that has just started may answer before it shows one."""
+        address = f"http://{self.programs.address(process, plan.METRICS)}/metrics"
+        pages: list[str] = []
+
+        async def shown() -> bool:
+            try:
+                async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=5)) as session:
+                    pages.append(await (await session.get(address)).text())
+            except aiohttp.ClientConnectionError:
+                return False
+            return True
+
+        await self.until(f"the metrics of {process}", shown)
+        return pages[0]
 
     async def until(self, what: str, holds: Callable[[], Awaitable[bool]], within_s: float = START_S) -> float:
         """Seconds until it holds; raises DemoFailed."""
