@@ -70,18 +70,18 @@ pub fn ask_together(packets: &[(&[u8], Client)], view: &View) -> Vec<Vec<u8>> {
     for ((asked, name), &(packet, client)) in group.iter_mut().zip(&mut before).zip(packets.iter().rev()) {
         asked.parse(packet, client, name);
     }
-    let group = &mut group[..packets.len()];
-    locate(group, view);
+    let (group, stats) = (&mut group[..packets.len()], Stats::of_worker(0));
+    locate(group, view, &stats);
     KEPT.with_borrow_mut(|(guard, now_ms)| {
         for ((asked, name), (packet, client)) in group.iter_mut().zip(&mut names).zip(packets) {
             asked.parse(packet, later(client, now_ms), name);
         }
-        locate(group, view);
+        locate(group, view, &stats);
         let mut memory = vec![0; MAX_TCP_BYTES];
         let mut said = Vec::new();
         for asked in group {
             let mut out = ResponseBuf::new(&mut memory);
-            compose(asked, view, guard, &mut out, &Stats::new());
+            compose(asked, view, guard, &mut out, &stats);
             said.push(out.message().to_vec());
         }
         said
