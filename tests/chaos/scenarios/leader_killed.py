@@ -10,7 +10,7 @@ from chaos.trials import Limits, Trials
 from chaos.world import World
 
 
-@scenario("leaders are killed, applies go on, servers flap", limits=Limits(median_s=0.1, p99_s=0.5), within_s=900)
+@scenario("leaders are killed, applies go on, servers flap", limits=Limits(median_s=0.1, p99_s=0.5), within_s=1_200)
 async def leader_killed(world: World, trials: Trials) -> None:
     async with at_work(world, trials) as operator:
         for _ in range(30 if trials.is_long else 3):

@@ -14,7 +14,7 @@ LONGEST_S = 14.0
 """The lease of a leader lasts up to 10.5 s."""
 
 
-@scenario("leaders are stopped and wake late, applies go on", limits=Limits(median_s=0.1, p99_s=0.5), within_s=1_800)
+@scenario("leaders are stopped and wake late, applies go on", limits=Limits(median_s=0.1, p99_s=0.5), within_s=2_400)
 async def leader_woken(world: World, trials: Trials) -> None:
     chance = random.Random(4)
     async with at_work(world, trials) as operator:
@@ -23,6 +23,6 @@ async def leader_woken(world: World, trials: Trials) -> None:
             world.stop(leader)
             await asyncio.sleep(chance.uniform(0.0, LONGEST_S) if turn else LONGEST_S)
             world.go_on(leader)
-            if turn % 10 == 0:
+            if turn % 5 == 0:
                 await world.until_whole()
                 await operator.check()
