@@ -10,7 +10,7 @@ from threading import Barrier
 
 import pytest
 
-from gslb.runtime.garbage import building
+from gslb.runtime.garbage import building, loading
 
 Collected = list[int]
 
@@ -99,3 +99,19 @@ def test_an_error_ends_building_too(collected: Collected) -> None:
         raise ValueError("no good")
     assert collected == [2]
     assert gc.isenabled()
+
+
+def test_nothing_is_collected_while_modules_are_loaded(collected: Collected) -> None:
+    with loading():
+        assert not gc.isenabled()
+    assert gc.isenabled()
+    assert collected == []
+
+
+def test_who_had_switched_collecting_off_finds_it_off_when_modules_are_loaded() -> None:
+    gc.disable()
+    with loading():
+        pass
+    is_on = gc.isenabled()
+    gc.enable()
+    assert not is_on

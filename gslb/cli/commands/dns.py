@@ -11,6 +11,7 @@ from gslb.cli import options
 from gslb.cli.securing import security, security_options
 from gslb.cli.serving import serve
 from gslb.runtime.addresses import SocketAddress
+from gslb.runtime.garbage import loading
 
 
 @click.command()
@@ -75,7 +76,8 @@ def dns(
 
     To upgrade it or change its options without losing a query, start the new one beside it with --take-over.
     """
-    from dns_server.main import Options, run
+    with loading():
+        from dns_server.main import Options, run
 
     settings = Options(
         name=name,
