@@ -38,6 +38,7 @@ from gslb.runtime import http
 from gslb.runtime.addresses import SocketAddress
 from gslb.runtime.clock import monotonic_s, wall_unix_s
 from gslb.runtime.expiry import Expiry
+from gslb.runtime.garbage import building
 from gslb.runtime.logs import get_logger
 from gslb.runtime.supervise import keep_running
 from gslb.runtime.tls import LOOPBACK_ONLY, Security, UnusableCertificate
@@ -112,13 +113,14 @@ async def run(
     async with AsyncExitStack() as stack:
         folder, before = await stack.enter_async_context(claimed(options.folder, take_over=options.take_over))
         parts = _make_parts(options, guides)
-        parts.identify()
-        parts.break_glass()
-        await parts.restore()
-        parts.break_glass()
-        taken = await before.sockets(parts.restore, parts.order) if before else []
-        stack.enter_context(_shown(DnsCollector(parts.sources), shown))
-        listen = await stack.enter_async_context(_answering(parts.engine, options.listen, taken))
+        with building():  # garbage is collected when it answers, not before
+            parts.identify()
+            parts.break_glass()
+            await parts.restore()
+            parts.break_glass()
+            taken = await before.sockets(parts.restore, parts.order) if before else []
+            stack.enter_context(_shown(DnsCollector(parts.sources), shown))
+            listen = await stack.enter_async_context(_answering(parts.engine, options.listen, taken))
         if before:
             await before.let_go()
             await parts.restore()
