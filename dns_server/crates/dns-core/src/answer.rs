@@ -67,6 +67,8 @@ pub fn locate<'v>(group: &mut [Asked<'_, 'v>], view: &'v View, stats: &Stats) {
     each(group, |way| way.guess_node(statics));
     each(group, |way| way.guess_service(statics));
     each(group, |way| way.guess_place(statics));
+    each(group, |way| way.guess_range(statics));
+    each(group, |way| way.guess_class(statics));
     if let Some(worker) = stats.worker {
         each(group, |way| way.guess_count(statics, worker));
     }

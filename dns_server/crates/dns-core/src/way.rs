@@ -1,7 +1,7 @@
 //! Where a name leads: one name's way through the index, in steps.
 //!
 //! With many names an answer mostly waits for memory, for one line of the cache after the other: the name's slot, its
-//! node, its service. Names that are asked for at the same time do not depend on each other, so whoever has several takes
+//! node, its service, its class map. Names that are asked for at the same time do not depend on each other, so whoever has several takes
 //! each step with all of them before the next: then the machine waits for many lines at once.
 
 use std::hint::black_box;
@@ -33,6 +33,9 @@ struct Guess {
     service: u32,
     /// The first of its service's counters.
     place: u32,
+    maps: u32,
+    /// Of the class map.
+    range: u32,
 }
 
 /// A service, and which class of its clients asks.
@@ -49,7 +52,7 @@ pub struct Steered<'v> {
 impl<'n, 'v> Way<'n, 'v> {
     #[inline]
     pub fn new(name: &'n [u8], rrtype: u16, source: Source) -> Self {
-        let guess = Guess { hash: 0, node: NONE, service: NONE, place: NONE };
+        let guess = Guess { hash: 0, node: NONE, service: NONE, place: NONE, maps: NONE, range: 0 };
         Self { name, rrtype, source, guess, place: None, steered: None }
     }
 
@@ -79,7 +82,18 @@ impl<'n, 'v> Way<'n, 'v> {
     #[inline]
     pub fn guess_place(&mut self, statics: &Static) {
         let service = statics.steering.services.get(self.guess.service as usize);
-        self.guess.place = service.map_or(NONE, |service| service.place);
+        (self.guess.place, self.guess.maps) = service.map_or((NONE, NONE), |service| (service.place, service.maps));
+    }
+
+    #[inline]
+    pub fn guess_range(&mut self, statics: &Static) {
+        self.guess.range = self.source.near(statics.steering.maps.get(self.guess.maps as usize));
+    }
+
+    /// The class is of no use: its range is only near when it is looked for.
+    #[inline]
+    pub fn guess_class(&mut self, statics: &Static) {
+        black_box(self.source.class_near(statics.steering.maps.get(self.guess.maps as usize), self.guess.range));
     }
 
     /// What the counter says is of no use: it is only near when the answer is counted.

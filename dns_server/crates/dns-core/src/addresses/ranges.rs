@@ -117,10 +117,22 @@ impl<A: Address> Ranges<A> {
         self.ranges.len() > 1
     }
 
+    /// Near which range an address lies, in two steps of one look at memory each, for who has many to look for.
+    #[inline]
+    pub fn near(&self, address: A) -> u32 {
+        self.index.get(address.top(self.top_bits)).copied().unwrap_or_default()
+    }
+
+    /// The class of a range.
+    #[inline]
+    pub fn class(&self, range: u32) -> u32 {
+        self.ranges.get(range as usize).map_or(0, |&(_, class)| class)
+    }
+
     #[inline]
     pub fn find(&self, address: A) -> Hit<A> {
         let slot = address.top(self.top_bits);
-        let low = self.index.get(slot).map_or(0, |&at| at as usize);
+        let low = self.near(address) as usize;
         let high = self.index.get(slot + 1).map_or(0, |&at| at as usize);
         // The range of the slot's first address, then those that begin within the slot at or before the address
         let begun = self.ranges.get(low + 1..=high);

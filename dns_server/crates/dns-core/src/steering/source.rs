@@ -52,6 +52,29 @@ impl Source {
         network::number(self.address())
     }
 
+    /// Near which range of its class map a client's prefix lies. Only IPv4: there hundreds of thousands of ranges are
+    /// asked for.
+    #[inline]
+    pub fn near(self, maps: Option<&ClassMaps>) -> u32 {
+        match (self, maps) {
+            (Self::Subnet(IpAddr::V4(address)), Some(maps)) => maps.ecs_v4.near(address.to_bits()),
+            (Self::Resolver(IpAddr::V4(address)) | Self::Instead(IpAddr::V4(address), _), Some(maps)) => {
+                maps.full_v4.near(address.to_bits())
+            }
+            _ => 0,
+        }
+    }
+
+    /// The class of a range, which is most likely the client's.
+    #[inline]
+    pub fn class_near(self, maps: Option<&ClassMaps>, range: u32) -> u32 {
+        match (self, maps) {
+            (Self::Subnet(IpAddr::V4(_)), Some(maps)) => maps.ecs_v4.class(range),
+            (Self::Resolver(IpAddr::V4(_)) | Self::Instead(IpAddr::V4(_), _), Some(maps)) => maps.full_v4.class(range),
+            _ => 0,
+        }
+    }
+
     /// The client's class and the scope of what is answered to it.
     #[inline]
     pub fn locate(self, steering: &Steering, service: &Service, family: Family) -> (u32, u8) {
