@@ -10,7 +10,7 @@ use crate::asked::{Asked, NameBuf};
 use crate::counts::choices::Choices;
 use crate::counts::stats::Stats;
 use crate::defence::cookies::{Outcome, check};
-use crate::defence::rate_limit::{Action, Subject};
+use crate::defence::rate_limit::{Action, Limiter, Subject};
 use crate::guard::Guard;
 use crate::resolve::resolve;
 use crate::steering::source::Source;
@@ -118,7 +118,7 @@ fn refuse(
     stats: &Stats,
 ) -> Verdict {
     let summary = Summary::of(rcode);
-    let restrained = restrain(guard, client, view, &summary, None, stats);
+    let restrained = restrain(&mut guard.limiter, client, view, &summary, None, stats);
     if restrained == Some(Action::Dropped) {
         return drop_it(Reason::RateLimit, out, stats);
     }
@@ -136,7 +136,7 @@ fn refuse(
 /// What to do with a response that is one too many; counted.
 #[inline]
 fn restrain(
-    guard: &mut Guard,
+    limiter: &mut Limiter,
     client: &Client,
     view: &View,
     summary: &Summary,
@@ -145,7 +145,7 @@ fn restrain(
 ) -> Option<Action> {
     let (statics, _) = view.loaded.as_ref()?;
     let limits = statics.limits.as_ref()?;
-    let (limit, action) = guard.limiter.restrain(client, limits, &statics.zones, summary, subject)?;
+    let (limit, action) = limiter.restrain(client, limits, &statics.zones, summary, subject)?;
     stats.count_limited(limit, action);
     Some(action)
 }
@@ -166,20 +166,21 @@ fn reply(asked: &Asked<'_, '_>, view: &View, guard: &mut Guard, out: &mut Respon
         rare.fit(query, subnet, limit);
     }
     let told = Told { subnet, rare: rare.as_ref() };
-    guard.choices.clear();
+    let Guard { limiter, choices, known } = guard;
+    choices.clear();
     let name = way.as_ref().map_or(&[][..], |way| way.name);
-    let mut writer = Writer::new(out, query, name, told, limit);
+    let mut writer = Writer::new(out, query, name, told, limit, known);
     let summary = match (asked.settled, way, &view.loaded) {
         (Some(summary), ..) => summary,
         (None, None, _) => without_question(outcome, stats),
-        (None, Some(way), Some(loaded)) => resolve(way, client, loaded, &guard.choices, &mut writer),
+        (None, Some(way), Some(loaded)) => resolve(way, client, loaded, choices, &mut writer),
         (None, Some(_), None) => Summary::explained(Rcode::ServFail, Explanation::NotReady),
     };
     let subject = way.as_ref().map(|way| (query, way.name, options.subnet.as_ref()));
     let is_known = outcome == Some(Outcome::Valid);
-    let restrained = if is_known { None } else { restrain(guard, client, view, &summary, subject, stats) };
+    let restrained = if is_known { None } else { restrain(limiter, client, view, &summary, subject, stats) };
     match restrained {
-        None => count_choices(&guard.choices, client, view, stats),
+        None => count_choices(choices, client, view, stats),
         Some(Action::Slipped) => writer.cut(),
         Some(Action::Dropped) => return drop_it(Reason::RateLimit, out, stats),
     }

@@ -14,6 +14,12 @@ use crate::wire::told::{Told, trailer_bytes};
 
 const MAX_KNOWN: usize = 128;
 
+/// Where names written in full begin, and each of their suffixes; made once a worker, so that a response need not clear it.
+pub type Known = [u16; MAX_KNOWN];
+
+/// Of nobody's response.
+pub const NONE_KNOWN: Known = [0; MAX_KNOWN];
+
 /// Sections of a message, as the header counts them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Section {
@@ -35,8 +41,7 @@ pub struct Writer<'w, 'b, 'p> {
     limit: usize,
     counts: [u16; 3],
     overflowed: bool,
-    /// Where names written in full begin, and each of their suffixes.
-    known: [u16; MAX_KNOWN],
+    known: &'w mut Known,
     known_count: usize,
 }
 
@@ -57,6 +62,7 @@ impl<'w, 'b, 'p> Writer<'w, 'b, 'p> {
         name: &'w [u8],
         told: Told<'w>,
         limit: usize,
+        known: &'w mut Known,
     ) -> Self {
         let option_bytes = told.option_bytes();
         let limit = limit.min(out.bytes.len()).saturating_sub(trailer_bytes(query, option_bytes));
@@ -69,7 +75,7 @@ impl<'w, 'b, 'p> Writer<'w, 'b, 'p> {
             limit: usize::MAX, // header and question stand in any response
             counts: [0; 3],
             overflowed: false,
-            known: [0; MAX_KNOWN],
+            known,
             known_count: 0,
         };
         made.out.len = 0;
