@@ -93,12 +93,14 @@ impl Responder {
             locate(group, view, &desk.counters.stats);
         });
         let mut lengths = [0; GROUP];
-        let exchanges = packets.iter().zip(group).zip(replies).zip(&mut lengths);
-        for ((((packet, address), asked), reply), length) in exchanges {
-            *length = desk.write(reply, |guard, out, stats| match located {
-                Some(()) => compose(asked, view, guard, out, stats),
+        for (at, ((asked, reply), length)) in group.iter().zip(replies).zip(&mut lengths).enumerate() {
+            *length = desk.write(reply, |guard, out, stats| {
+                if located.is_some() {
+                    return compose(asked, view, guard, out, stats);
+                }
                 // A fault of ours, which must cost nobody his answer but the one who brings it out
-                None => answer(packet, &clients.next(address, Transport::Udp), view, guard, out, stats),
+                let Some((packet, address)) = packets.iter().nth(at) else { return Verdict::Drop };
+                answer(packet, &clients.next(address, Transport::Udp), view, guard, out, stats)
             });
         }
         lengths

@@ -20,8 +20,8 @@ impl Prefixes {
     #[inline]
     pub fn cover(&self, address: IpAddr) -> bool {
         match address {
-            IpAddr::V4(address) => self.v4.find(address.to_bits()).class > 0,
-            IpAddr::V6(address) => self.v6.find(address.to_bits()).class > 0,
+            IpAddr::V4(address) => self.v4.class_of(address.to_bits()) > 0,
+            IpAddr::V6(address) => self.v6.class_of(address.to_bits()) > 0,
         }
     }
 }

@@ -130,15 +130,24 @@ impl<A: Address> Ranges<A> {
     }
 
     #[inline]
+    pub fn class_of(&self, address: A) -> u32 {
+        self.class(self.range_of(address))
+    }
+
+    #[inline]
     pub fn find(&self, address: A) -> Hit<A> {
-        let slot = address.top(self.top_bits);
-        let low = self.near(address) as usize;
-        let high = self.index.get(slot + 1).map_or(0, |&at| at as usize);
-        // The range of the slot's first address, then those that begin within the slot at or before the address
-        let begun = self.ranges.get(low + 1..=high);
-        let at = low + begun.map_or(0, |ranges| ranges.partition_point(|&(start, _)| start <= address));
+        let at = self.range_of(address) as usize;
         let (first, class) = self.ranges.get(at).copied().unwrap_or((address, 0));
         Hit { class, first, next: self.ranges.get(at + 1).map(|&(start, _)| start) }
+    }
+
+    #[inline]
+    fn range_of(&self, address: A) -> u32 {
+        let low = self.near(address);
+        let high = self.index.get(address.top(self.top_bits) + 1).copied().unwrap_or_default();
+        // The range of the slot's first address, then those that begin within the slot at or before the address
+        let begun = self.ranges.get(low as usize + 1..=high as usize).unwrap_or_default();
+        low + begun.partition_point(|&(start, _)| start <= address) as u32
     }
 }
 

@@ -4,7 +4,7 @@ use super::ask::{Ask, FOUND, Made, Step, Target};
 use crate::counts::choices::MAX_CHOICES;
 use crate::way::Way;
 use crate::wire::names::MAX_NAME_BYTES;
-use crate::wire::records::{ANY, CNAME, Rcode, records_of};
+use crate::wire::records::{ANY, CNAME, QUESTION_POINTER, Rcode, records_of};
 use crate::wire::summary::Summary;
 use crate::wire::writer::{Section, Writer};
 use crate::zones::lookup::RRset;
@@ -62,21 +62,21 @@ impl<'v> Ask<'v> {
     pub(super) fn redirect(&self, dname: &RRset, name: &[u8], writer: &mut Writer<'_, '_, '_>) -> Step<'v> {
         let zones = &self.statics.zones;
         let owner = zones.node(dname.owner).map_or(&[][..], |node| zones.texts.get(node.name));
-        if let Some((rest, _)) = records_of(zones.wires.get(dname.wire)).next() {
-            writer.record(Section::Answer, owner, rest, None);
+        if let Some((record, _)) = records_of(zones.wires.get(dname.wire)).next() {
+            writer.record(Section::Answer, owner, record, None);
         }
         let head = name.get(..name.len() - owner.len().min(name.len())).unwrap_or_default();
         let Some(made) = Made::join(head, zones.texts.get(dname.target)) else {
             return Step::Done(Summary { rcode: Rcode::YxDomain, ..FOUND });
         };
-        let mut record = [0; 10 + MAX_NAME_BYTES];
-        let [ttl0, ttl1, ttl2, ttl3] = dname.ttl_s.to_be_bytes();
-        let head = [0, CNAME as u8, 0, 1, ttl0, ttl1, ttl2, ttl3, 0, made.len as u8];
-        if let Some((fixed, rdata)) = record.split_first_chunk_mut::<10>() {
+        let mut record = [0; 12 + MAX_NAME_BYTES];
+        let ([owner0, owner1], [ttl0, ttl1, ttl2, ttl3]) = (QUESTION_POINTER, dname.ttl_s.to_be_bytes());
+        let head = [owner0, owner1, 0, CNAME as u8, 0, 1, ttl0, ttl1, ttl2, ttl3, 0, made.len as u8];
+        if let Some((fixed, rdata)) = record.split_first_chunk_mut::<12>() {
             *fixed = head;
             rdata.copy_from_slice(&made.bytes);
         }
-        writer.record(Section::Answer, name, record.get(..10 + made.len).unwrap_or_default(), None);
+        writer.record(Section::Answer, name, record.get(..12 + made.len).unwrap_or_default(), None);
         if matches!(self.rrtype, CNAME | ANY) { Step::Done(FOUND) } else { Step::Alias(Target::Made(made), 0) }
     }
 }

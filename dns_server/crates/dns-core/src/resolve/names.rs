@@ -28,8 +28,8 @@ impl<'v> Ask<'v> {
         let zones = &self.statics.zones;
         if let Some(cname) = zones.rrset_of(node, CNAME) {
             let first = records_of(zones.wires.get(cname.wire)).next();
-            if let Some((rest, _)) = first {
-                writer.record(Section::Answer, name, rest, None);
+            if let Some((record, _)) = first {
+                writer.record(Section::Answer, name, record, None);
             }
             return self.alias(zones.texts.get(cname.target), 0);
         }
@@ -78,9 +78,7 @@ impl<'v> Ask<'v> {
     #[cold]
     fn minimal(&self, name: &[u8], writer: &mut Writer<'_, '_, '_>) {
         let ttl_s = self.statics.zones.zone(self.zone).map_or(0, |zone| zone.negative_ttl_s);
-        let [ttl0, ttl1, ttl2, ttl3] = ttl_s.to_be_bytes();
-        let [_, _, rest @ ..] = minimal_record([ttl0, ttl1, ttl2, ttl3]);
-        writer.record(Section::Answer, name, &rest, None);
+        writer.record(Section::Answer, name, &minimal_record(ttl_s.to_be_bytes()), None);
     }
 
     /// NXDOMAIN or NODATA with the SOA that says how long (RFC 2308 3); its scope is 0 (RFC 7871 7.4).

@@ -27,7 +27,7 @@ impl<'v> Ask<'v> {
         let mut first: Option<&'v [u8]> = None;
         let mut emit = |record: &'v [u8], writer: &mut Writer<'_, '_, '_>| {
             first.get_or_insert(record);
-            writer.record(Section::Answer, name, record.get(2..).unwrap_or_default(), Some(service.ttl_s));
+            writer.record(Section::Answer, name, record, Some(service.ttl_s));
         };
         match self.decision.row(lane, class) {
             Some(row @ (Row::Pools { .. } | Row::LastResort { .. })) => {
@@ -43,12 +43,7 @@ impl<'v> Ask<'v> {
             }
             Some(Row::Addresses(records)) => {
                 choose(OF_NO_POOL);
-                let mut rest = records.as_slice();
-                for (record, _) in records_of(records) {
-                    let (whole, behind) = rest.split_at_checked(record.len() + 2).unwrap_or_default();
-                    emit(whole, writer);
-                    rest = behind;
-                }
+                records_of(records).for_each(|(record, _)| emit(record, writer));
             }
             Some(Row::NoData) => choose(OF_NO_POOL),
             Some(Row::ServFail) | None => {

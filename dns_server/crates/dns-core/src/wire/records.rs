@@ -69,12 +69,12 @@ pub fn write_record(into: &mut Vec<u8>, rrtype: u16, ttl_s: u32, rdata: &[u8]) {
     into.extend(rdata);
 }
 
-/// Records that lie one behind the other: each without its owner name, and its RDATA.
+/// Records that lie one behind the other: each as it was laid ready, and its RDATA.
 pub fn records_of(mut wire: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
     std::iter::from_fn(move || {
         let length = u16::from_be_bytes([*wire.get(10)?, *wire.get(11)?]);
         let (record, rest) = wire.split_at_checked(12 + usize::from(length))?;
         wire = rest;
-        Some((record.get(2..)?, record.get(12..)?))
+        Some((record, record.get(12..)?))
     })
 }

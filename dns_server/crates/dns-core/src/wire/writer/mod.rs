@@ -148,30 +148,32 @@ impl<'w, 'b, 'p> Writer<'w, 'b, 'p> {
         owner.len() > 1 && (ptr::eq(owner, self.name) || owner == self.name)
     }
 
-    /// One record, of which `rest` follows the owner name; its TTL is `ttl_s` where given.
+    /// One record as it was laid ready, its owner two octets that point to the question's name; its TTL is `ttl_s` where
+    /// given.
     #[inline]
-    pub fn record(&mut self, section: Section, owner: &[u8], rest: &[u8], ttl_s: Option<u32>) {
+    pub fn record(&mut self, section: Section, owner: &[u8], record: &[u8], ttl_s: Option<u32>) {
+        let rest = record.get(QUESTION_POINTER.len()..).unwrap_or_default();
         if self.is_question(owner) {
-            self.put(&QUESTION_POINTER);
+            self.put(record);
         } else {
             self.owner(owner);
+            self.put(rest);
         }
-        let start = self.out.len;
-        self.put(rest);
         if let Some(ttl_s) = ttl_s
             && !self.overflowed
-            && let Some(field) = self.out.bytes.get_mut(start + 4..start + 8)
+            && let Some(written) = self.out.bytes.get_mut(self.out.len - rest.len()..self.out.len)
+            && let Some(field) = written.get_mut(4..8)
         {
             field.copy_from_slice(&ttl_s.to_be_bytes());
         }
         self.count(section, 1);
     }
 
-    /// Records that lie one behind the other, all of one owner. `count`: how many, where known.
+    /// Records that lie one behind the other, all of one owner.
     #[inline]
     pub fn records(&mut self, section: Section, owner: &[u8], wire: &[u8], ttl_s: Option<u32>) {
-        for (rest, _) in records_of(wire) {
-            self.record(section, owner, rest, ttl_s);
+        for (record, _) in records_of(wire) {
+            self.record(section, owner, record, ttl_s);
             if self.overflowed {
                 return;
             }
