@@ -162,6 +162,20 @@ def test_agents_are_not_silent_because_this_coordinator_was_stopped() -> None:
     assert hub.silent() == {US1}, "time counts again"
 
 
+def test_nobody_is_heard_in_the_future_because_a_beat_was_late() -> None:
+    clock = Clock()
+    agents = Agents(clock)
+    agents.hello(US1, "1")
+    agents.beat()
+    clock.now_s += 1.9
+    agents.heard(US1)
+    clock.now_s += 0.2
+    assert agents.age_s(US1) == 0
+    agents.beat()
+    clock.now_s += 1
+    assert agents.age_s(US1) == pytest.approx(1)
+
+
 async def alarms(hub: Hub, decider: Decider, clock: Clock) -> tuple[str, ...]:
     return raise_alarms(hub, await decider.conclude(), (), clock())
 

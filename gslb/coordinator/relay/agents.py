@@ -45,7 +45,7 @@ class Agents:
         now_s = self._clock()
         if self._beat_s is not None and now_s - self._beat_s > STALL_S:
             for agent in self._agents.values():
-                agent.heard_s += now_s - self._beat_s
+                agent.heard_s = min(now_s, agent.heard_s + now_s - self._beat_s)
             self._beat_s = now_s
         return now_s
 
