@@ -16,7 +16,16 @@ from gslb.runtime.addresses import SocketAddress
 
 NAME = plan.DNS[0]
 PORT = 7444
-REASONS = ("older snapshot", "older directives", "chunk not asked for", "unknown message")
+REASONS = (
+    "older snapshot",
+    "older directives",
+    "unsigned snapshot",
+    "unknown key snapshot",
+    "bad signature snapshot",
+    "bad signature directives",
+    "chunk not asked for",
+    "unknown message",
+)
 
 
 @scenario("a server is killed, a coordinator tells lies", limits=Limits(median_s=0.1, p99_s=0.5))
@@ -44,8 +53,6 @@ async def frames_forged(world: World, trials: Trials) -> None:
         trials.require(liar.told > 0, "nobody listened to the lies")
     refused = {reason: await world.metric(NAME, "gslb_dns_feed_refused_total", reason=reason) for reason in REASONS}
     trials.require(all(refused.values()), f"not all lies were refused and counted: {refused}")
-    total = await world.metric(NAME, "gslb_dns_feed_refused_total")
-    trials.require(total >= liar.told * len(lies(old, new)) - liar.told, f"only {total:.0f} lies were refused")
     after = await world.status("a")
     same = before is not None and after is not None and before.order == after.order
     trials.require(same, "the order in force has changed")
