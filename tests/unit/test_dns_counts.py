@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 from support.dnsworld import CONFIG, DETROIT, LONDON, make_snapshot, make_view, query_for, serve, view
-from support.nativeworld import chunks_of
+from support.nativeworld import Native, chunks_of
 from support.udp import ask_udp
 from support.waiting import until
 
@@ -144,3 +144,12 @@ async def test_what_was_shown_never_falls(engine: Engine, server: SocketAddress)
 async def test_without_a_snapshot_nothing_is_counted(engine: Engine) -> None:
     assert engine.answers().total == 0
     assert engine.take_asked().most == ()
+
+
+def test_what_was_counted_of_a_snapshot_is_final_once_the_snapshot_is_gone() -> None:
+    native = Native(view())
+    first, again = native.statics.tallies, native.statics.tallies
+    assert not first.is_final()
+    del native
+    assert first.is_final()
+    assert again.is_final()

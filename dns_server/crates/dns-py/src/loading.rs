@@ -29,21 +29,21 @@ impl Tables {
 
 /// A snapshot's index.
 #[pyclass(frozen)]
-pub struct Static(pub Arc<dns_core::Static>);
+pub struct Static {
+    pub loaded: Arc<dns_core::Static>,
+    /// What is counted of this snapshot. One for all who ask, so that it can tell when nobody counts any more.
+    #[pyo3(get)]
+    tallies: Py<Tallies>,
+}
 
 #[pymethods]
 impl Static {
     #[new]
     fn new(py: Python<'_>, chunks: Vec<PyBackedBytes>, extra: PyBackedBytes, seed: u64) -> PyResult<Self> {
-        py.detach(|| dns_core::Static::load(chunks.iter().map(|chunk| &**chunk), &extra, seed))
-            .map(|loaded| Self(Arc::new(loaded)))
-            .map_err(refused)
-    }
-
-    /// What is counted of this snapshot.
-    #[getter]
-    fn tallies(&self) -> Tallies {
-        Tallies(Arc::clone(self.0.tallies()))
+        let chunks = chunks.iter().map(|chunk| &**chunk);
+        let loaded = py.detach(|| dns_core::Static::load(chunks, &extra, seed)).map_err(refused)?;
+        let tallies = Py::new(py, Tallies(Arc::clone(loaded.tallies())))?;
+        Ok(Self { loaded: Arc::new(loaded), tallies })
     }
 }
 
@@ -98,9 +98,9 @@ impl Decision {
         let before = before.map(|decision| &*decision.loaded);
         let loaded = py.detach(|| {
             let mut tables = tables.0.lock().unwrap_or_else(PoisonError::into_inner);
-            dns_core::Decision::load(&message, &statics.0, before, &mut tables)
+            dns_core::Decision::load(&message, &statics.loaded, before, &mut tables)
         });
-        Ok(Self { loaded: Arc::new(loaded.map_err(refused)?), statics: Arc::clone(&statics.0) })
+        Ok(Self { loaded: Arc::new(loaded.map_err(refused)?), statics: Arc::clone(&statics.loaded) })
     }
 }
 
