@@ -37,20 +37,37 @@ def garble(file: Path) -> None:
     file.write_bytes(bytes(range(256)) * 400)
 
 
+def newest(folder: Path, kind: str) -> Path:
+    return max(folder.glob(f"{kind}.0*"))
+
+
+async def fill(world: World, folder: Path) -> None:
+    """Two generations of each kind of which one is as good as the other: in both, all servers are up."""
+    for number in range(2):
+        before = newest(folder, "facts").name
+        await world.apply(world.configuration(more=f"# {number}"))
+        world.kill(plan.AGENTS[plan.WITNESS])
+        world.start(plan.AGENTS[plan.WITNESS])
+        await world.until_whole()
+
+        async def is_saved(before: str = before) -> bool:
+            return newest(folder, "facts").name > before
+
+        await world.until("facts of a new boot in a file", is_saved)
+
+
 def damage(folder: Path, whole: Path, how: Callable[[Path], None]) -> None:
     """The newest file of each kind, of what was whole."""
     shutil.rmtree(folder)
     shutil.copytree(whole, folder)
     for kind in KINDS:
-        how(max(folder.glob(f"{kind}.0*")))
+        how(newest(folder, kind))
 
 
 @scenario("a dns server restarts on damaged files, with nobody to ask")
 async def files_damaged(world: World, trials: Trials) -> None:
     folder, whole = world.data(NAME) / "dns", world.folder / "whole"
-    for number in range(3):
-        await world.apply(world.configuration(more=f"# {number}"))
-    await world.until_whole()
+    await fill(world, folder)
     world.kill(*plan.COORDINATORS)
     shutil.copytree(folder, whole, ignore=shutil.ignore_patterns("hand-over"))
     for how in (flip, cut, empty, garble):
