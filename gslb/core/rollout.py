@@ -126,6 +126,7 @@ def _trouble(order: Order, sight: Sight | None, since_s: float, now_s: float) ->
         return f"it refused it: {sight.refused[1]}"
     if sight.trouble and sight.asked.is_of_snapshot(order):
         return f"it asked itself: {sight.trouble}"
-    if sight.differs_s > DIFFERS_AFTER_S:
-        return f"it decided otherwise than the coordinator for {sight.differs_s:.0f} s"
+    differs_s = min(sight.differs_s, now_s - since_s)  # before, it differed about something else
+    if differs_s > DIFFERS_AFTER_S:
+        return f"it decided otherwise than the coordinator for {differs_s:.0f} s"
     return None

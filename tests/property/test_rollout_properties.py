@@ -87,7 +87,7 @@ def test_what_does_well_is_released_after_the_soak(start_s: float, serves_after_
     ],
 )
 def test_what_is_wrong_is_rolled_back_at_once(sight: Sight, reason: str) -> None:
-    watch = look(Watch(since_s=0.0), ORDER, SOAK_S, sight, 1.0)
+    watch = look(Watch(since_s=-9.0), ORDER, SOAK_S, sight, 1.0)
     assert (watch.outcome, watch.reason) == (Outcome.ROLL_BACK, reason)
 
 
@@ -97,9 +97,10 @@ def test_what_is_wrong_is_rolled_back_at_once(sight: Sight, reason: str) -> None
         replace(WELL, order=Order(5, 6, 0), asked=Order(5, 6, 0), trouble="no answer"),
         replace(WELL, refused=(Order(5, 6, 0), "older")),
         replace(WELL, differs_s=2.0),
+        replace(WELL, differs_s=60.0),
     ],
 )
-def test_what_is_wrong_with_another_one_or_only_for_a_moment_does_not_count(sight: Sight) -> None:
+def test_what_is_wrong_with_another_one_or_only_for_a_moment_so_far_does_not_count(sight: Sight) -> None:
     assert look(Watch(since_s=0.0), ORDER, SOAK_S, sight, 1.0).outcome is Outcome.WAIT
 
 
