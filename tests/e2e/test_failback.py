@@ -36,6 +36,7 @@ class World:
 
     def __init__(self, folder: Path) -> None:
         self.children = Children(folder)
+        self._log = folder / "up.log"
         self.http, self.dns, self.admin = free_port(), free_port(), free_port()
         config = folder / "gslb.yaml"
         config.write_text(CONFIG.format(port=self.http, one=ONE, two=TWO, name=NAME))
@@ -50,6 +51,14 @@ class World:
     def gslb(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "gslb.cli", *arguments, "--admin", f"127.0.0.1:{self.admin}"]
         return subprocess.run(command, capture_output=True, text=True, timeout=30)
+
+    async def until_noted(self) -> None:
+        """Until the leader has noted somebody down: who is back before that need not wait."""
+
+        async def noted() -> bool:
+            return "members noted down" in self._log.read_text()
+
+        await self.eventually("the leader to note who is down", noted)
 
     def ask(self) -> list[str]:
         try:
@@ -80,9 +89,10 @@ async def test_a_server_that_came_back_waits_for_an_operator(tmp_path: Path) -> 
         await world.until_answered(ONE, TWO)
         world.children.kill("us1")
         await world.until_answered(TWO)
+        await world.until_noted()
         world.serve("us1", ONE)
         await world.eventually("us1 waiting", waits)
-        assert "waits for failback since" in world.gslb("status").stdout
+        assert "waits for failback" in world.gslb("status").stdout
         released = world.gslb("failback", "web-us", "--why", "mended")
         assert released.returncode == 0, released.stderr
         assert "1 taken back" in released.stdout
