@@ -10,6 +10,7 @@ import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import count
+from pathlib import Path
 
 PREFIX = "10.99.0.0/16"
 _OURS, _CUT, _SHAPED = 50, 100, 200
@@ -57,8 +58,7 @@ class Network:
         _ip("link set lo up", f"rule add iif lo lookup main pref {_OURS}")
         for path in ("ip_forward 1", "conf/all/rp_filter 0", "conf/default/rp_filter 0"):
             where, _, value = path.partition(" ")
-            with open(f"/proc/sys/net/ipv4/{where}", "w") as switch:  # noqa: PTH123 - not a file
-                switch.write(value)
+            (Path("/proc/sys/net/ipv4") / where).write_text(value)
         for host in self.hosts.values():
             _join(host, [address for name, address in addresses if name == host.name])
         self._cuts: list[str] = []

@@ -10,12 +10,14 @@ from chaos.registry import scenario
 from chaos.trials import Limits, Trials
 from chaos.world import World
 
+STOPPED_S = 30
+
 
 @scenario("a coordinator is stopped for 30 s, applies go on", limits=Limits(median_s=0.1, p99_s=0.5), within_s=300)
 async def coordinator_woken(world: World, trials: Trials) -> None:
     for name in plan.COORDINATORS if trials.is_long else plan.COORDINATORS[:1]:
         async with at_work(world, trials):
             world.stop(name)
-            await asyncio.sleep(30)
+            await asyncio.sleep(STOPPED_S)  # the fault itself: longer than any lease, time-out or back-off
             world.go_on(name)
-            await asyncio.sleep(3)
+            await world.until_whole()

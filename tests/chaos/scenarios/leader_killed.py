@@ -9,13 +9,15 @@ from chaos.registry import scenario
 from chaos.trials import Limits, Trials
 from chaos.world import World
 
+IN_OFFICE_S = 3
+
 
 @scenario("leaders are killed, applies go on, servers flap", limits=Limits(median_s=0.1, p99_s=0.5), within_s=1_200)
 async def leader_killed(world: World, trials: Trials) -> None:
     async with at_work(world, trials) as operator:
         for _ in range(30 if trials.is_long else 3):
             leader = await elected(world)
-            await asyncio.sleep(3)
+            await asyncio.sleep(IN_OFFICE_S)  # the fault itself: it has begun to write, and is killed in the middle
             world.kill(leader)
             await elected(world, but=leader)
             world.start(leader)
