@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic import ConfigDict, TypeAdapter
 
-from gslb.core.errors import StoreUnavailable
 from gslb.core.order import Order
+from gslb.store.records import load_json
 
 MAX_TEXT_CHARACTERS = 300
 DONE = "done"
@@ -66,7 +66,5 @@ def dump_entry(entry: Entry) -> bytes:
 
 
 def load_entry(value: bytes) -> Entry:
-    try:
-        return _ENTRY.validate_json(value)
-    except ValidationError as error:
-        raise StoreUnavailable(f"an audit entry in the store cannot be read: {error.errors()[0]['msg']}") from None
+    """Raises StoreUnavailable."""
+    return load_json(_ENTRY, value, "an audit entry in the store")

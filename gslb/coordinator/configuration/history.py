@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Annotated, ClassVar, TypeAlias
 
-from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import ConfigDict, Field, TypeAdapter
 
 from gslb.coordinator.audit.entry import Entry
 from gslb.coordinator.audit.journal import Journal
@@ -31,6 +31,7 @@ from gslb.core.identity.access import Grant
 from gslb.core.rollout import Rollout, Stage
 from gslb.store.base import ABSENT, Store
 from gslb.store.base import Entry as StoreEntry
+from gslb.store.records import load_json
 
 MAX_TEXT_BYTES = 1_000_000
 """Of all texts in one record, as JSON; what does not fit is kept as blobs."""
@@ -254,10 +255,7 @@ def dump_rollout(rollout: Rollout) -> bytes:
 
 
 def load_rollout(value: bytes) -> Rollout:
-    try:
-        return _ROLLOUT.validate_json(value)
-    except ValidationError as error:
-        raise StoreUnavailable(f"the roll-out in the store cannot be read: {error.errors()[0]['msg']}") from None
+    return load_json(_ROLLOUT, value, "the roll-out in the store")
 
 
 def dump_record(record: Record) -> bytes:
@@ -265,10 +263,7 @@ def dump_record(record: Record) -> bytes:
 
 
 def load_record(value: bytes) -> Record:
-    try:
-        return _RECORD.validate_json(value)
-    except ValidationError as error:
-        raise StoreUnavailable(f"a configuration in the store cannot be read: {error.errors()[0]['msg']}") from None
+    return load_json(_RECORD, value, "a configuration in the store")
 
 
 def store_files(files: Sequence[File], read: Callable[[bytes], bytes]) -> tuple[StoredFile, ...]:

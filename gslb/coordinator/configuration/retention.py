@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
-from gslb.core.errors import StoreUnavailable
+from gslb.store.records import load_json
 
 MAX_REVISIONS = 1_000
 """That can be asked for: the list of them is written with every configuration."""
@@ -51,12 +51,7 @@ def dump_kept(kept: Sequence[Kept]) -> bytes:
 
 def load_kept(value: bytes) -> tuple[Kept, ...]:
     """Raises StoreUnavailable."""
-    try:
-        return _KEPT.validate_json(value)
-    except ValidationError as error:
-        raise StoreUnavailable(
-            f"the list of configurations in the store cannot be read, restore it: {error.errors()[0]['msg']}"
-        ) from None
+    return load_json(_KEPT, value, "the list of configurations in the store")
 
 
 def describe(revision: int, record: bytes, inputs: Mapping[bytes, int], before: Mapping[bytes, int]) -> Kept:
