@@ -26,7 +26,7 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """What goes beside an applied configuration. `now`: to all dns servers at once."""
+    """What goes beside a configuration. `expected_revision`: 0 = any. `now`: to all dns servers at once."""
 
     author: str
     message: str = ""
@@ -88,10 +88,12 @@ async def apply(
         await call.done_writing()
         answer = await _read(call)
     if answer.WhichOneof("message") == "refused":
-        return Refusal(
-            tuple(Problem(file=p.file, line=p.line, column=p.column, text=p.text) for p in answer.refused.problems)
-        )
+        return Refusal(load_problems(answer.refused))
     return answer.applied
+
+
+def load_problems(refused: admin_pb2.Refused) -> tuple[Problem, ...]:
+    return tuple(Problem(file=p.file, line=p.line, column=p.column, text=p.text) for p in refused.problems)
 
 
 Call = grpc.aio.StreamStreamCall[admin_pb2.ApplyRequest, admin_pb2.ApplyResponse]

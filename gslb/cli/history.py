@@ -64,12 +64,12 @@ class Overtaken(GslbError):
     code = "overtaken"
 
 
-async def unless_overtaken(stub: AdminAsyncStub, expected: int | None, call: Awaitable[Answer]) -> Answer:
-    """The result of a `call` that goes on only if `expected` is in force; Overtaken says who changed what since."""
+async def unless_overtaken(stub: AdminAsyncStub, expected: int, call: Awaitable[Answer]) -> Answer:
+    """The result of a `call` that goes on only if `expected` (0: any) is in force; Overtaken says who changed what."""
     try:
         return await call
     except grpc.aio.AioRpcError as error:
-        if expected is None or error.code() is not grpc.StatusCode.ABORTED:
+        if not expected or error.code() is not grpc.StatusCode.ABORTED:
             raise
         since = await list_configs(stub, MAX_LISTED, above=expected)
         if since.in_force == expected:

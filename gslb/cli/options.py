@@ -147,8 +147,6 @@ engine = click.option(
     help="What answers the queries; auto is the fastest there is.",
 )
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs instead of tables for people.")
-now = click.option("--now", is_flag=True, help="To all dns servers at once, without a trial at one of them.")
-wait = click.option("--wait/--no-wait", default=True, help="Wait for the end of that trial (default).")
 metrics = click.option("--metrics", type=ADDRESS, help="Serve /metrics, /livez and /readyz here (default: nowhere).")
 coordinators = click.option(
     "--coordinator",
