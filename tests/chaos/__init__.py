@@ -12,7 +12,7 @@ what was true when it was given (`truth`), which a scenario tells as it breaks t
 
 To add a scenario, write a file in `scenarios/` like this one, and nothing else:
 
-    @scenario("a server is killed", limits=Limits(median_s=0.1, p99_s=0.5))
+    @scenario("a server is killed", limits=AT_ONCE)
     async def server_killed(world: World, trials: Trials) -> None:
         async for member in world.in_turn(40):
             await trials.lose([member], partial(world.kill, member.name))

@@ -24,6 +24,8 @@ class Scenario:
     body: Body
 
 
+AT_ONCE = Limits(median_s=0.1, p99_s=0.5)
+"""As fast as without any other fault than the server's."""
 NONE_WRONG = Limits()
 """No time is asked for; no answer may be lost or false."""
 _known: list[Scenario] = []

@@ -8,9 +8,9 @@ from typing import TypeAlias
 import grpc
 
 from chaos import plan
-from chaos.registry import scenario
+from chaos.registry import AT_ONCE, scenario
 from chaos.storeless import without_store
-from chaos.trials import Limits, Trials
+from chaos.trials import Trials
 from chaos.world import World
 
 Alarm: TypeAlias = "grpc.UnaryUnaryMultiCallable[bytes, bytes]"
@@ -18,7 +18,7 @@ _RAISE_NO_SPACE = b"\x08\x01\x18\x01"
 """An AlarmRequest: what a member says when its quota is used up."""
 
 
-@scenario("a server is killed, etcd is full", limits=Limits(median_s=0.1, p99_s=0.5))
+@scenario("a server is killed, etcd is full", limits=AT_ONCE)
 async def store_full(world: World, trials: Trials) -> None:
     def fill() -> None:
         with grpc.insecure_channel(world.programs.address(plan.ETCD[0], plan.ETCD_CLIENT)) as channel:
