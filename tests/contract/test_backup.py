@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
 import pytest
 from support.coordinators import CONFIG, DEADLINE_S, Running, coordinator, files
-from support.etcd import Cluster, cluster
+from support.etcd import members_of_module
 
 from gslb.api.v1 import admin_pb2 as pb
 from gslb.api.v1 import facts_pb2
@@ -27,10 +27,7 @@ ZONE = b"www IN A 192.0.2.1\n" + b"; a comment\n" * 120_000
 """More than one piece of a blob, and more than one message."""
 
 
-@pytest.fixture(scope="module")
-def members(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    with cluster(tmp_path_factory.mktemp("etcd"), 1) as running:
-        yield running
+members = members_of_module(1)
 
 
 @pytest.fixture

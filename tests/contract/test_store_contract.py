@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
 from hashlib import sha256
@@ -12,7 +12,7 @@ from itertools import chain
 from pathlib import Path
 
 import pytest
-from support.etcd import Cluster, cluster
+from support.etcd import Cluster, members_of_module
 from support.waiting import eventually, until
 
 from gslb.core.errors import Conflict, StoreUnavailable
@@ -39,10 +39,7 @@ Open = Callable[[], Awaitable[Store]]
 DEADLINE_S = 10
 
 
-@pytest.fixture(scope="module")
-def members(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    with cluster(tmp_path_factory.mktemp("etcd"), 3) as running:
-        yield running
+members = members_of_module(3)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from signal import SIGCONT, SIGSTOP
 
 import pytest
-from support.etcd import Cluster, cluster
+from support.etcd import Cluster, members_of_module
 from support.waiting import until
 
 from gslb.core.errors import Conflict, StoreUnavailable
@@ -23,10 +23,7 @@ AFTER = 20
 """Writes acknowledged after a fault, before a test believes that all is well."""
 
 
-@pytest.fixture(scope="module")
-def members(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    with cluster(tmp_path_factory.mktemp("etcd"), 3) as running:
-        yield running
+members = members_of_module(3)
 
 
 @pytest.fixture

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Iterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-import pytest
-from support.etcd import Cluster, cluster
+from support.etcd import Cluster, members_of_module
 from support.waiting import until
 
 from gslb.core.errors import Conflict
@@ -24,10 +22,7 @@ LONGEST_PAUSE_S = 0.03
 DEADLINE_S = 60
 
 
-@pytest.fixture(scope="module")
-def member(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    with cluster(tmp_path_factory.mktemp("etcd"), 1) as running:
-        yield running
+member = members_of_module(1)
 
 
 @dataclass(slots=True)

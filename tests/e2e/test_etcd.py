@@ -13,7 +13,7 @@ import grpc
 import pytest
 from prometheus_client import CollectorRegistry
 from support.coordinators import CONFIG, DOWN, UP, Running, files
-from support.etcd import Cluster, cluster
+from support.etcd import Cluster, members_of_module
 from support.waiting import eventually
 
 from gslb.api.v1 import admin_pb2 as pb
@@ -26,10 +26,7 @@ READY_S = 30
 SECOND, THIRD = (CONFIG.replace('"one"', f'"{number}"') for number in ("two", "three"))
 
 
-@pytest.fixture(scope="module")
-def members(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    with cluster(tmp_path_factory.mktemp("etcd"), 3) as running:
-        yield running
+members = members_of_module(3)
 
 
 @pytest.fixture

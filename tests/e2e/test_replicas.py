@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 
 import grpc
 import pytest
 import pytest_asyncio
-from support.etcd import Cluster, cluster
+from support.etcd import Cluster, members_of_module
 from support.replicas import DNS_NAMES, NAMES, SERVERS, Replicas, drain, replicas, undrain
 
 from gslb.api.v1 import admin_pb2 as pb
@@ -17,10 +17,7 @@ from gslb.cli.demo.children import eventually
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
-@pytest.fixture(scope="module")
-def members(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    with cluster(tmp_path_factory.mktemp("etcd"), 3) as running:
-        yield running
+members = members_of_module(3)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

@@ -14,9 +14,11 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+
+import pytest
 
 from gslb.runtime.addresses import SocketAddress
 from gslb.store.etcd.options import EtcdOptions, Login, Tls
@@ -142,6 +144,17 @@ def cluster(folder: Path, count: int, **options: object) -> Iterator[Cluster]:
         yield together
     finally:
         together.close()
+
+
+def members_of_module(count: int) -> Callable[[pytest.TempPathFactory], Iterator[Cluster]]:
+    """A fixture: so many members, which serve for all tests of a module."""
+
+    @pytest.fixture(scope="module")
+    def members(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+        with cluster(tmp_path_factory.mktemp("etcd"), count) as running:
+            yield running
+
+    return members
 
 
 def programs() -> tuple[str, ...]:

@@ -45,3 +45,13 @@ def publication(revision: int, *sites: str) -> Publication:
 
 def register(agent: AgentId, sequence: int = 1, states: bytes = b"\x05") -> Report:
     return Report(agent=agent, boot=1, sequence=sequence, layout=b"12345678", states=states)
+
+
+def reporting(clock: Clock, *agents: AgentId) -> Hub:
+    """A hub with the site us, whose `agents` have reported."""
+    hub = make_hub(clock)
+    hub.publish(publication(1, "us"))
+    for agent in agents:
+        hub.hello(agent, "1")
+        hub.report(register(agent))
+    return hub

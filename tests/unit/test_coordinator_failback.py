@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Collection, Mapping
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import grpc
 import pytest
 from click.testing import CliRunner, Result
 from structlog.testing import capture_logs
-from support.coordinators import CONFIG, DOWN, UP, Running, coordinator, files
+from support.coordinators import CONFIG, DOWN, UP, Agent, DnsServer, Running, coordinator, files
 from support.waiting import until
 
 from gslb.api.v1 import admin_pb2 as pb
@@ -39,6 +40,20 @@ async def running(tmp_path: Path) -> AsyncIterator[Running]:
         yield started
 
 
+@asynccontextmanager
+async def restarted(folder: Path) -> AsyncIterator[tuple[Running, Agent, DnsServer]]:
+    """The coordinator of before, an agent that is new and finds all up, and a dns server."""
+    async with coordinator(folder) as running, running.agent("us/a1", boot=2) as us, running.dns_server("d") as dns:
+        await us.report(UP, UP)
+        yield running, us, dns
+
+
+async def lose_us1(us: Agent, dns: DnsServer) -> None:
+    """It is down, and its down is noted."""
+    await us.report(DOWN, UP)
+    await dns.until(lambda: len(dns.directives.latches) == 1)
+
+
 async def failback(running: Running, *names: str, kind: str = "") -> pb.FailbackResponse:
     scopes = [
         facts_pb2.Scope(kind=f"SCOPE_KIND_{kind or ('MEMBER' if '/' in name else 'POOL')}", name=name) for name in names
@@ -54,8 +69,7 @@ async def member(running: Running, name: str) -> pb.MemberStatus:
 async def test_from_down_to_taken_back(running: Running) -> None:
     async with running.agent("us/a1") as us, running.agent("eu/a1") as eu, running.dns_server("d") as dns:
         await eu.report(UP)
-        await us.report(DOWN, UP)
-        await dns.until(lambda: len(dns.directives.latches) == 1)
+        await lose_us1(us, dns)
         (latch,) = dns.directives.latches
         assert (latch.key, latch.revision, latch.up_unix_s) == (("web-us", "web", "A", "us1"), 1, None)
 
@@ -82,8 +96,7 @@ async def test_from_down_to_taken_back(running: Running) -> None:
 
 async def test_a_late_release_leaves_a_newer_down(running: Running) -> None:
     async with running.agent("us/a1") as us, running.dns_server("d") as dns:
-        await us.report(DOWN, UP)
-        await dns.until(lambda: len(dns.directives.latches) == 1)
+        await lose_us1(us, dns)
         await us.report(UP, UP)
         await dns.until(lambda: dns.directives.latches[0].up_unix_s is not None)
         await us.report(DOWN, UP)
@@ -124,14 +137,8 @@ async def test_latches_survive_a_restart_and_a_rollback(tmp_path: Path) -> None:
     async with coordinator(tmp_path) as running:
         await running.applied(files(MANUAL))
         async with running.agent("us/a1") as us, running.dns_server("d") as dns:
-            await us.report(DOWN, UP)
-            await dns.until(lambda: len(dns.directives.latches) == 1)
-    async with (
-        coordinator(tmp_path) as running,
-        running.agent("us/a1", boot=2) as us,
-        running.dns_server("d") as dns,
-    ):
-        await us.report(UP, UP)
+            await lose_us1(us, dns)
+    async with restarted(tmp_path) as (running, us, dns):
         await dns.until(lambda: dns.directives.latches[0].up_unix_s is not None)
         assert not (await member(running, "us1")).serving
         await running.applied(files(MANUAL.replace("address: 192.0.2.11", "address: 192.0.2.99")))
@@ -167,8 +174,7 @@ async def test_a_ramp_goes_up_by_itself(tmp_path: Path) -> None:
     async with coordinator(tmp_path) as running:
         await running.applied(files(RAMP))
         async with running.agent("us/a1") as us, running.dns_server("d") as dns:
-            await us.report(DOWN, UP)
-            await dns.until(lambda: len(dns.directives.latches) == 1)
+            await lose_us1(us, dns)
             await us.report(UP, UP)
             await dns.until(lambda: dns.directives.latches[0].step > 0)
             share = (await member(running, "us1")).share
@@ -185,18 +191,12 @@ async def test_a_ramp_goes_on_where_the_coordinator_before_left_it(tmp_path: Pat
     async with coordinator(tmp_path) as running:
         await running.applied(files(RAMP))
         async with running.agent("us/a1") as us, running.dns_server("d") as dns:
-            await us.report(DOWN, UP)
-            await dns.until(lambda: len(dns.directives.latches) == 1)
+            await lose_us1(us, dns)
             await us.report(UP, UP)
             await dns.until(lambda: dns.directives.latches[0].step > 1)
             await running.applied(config)
         before = (await member(running, "us1")).latch
-    async with (
-        coordinator(tmp_path) as running,
-        running.agent("us/a1", boot=2) as us,
-        running.dns_server("d") as dns,
-    ):
-        await us.report(UP, UP)
+    async with restarted(tmp_path) as (running, us, dns):
         beats = len(dns.beats)
         await dns.until(lambda: len(dns.beats) >= beats + 2)
         (latch,) = dns.directives.latches

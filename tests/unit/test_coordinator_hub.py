@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 from support.dnsworld import CONFIG, facts_of, make_snapshot
-from support.hubs import US1, US2, Clock, make_hub, publication, register
+from support.hubs import US1, US2, Clock, make_hub, publication, register, reporting
 
 from gslb.codec.facts import load_order
 from gslb.codec.snapshot import dump_snapshot
@@ -43,10 +43,7 @@ def test_an_agent_is_silent_after_three_missed_beats() -> None:
 
 async def test_a_silent_agent_that_is_heard_again_is_told_without_waiting_for_the_beat() -> None:
     clock = Clock()
-    hub = make_hub(clock)
-    hub.publish(publication(1, "us"))
-    hub.hello(US1, "1")
-    hub.report(register(US1))
+    hub = reporting(clock, US1)
     clock.now_s += 3.1
     with hub.subscribed("d") as outbox:
         sent = [(await outbox.next()).WhichOneof("message") for _ in range(3)]
@@ -57,11 +54,7 @@ async def test_a_silent_agent_that_is_heard_again_is_told_without_waiting_for_th
 
 async def test_a_beat_says_for_how_long_agents_have_been_silent() -> None:
     clock = Clock()
-    hub = make_hub(clock)
-    hub.publish(publication(1, "us"))
-    for agent in (US1, US2):
-        hub.hello(agent, "1")
-        hub.report(register(agent))
+    hub = reporting(clock, US1, US2)
     with hub.subscribed("d") as outbox:
         for age_s, told in ((3.5, (US1, 0)), (7.0, (US1, 7000))):
             clock.now_s += age_s
@@ -76,11 +69,7 @@ async def test_a_beat_says_for_how_long_agents_have_been_silent() -> None:
 
 async def test_a_silent_agent_is_an_alarm_that_says_what_it_means() -> None:
     clock = Clock()
-    hub = make_hub(clock)
-    hub.publish(publication(1, "us"))
-    for agent in (US1, US2):
-        hub.hello(agent, "1")
-        hub.report(register(agent))
+    hub = reporting(clock, US1, US2)
     clock.now_s += 10
     hub.report(register(US2, 2))
     decider = Decider(hub)
@@ -110,11 +99,7 @@ async def test_the_alarm_of_a_silent_site_says_when_verdicts_have_lapsed() -> No
 
 async def test_a_retired_agent_is_no_alarm_where_others_are_heard() -> None:
     clock = Clock()
-    hub = make_hub(clock)
-    hub.publish(publication(1, "us"))
-    for agent in (US1, US2):
-        hub.hello(agent, "1")
-        hub.report(register(agent))
+    hub = reporting(clock, US1, US2)
     decider = Decider(hub)
     clock.now_s += 10
     hub.report(register(US2, 2))
@@ -147,11 +132,7 @@ def test_agents_that_come_back_together_cost_one_beat_and_not_one_each() -> None
 
 def test_agents_are_not_silent_because_this_coordinator_was_stopped() -> None:
     clock = Clock()
-    hub = make_hub(clock)
-    hub.publish(publication(1, "us"))
-    for agent in (US1, US2):
-        hub.hello(agent, "1")
-        hub.report(register(agent))
+    hub = reporting(clock, US1, US2)
     hub.agents.beat()
     clock.now_s += 30
     assert hub.silent() == frozenset()

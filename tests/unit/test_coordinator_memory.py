@@ -7,12 +7,11 @@ from pathlib import Path
 
 import pytest
 from support.coordinators import DOWN, UP, Running, coordinator
-from support.hubs import US1, Clock, make_hub, publication, register
+from support.hubs import US1, Clock, make_hub, publication, reporting
 from support.waiting import eventually, until
 
 from gslb.api.v1.admin_pb2 import GetStatusResponse
 from gslb.coordinator.relay import memory
-from gslb.coordinator.relay.hub import Hub
 from gslb.coordinator.relay.memory import Memory
 from gslb.core.facts import AgentId
 
@@ -54,7 +53,7 @@ async def test_verdicts_of_an_agent_that_is_gone_are_there_after_a_restart(tmp_p
 
 async def test_how_long_an_agent_has_been_silent_is_not_forgotten(tmp_path: Path) -> None:
     clock, path, wall_s = Clock(), tmp_path / "reports", iter((5_000, 5_100))
-    first = known(clock)
+    first = reporting(clock, US1)
     memory = Memory(path, first, lambda: next(wall_s))
     keeping = asyncio.create_task(memory.run())
     clock.now_s += 4
@@ -67,15 +66,6 @@ async def test_how_long_an_agent_has_been_silent_is_not_forgotten(tmp_path: Path
     await Memory(path, second, lambda: next(wall_s)).recall()
     clock.now_s += 10
     assert second.silent_s() == {US1: 20.0 + 100.0 + 10.0}
-
-
-def known(clock: Clock) -> Hub:
-    """A hub that has heard an agent."""
-    hub = make_hub(clock)
-    hub.publish(publication(1, "us"))
-    hub.hello(US1, "1")
-    hub.report(register(US1))
-    return hub
 
 
 async def is_up(running: Running) -> bool:

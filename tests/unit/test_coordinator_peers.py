@@ -11,7 +11,7 @@ from typing import cast
 
 import pytest
 from prometheus_client import CollectorRegistry
-from support.hubs import US1, US2, Clock, make_hub, publication, register
+from support.hubs import US1, US2, Clock, make_hub, publication, register, reporting
 from support.waiting import until
 
 from gslb.api.v1.discovery_pb2 import Beat
@@ -199,17 +199,13 @@ async def beating(hub: Hub) -> None:
 
 
 def two_hubs() -> tuple[Hub, Hub]:
+    """Of which the first hears an agent."""
     clock = Clock()
-    hubs = make_hub(clock), make_hub(clock)
-    for hub in hubs:
-        hub.publish(publication(1, "us"))
-    return hubs
+    return reporting(clock, US1), reporting(clock)
 
 
 async def test_what_an_agent_reports_to_one_coordinator_all_dns_servers_are_told_at_once() -> None:
     one, two = two_hubs()
-    one.hello(US1, "1")
-    one.report(register(US1))
     async with listening(one, two):
         await until(lambda: US1 in two.facts.reports)
         with two.subscribed("d") as outbox:
@@ -221,8 +217,6 @@ async def test_what_an_agent_reports_to_one_coordinator_all_dns_servers_are_told
 
 async def test_an_agent_that_another_coordinator_hears_is_not_silent() -> None:
     one, two = two_hubs()
-    one.hello(US1, "1")
-    one.report(register(US1))
     async with listening(one, two):
         await until(lambda: US1 in two.facts.reports)
         await until(lambda: two.heard() == {US1})
@@ -236,11 +230,8 @@ async def test_an_agent_that_another_coordinator_hears_is_not_silent() -> None:
 
 async def test_how_long_an_agent_has_been_silent_is_learnt_from_who_has_known_it_for_longer() -> None:
     clock = Clock()
-    one, two = make_hub(clock), make_hub(clock, settle_s=100.0)
-    for hub in (one, two):
-        hub.publish(publication(1, "us"))
-    one.hello(US1, "1")
-    one.report(register(US1))
+    one, two = reporting(clock, US1), make_hub(clock, settle_s=100.0)
+    two.publish(publication(1, "us"))
     clock.now_s += 4
     assert one.silent_s() == {US1: 0.0}
     clock.now_s += 60
@@ -258,10 +249,7 @@ def beats(outbox: Outbox) -> list[Beat]:
 
 
 async def test_what_is_missing_is_asked_for_when_digests_differ() -> None:
-    one, two = make_hub(Clock()), make_hub(Clock())
-    one.publish(publication(1, "us"))
-    one.hello(US1, "1")
-    one.report(register(US1))
+    one, two = reporting(Clock(), US1), make_hub(Clock())
     async with listening(one, two):
         await until(lambda: bool(two.peers.orders))
         assert not two.facts.reports, "of a site that is not known there yet"
