@@ -33,9 +33,10 @@ from support.dnsworld import (
 from support.nativeworld import both
 
 from dns_server import _native
-from gslb.core.answering.answer import MAX_CHAIN, Dropped
+from gslb.core.answering.answer import Dropped
 from gslb.core.answering.lookup import place
 from gslb.core.answering.records import RRType
+from gslb.core.answering.resolve import MAX_CHAIN
 from gslb.core.facts import NO_FACTS
 from gslb.core.names import Name
 
