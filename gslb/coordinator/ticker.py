@@ -55,7 +55,7 @@ class Ticker:
 
     async def _look(self) -> None:
         concluded, tried = await self._decider.conclude(), await self._trial.conclude()
-        if not self._hub.is_settling:
+        if not self._hub.presence.is_settling:
             ours = (one for one in (concluded, tried) if one is not None)
             self._hub.dns_servers.compare((one.order, one.decision.digest) for one in ours)
         self._hub.dns_servers.forget_lost()

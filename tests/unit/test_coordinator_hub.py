@@ -31,14 +31,14 @@ def test_an_agent_is_silent_after_three_missed_beats() -> None:
     hub = make_hub(clock)
     hub.publish(publication(1, "us"))
     assert hub.hello(US1, "1")
-    assert hub.silent() == frozenset()
+    assert hub.presence.silent() == frozenset()
     hub.report(register(US1))
     clock.now_s += 3.0
-    assert hub.silent() == frozenset()
+    assert hub.presence.silent() == frozenset()
     clock.now_s += 0.1
-    assert hub.silent() == {US1}
+    assert hub.presence.silent() == {US1}
     hub.report(register(US1, 2))
-    assert hub.silent() == frozenset()
+    assert hub.presence.silent() == frozenset()
 
 
 async def test_a_silent_agent_that_is_heard_again_is_told_without_waiting_for_the_beat() -> None:
@@ -64,7 +64,7 @@ async def test_a_beat_says_for_how_long_agents_have_been_silent() -> None:
                 pass
             assert [(one.agent, one.for_ms) for one in message.beat.silent] == [told]
     assert hub.publication is not None
-    assert hub.silence(hub.publication.snapshot.model) == {US1: 0}  # no monitor has a limit
+    assert hub.presence.silence(hub.publication.snapshot.model) == {US1: 0}  # no monitor has a limit
 
 
 async def test_a_silent_agent_is_an_alarm_that_says_what_it_means() -> None:
@@ -135,12 +135,12 @@ def test_agents_are_not_silent_because_this_coordinator_was_stopped() -> None:
     hub = reporting(clock, US1, US2)
     hub.agents.beat()
     clock.now_s += 30
-    assert hub.silent() == frozenset()
+    assert hub.presence.silent() == frozenset()
     for _ in range(4):
         hub.agents.beat()
         clock.now_s += 1
         hub.report(register(US2, round(clock.now_s)))
-    assert hub.silent() == {US1}, "time counts again"
+    assert hub.presence.silent() == {US1}, "time counts again"
 
 
 def test_nobody_is_heard_in_the_future_because_a_beat_was_late() -> None:

@@ -57,7 +57,7 @@ async def test_how_long_an_agent_has_been_silent_is_not_forgotten(tmp_path: Path
     memory = Memory(path, first, lambda: next(wall_s))
     keeping = asyncio.create_task(memory.run())
     clock.now_s += 4
-    assert first.silent_s() == {US1: 0.0}
+    assert first.presence.silent_s() == {US1: 0.0}
     clock.now_s += 20
     await until(path.exists)
     keeping.cancel()
@@ -65,7 +65,7 @@ async def test_how_long_an_agent_has_been_silent_is_not_forgotten(tmp_path: Path
     second.publish(publication(1, "us"))
     await Memory(path, second, lambda: next(wall_s)).recall()
     clock.now_s += 10
-    assert second.silent_s() == {US1: 20.0 + 100.0 + 10.0}
+    assert second.presence.silent_s() == {US1: 20.0 + 100.0 + 10.0}
 
 
 async def is_up(running: Running) -> bool:

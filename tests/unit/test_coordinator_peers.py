@@ -219,13 +219,13 @@ async def test_an_agent_that_another_coordinator_hears_is_not_silent() -> None:
     one, two = two_hubs()
     async with listening(one, two):
         await until(lambda: US1 in two.facts.reports)
-        await until(lambda: two.heard() == {US1})
-        assert two.silent() == frozenset()
+        await until(lambda: two.presence.heard() == {US1})
+        assert two.presence.silent() == frozenset()
         with two.overheard() as peer, two.subscribed("d") as dns:
             two.beat()
             assert [list(beat.heard) for beat in beats(dns)] == [[US1]]
             assert [list(beat.heard) for beat in beats(peer)] == [[]]
-    assert two.silent() == {US1}, "with the stream goes what was heard over it"
+    assert two.presence.silent() == {US1}, "with the stream goes what was heard over it"
 
 
 async def test_how_long_an_agent_has_been_silent_is_learnt_from_who_has_known_it_for_longer() -> None:
@@ -233,15 +233,15 @@ async def test_how_long_an_agent_has_been_silent_is_learnt_from_who_has_known_it
     one, two = reporting(clock, US1), make_hub(clock, settle_s=100.0)
     two.publish(publication(1, "us"))
     clock.now_s += 4
-    assert one.silent_s() == {US1: 0.0}
+    assert one.presence.silent_s() == {US1: 0.0}
     clock.now_s += 60
     async with listening(one, two):
         await until(lambda: US1 in two.facts.reports)
         one.beat()
         await until(lambda: bool(two.peers.silent_s()))
-        assert two.silent_s() == {}, "it has only just started"
+        assert two.presence.silent_s() == {}, "it has only just started"
         clock.now_s += 40
-        assert two.silent_s() == {US1: 100.0}
+        assert two.presence.silent_s() == {US1: 100.0}
 
 
 def beats(outbox: Outbox) -> list[Beat]:
@@ -268,9 +268,9 @@ async def test_a_restarted_coordinator_calls_nobody_silent_before_it_has_settled
         hub.beat()
         assert [beat.settling for beat in beats(outbox)] == [True]
         clock.now_s += 9.9
-        assert hub.silent() == frozenset()
+        assert hub.presence.silent() == frozenset()
         clock.now_s += 0.1
-        assert hub.silent() == {US1}
+        assert hub.presence.silent() == {US1}
         hub.beat()
         assert [beat.settling for beat in beats(outbox)] == [False]
 

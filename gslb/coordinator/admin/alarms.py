@@ -44,7 +44,7 @@ def _agents(hub: Hub, concluded: Concluded) -> Iterator[str]:
     reports = concluded.facts.reports
     heard = {report.site for agent, report in reports.items() if agent not in concluded.silent}
     known = {agent.partition("/")[0] for agent in hub.agents.all()}
-    ages_s = hub.silent_s()
+    ages_s = hub.presence.silent_s()
     for agent in sorted(concluded.silent):
         site, age_s = reports[agent].site, ages_s.get(agent, 0.0)
         alone = f"; no agent of its site is heard, {_verdicts(concluded, site)}" if site not in heard else ""

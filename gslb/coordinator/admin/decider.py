@@ -58,7 +58,7 @@ class Decider:
                 publication,
                 self._hub.directives,
                 self._hub.facts,
-                self._hub.silence(publication.snapshot.model),
+                self._hub.presence.silence(publication.snapshot.model),
                 self._last,
             )
             return self._last

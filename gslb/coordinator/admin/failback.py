@@ -50,8 +50,8 @@ class Failback:
 
         After a start only once it is known what agents say. Raises StoreUnavailable, Conflict: the next look does it.
         """
-        concluded = await self._decider.conclude()
-        if concluded is None or (self._hub.is_settling and not concluded.facts.reports.keys() <= self._hub.heard()):
+        concluded, presence = await self._decider.conclude(), self._hub.presence
+        if concluded is None or (presence.is_settling and not concluded.facts.reports.keys() <= presence.heard()):
             return
         steps = self._pace.steps(concluded)
         if concluded.decision is self._settled and not steps:

@@ -94,7 +94,7 @@ def _sites(concluded: Concluded, hub: Hub) -> Iterator[pb.SiteStatus]:
     model = concluded.snapshot.model
     with_pools = {pool.site for pool in model.pools}
     current = {layout.site: layout.digest for layout in layouts(model)}
-    agents, heard = sorted({*hub.agents.all(), *concluded.facts.reports}), hub.heard()
+    agents, heard = sorted({*hub.agents.all(), *concluded.facts.reports}), hub.presence.heard()
     for site in model.sites:
         here = [agent for agent in agents if agent.partition("/")[0] == site.name]
         yield pb.SiteStatus(

@@ -7,7 +7,7 @@ between. Publications and directives come here only after the store has acknowle
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
@@ -21,12 +21,11 @@ from gslb.coordinator.relay.demand import Demands
 from gslb.coordinator.relay.dns_servers import DnsServers
 from gslb.coordinator.relay.outbox import Outbox
 from gslb.coordinator.relay.peers import Peers
+from gslb.coordinator.relay.presence import Presence
 from gslb.coordinator.relay.publication import Publication
 from gslb.core.directives import NO_DIRECTIVES, Directives
 from gslb.core.facts import NO_FACTS, AgentId, Facts, Report, digest, merge
-from gslb.core.model import Model
 from gslb.core.order import Order
-from gslb.core.silence import Silence, Silences, limits_ms
 from gslb.core.snapshot import Snapshot
 
 SOON_S = 0.1
@@ -42,10 +41,7 @@ class Candidate:
 
 
 class Hub:
-    """`clock` is monotonic. `signer`: seals what dns servers are told.
-
-    `settle_s`: how long from now on nobody counts as silent, as agents may yet come.
-    """
+    """`clock` is monotonic. `signer`: seals what dns servers are told. `settle_s`: as for Presence."""
 
     def __init__(
         self,
@@ -58,7 +54,6 @@ class Hub:
     ) -> None:
         self._signer = signer
         self._clock = clock
-        self._settled_s = clock() + settle_s
         self._beat_s = -SOON_S
         self._incarnation = incarnation
         self._metrics = metrics
@@ -68,12 +63,12 @@ class Hub:
         self._changed = asyncio.Event()
         self._directives = NO_DIRECTIVES
         self._facts = NO_FACTS
-        self._silences = Silences()
         self._outboxes: set[Outbox] = set()
         self._peer_outboxes: set[Outbox] = set()
         self._coordinators = Coordinators()
         self.agents = Agents(clock)
         self.peers = Peers(clock)
+        self.presence = Presence(self.agents, self.peers, lambda: self._facts.reports.keys(), clock, settle_s)
         self.dns_servers = DnsServers(clock)
         self.demands = Demands(self.snapshot, metrics, clock)
 
@@ -112,41 +107,12 @@ class Hub:
         return self._coordinators
 
     @property
-    def is_settling(self) -> bool:
-        return self._clock() < self._settled_s
-
-    @property
     def directives(self) -> Directives:
         return self._directives
 
     @property
     def facts(self) -> Facts:
         return self._facts
-
-    def silent(self) -> frozenset[AgentId]:
-        """Agents whose register is known and whom no coordinator has heard for three beats."""
-        return frozenset() if self.is_settling else frozenset(self._facts.reports) - self.heard()
-
-    def silence(self, model: Model) -> Silence:
-        """The same with how long they have been, as decisions by this model take it."""
-        if self.is_settling:
-            return {}
-        self._follow_silence()
-        return self._silences.passed(limits_ms(model), self._clock())
-
-    def silent_s(self) -> Mapping[AgentId, float]:
-        """How long each silent agent has been. While nobody counts as silent yet, as before the restart."""
-        if not self.is_settling:
-            self._follow_silence()
-        return self._silences.ages_s(self._clock())
-
-    def remember_silence(self, ages_s: Mapping[AgentId, float]) -> None:
-        """Of before a restart; agents that are heard before this coordinator has settled begin anew."""
-        self._silences.remember(ages_s, self._clock())
-
-    def heard(self) -> frozenset[AgentId]:
-        """Agents that any coordinator hears."""
-        return self._heard_here() | self.peers.heard()
 
     def publish(self, publication: Publication) -> None:
         """Let a configuration take force everywhere; it must be newer than the present one."""
@@ -251,15 +217,18 @@ class Hub:
         beat = pb.Beat(
             order=dump_order(self.order),
             facts=digest(self._facts),
-            settling=self.is_settling,
-            silent=self._silent_agents(),
+            settling=self.presence.is_settling,
+            silent=self.presence.tell(),
         )
-        for outboxes, heard in ((self._outboxes, self.heard()), (self._peer_outboxes, self._heard_here())):
+        for outboxes, heard in (
+            (self._outboxes, self.presence.heard()),
+            (self._peer_outboxes, self.presence.heard_here()),
+        ):
             told = pb.Beat(heard=sorted(heard))
             told.MergeFrom(beat)
             for outbox in outboxes:
                 outbox.beat(told)
-        self._metrics.silent_agents.set(len(self.silent()))
+        self._metrics.silent_agents.set(len(self.presence.silent()))
 
     def chunk(self, wanted: bytes) -> bytes | None:
         """A chunk of the present bundle, or of the one before, which a dns server may still be fetching."""
@@ -312,19 +281,6 @@ class Hub:
     def _note_change(self) -> None:
         changed, self._changed = self._changed, asyncio.Event()
         changed.set()
-
-    def _heard_here(self) -> frozenset[AgentId]:
-        return frozenset(agent for agent in self.agents.all() if not self.agents.is_silent(agent))
-
-    def _follow_silence(self) -> None:
-        told_s = self.peers.silent_s()
-        silent_s = {agent: told_s.get(agent, 0.0) for agent in self.silent()}
-        self._silences.follow(self._facts.reports, silent_s, self._clock())
-
-    def _silent_agents(self) -> list[pb.SilentAgent]:
-        """As others are told; none while settling."""
-        ages_s = {} if self.is_settling else self.silent_s()
-        return [pb.SilentAgent(agent=agent, for_ms=int(age_s * 1000)) for agent, age_s in sorted(ages_s.items())]
 
     def _manifest(self, publication: Publication) -> Envelope:
         return self._signer.seal(Sealed.MANIFEST, publication.bundle.manifest, publication.snapshot.order)

@@ -52,7 +52,7 @@ class Memory:
         reports = [load_report(one) for one in message.reports]
         off_s = max(0, self._wall_clock() - message.written_unix_s)
         self._hub.relay(reports)
-        self._hub.remember_silence({AgentId(one.agent): off_s + one.for_ms / 1000 for one in message.silent})
+        self._hub.presence.remember({AgentId(one.agent): off_s + one.for_ms / 1000 for one in message.silent})
 
     async def run(self) -> None:
         """Keep whatever is news, at most once a second, until cancelled."""
@@ -60,14 +60,14 @@ class Memory:
             await asyncio.sleep(KEEP_EVERY_S)
             if (now := self._state()) != self._kept:
                 try:
-                    await asyncio.to_thread(self._write, self._hub.facts, self._hub.silent_s())
+                    await asyncio.to_thread(self._write, self._hub.facts, self._hub.presence.silent_s())
                     self._kept = now
                 except OSError as error:
                     self._log.warning("what agents report is not kept", file=str(self._path), reason=str(error))
 
     def _state(self) -> tuple[bytes, frozenset[AgentId]]:
         """What is another as soon as there is news."""
-        return digest(self._hub.facts), frozenset(self._hub.silent_s())
+        return digest(self._hub.facts), frozenset(self._hub.presence.silent_s())
 
     def _write(self, facts: Facts, silent_s: Mapping[AgentId, float]) -> None:
         """Whole or not at all, as far as the process goes: after a power cut the hash tells."""
