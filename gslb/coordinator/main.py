@@ -31,6 +31,7 @@ from gslb.coordinator.peers.leader import Leader
 from gslb.coordinator.peers.listener import Listener
 from gslb.coordinator.peers.peering import PeeringService
 from gslb.coordinator.peers.roster import Roster
+from gslb.coordinator.peers.watcher import Overseer, Watcher
 from gslb.coordinator.refusals import Refusals
 from gslb.coordinator.relay.demand import DemandCollector
 from gslb.coordinator.relay.discovery import DiscoveryService
@@ -131,7 +132,7 @@ async def run(
         failback = Failback(directives, hub, decider, metrics, monotonic_s, wall_unix_s)
         roster = Roster(store, options.name, monotonic_s)
 
-        rollouts = Rollouts(configuration, hub, metrics, monotonic_s)
+        rollouts = Rollouts(configuration, hub, metrics)
 
         def troubles() -> tuple[str, ...]:
             return (*follower.troubles(), *roster.troubles(), *rollouts.troubles())
@@ -187,8 +188,10 @@ async def run(
             tasks.create_task(signing.follow(hub))
             tasks.create_task(remarks.run())
             tasks.create_task(Expiry(options.security, registry, wall_unix_s).run())
-            leader = Leader(store, options.name, configuration, overrides, failback, rollouts, metrics, monotonic_s)
+            overseer = Overseer(hub, rollouts, lambda: roster.watcher, monotonic_s)
+            leader = Leader(store, options.name, configuration, overrides, failback, overseer, metrics, monotonic_s)
             tasks.create_task(leader.run())
+            tasks.create_task(Watcher(store, options.name, hub, rollouts, monotonic_s).run())
             tasks.create_task(_with_others(options, port, roster, hub, metrics))
 
 

@@ -1,7 +1,8 @@
 """How a new configuration reaches the dns servers: one of them first, the others once it has done well there.
 
-What was decided stands in the store, so all coordinators tell a dns server the same. Whether the first does well the
-leader judges, second by second, from what that one says. Pure: times are arguments, in seconds of a monotonic clock.
+What was decided stands in the store, so all coordinators tell a dns server the same. Whether the first does well a
+coordinator that hears it judges, second by second, from what it says; that none hears it the leader finds. Pure: times
+are arguments, in seconds of a monotonic clock.
 """
 
 from __future__ import annotations
@@ -14,9 +15,11 @@ from gslb.core.order import Order
 
 DEFAULT_SOAK_S = 10
 SILENT_AFTER_S = 5.0
-"""Five missed beats: the first dns server hangs, or died of what it was given."""
+"""Five missed beats: the first dns server hangs, died of what it was given, or the way to it is cut."""
+UNWATCHED_AFTER_S = 3.0
+"""The first dns server is heard by no coordinator; one that hears it takes over from another in less."""
 FOUND_AFTER_S = 15.0
-"""A coordinator that has only just begun to look may not have been found again by the first dns server yet."""
+"""Coordinators that have only just begun may not have been found again by the first dns server yet."""
 PATIENCE_S = 300.0
 """For the first dns server to fetch, try and serve it."""
 DIFFERS_AFTER_S = 3.0
@@ -55,21 +58,25 @@ class Rollout:
 def begin(revision: int, settings: RolloutSettings, servers: Mapping[str, bool]) -> Rollout:
     """`servers`: all dns servers that are known, and whether each is connected. One that is alone gets it at once."""
     connected = sorted(name for name, is_connected in servers.items() if is_connected)
-    if settings.soak_s == 0 or len(servers) < 2 or not connected:
+    if settings.soak_s == 0 or not may_begin(servers):
         return Rollout(revision=revision, stage=Stage.RELEASED)
     first = settings.first if settings.first in connected else connected[0]
     return Rollout(revision=revision, stage=Stage.TRIAL, first=first, soak_s=settings.soak_s)
 
 
+def may_begin(servers: Mapping[str, bool]) -> bool:
+    """Whether there is one that can be first, and another one that is spared."""
+    return len(servers) > 1 and any(servers.values())
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sight:
-    """What the first dns server says of itself. `heard_s`: when. `order`: what it serves.
+    """What the first dns server says of itself. `order`: what it serves.
 
     `asked`: of the snapshot that it last asked itself about, and `trouble`: what was wrong then. `refused`: order and
     reason. `differs_s`: how long it has decided otherwise than the coordinator.
     """
 
-    heard_s: float
     order: Order
     asked: Order
     trouble: str = ""
@@ -85,7 +92,7 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Watch:
-    """How a trial goes. `since_s`: when this coordinator began to look; `well_since_s`: since when all is well.
+    """How a trial goes. `since_s`: when this coordinator began to watch; `well_since_s`: since when all is well.
 
     `outcome`: what is to be done now, and `reason`: why it is to be rolled back.
     """
@@ -116,10 +123,31 @@ def look(watch: Watch, order: Order, soak_s: int, sight: Sight | None, now_s: fl
     return replace(watch, well_since_s=well_since_s, outcome=Outcome.RELEASE if is_over else Outcome.WAIT, reason="")
 
 
+def is_heard(last_s: float, now_s: float) -> bool:
+    """A dns server that last said something at `last_s`."""
+    return now_s - last_s <= SILENT_AFTER_S
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attention:
+    """Whether any coordinator watches a trial, as the leader sees it.
+
+    `since_s`: when it last saw one watch (`was_paid`), else when it began to look.
+    """
+
+    since_s: float
+    was_paid: bool = False
+
+    def seen(self, now_s: float, *, is_watched: bool) -> Attention:
+        """A moment later."""
+        return Attention(since_s=now_s, was_paid=True) if is_watched else self
+
+    def is_lost(self, now_s: float) -> bool:
+        """Who hears the first dns server watches it: so none does."""
+        return now_s - self.since_s > (UNWATCHED_AFTER_S if self.was_paid else FOUND_AFTER_S)
+
+
 def _trouble(order: Order, sight: Sight | None, since_s: float, now_s: float) -> str | None:
-    heard_s = since_s if sight is None else max(since_s, sight.heard_s)
-    if now_s - heard_s > (SILENT_AFTER_S if heard_s > since_s else FOUND_AFTER_S):
-        return f"it was not heard for {now_s - heard_s:.0f} s"
     if sight is None:
         return None
     if sight.refused is not None and sight.refused[0].is_of_snapshot(order):

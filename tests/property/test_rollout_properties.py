@@ -12,7 +12,8 @@ from gslb.core.order import Order
 from gslb.core.rollout import (
     FOUND_AFTER_S,
     PATIENCE_S,
-    SILENT_AFTER_S,
+    UNWATCHED_AFTER_S,
+    Attention,
     Outcome,
     RolloutSettings,
     Sight,
@@ -24,11 +25,10 @@ from gslb.core.rollout import (
 
 ORDER = Order(5, 7, 0)
 SOAK_S = 3
-WELL = Sight(heard_s=0.0, order=Order(5, 7, 2), asked=ORDER)
+WELL = Sight(order=Order(5, 7, 2), asked=ORDER)
 orders = st.sampled_from([Order(), Order(5, 6, 9), ORDER, Order(5, 7, 3), Order(5, 8, 0), Order(4, 7, 0)])
 sights = st.none() | st.builds(
     Sight,
-    heard_s=st.floats(0, 30),
     order=orders,
     asked=orders,
     trouble=st.sampled_from(["", "", "", "no answer"]),
@@ -72,7 +72,7 @@ def test_what_does_well_is_released_after_the_soak(start_s: float, serves_after_
     watch, now_s = Watch(since_s=start_s), start_s
     while watch.outcome is Outcome.WAIT:
         now_s += 0.5
-        sight = replace(WELL, heard_s=now_s, order=ORDER if now_s - start_s > serves_after_s else Order(5, 6, 0))
+        sight = replace(WELL, order=ORDER if now_s - start_s > serves_after_s else Order(5, 6, 0))
         watch = look(watch, ORDER, SOAK_S, sight, now_s)
     assert watch.outcome is Outcome.RELEASE
     assert SOAK_S <= now_s - start_s <= SOAK_S + serves_after_s + 1
@@ -104,22 +104,23 @@ def test_what_is_wrong_with_another_one_or_only_for_a_moment_so_far_does_not_cou
     assert look(Watch(since_s=0.0), ORDER, SOAK_S, sight, 1.0).outcome is Outcome.WAIT
 
 
-@given(sights, st.floats(0, 20))
-def test_silence_counts_from_when_it_was_last_heard_but_not_from_before_the_look_began(
-    sight: Sight | None, since_s: float
+@given(st.floats(0, 20), st.lists(st.tuples(st.floats(0.1, 2), st.booleans()), max_size=20))
+def test_that_nobody_watches_counts_from_the_last_one_that_did_or_for_longer_from_when_the_look_began(
+    since_s: float, seen: list[tuple[float, bool]]
 ) -> None:
-    heard_s = since_s if sight is None else max(since_s, sight.heard_s)
-    watch, limit_s = Watch(since_s=since_s), SILENT_AFTER_S if heard_s > since_s else FOUND_AFTER_S
-    after = look(watch, ORDER, SOAK_S, sight, heard_s + limit_s + 0.1)
-    assert after.outcome is Outcome.ROLL_BACK
-    assert after.reason.startswith("it was not heard for")
-    before = look(watch, ORDER, SOAK_S, sight, heard_s + limit_s - 0.1)
-    assert not before.reason.startswith("it was not heard for")
+    attention, now_s, watched_s = Attention(since_s=since_s), since_s, None
+    for later_s, is_watched in seen:
+        now_s += later_s
+        attention = attention.seen(now_s, is_watched=is_watched)
+        watched_s = now_s if is_watched else watched_s
+    end_s = since_s + FOUND_AFTER_S if watched_s is None else watched_s + UNWATCHED_AFTER_S
+    assert attention.is_lost(end_s + 0.01)
+    assert not attention.is_lost(end_s - 0.01)
 
 
 def test_patience_with_one_that_lives_and_does_not_take_it_has_an_end() -> None:
     late_s = PATIENCE_S + SOAK_S + 1
-    sight = replace(WELL, heard_s=late_s, order=Order(5, 6, 0))
+    sight = replace(WELL, order=Order(5, 6, 0))
     assert look(Watch(since_s=0.0), ORDER, SOAK_S, sight, late_s - 2).outcome is Outcome.WAIT
     assert look(Watch(since_s=0.0), ORDER, SOAK_S, sight, late_s).outcome is Outcome.ROLL_BACK
 

@@ -7,23 +7,16 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from unittest.mock import Mock
 
 import grpc
 import pytest
-from prometheus_client import CollectorRegistry
 from support.coordinators import CONFIG, DEADLINE_S, DOWN, UP, DnsServer, Running, coordinator, files
-from support.hubs import Clock
 from support.waiting import eventually, until
 
 from gslb.api.v1 import admin_pb2 as pb
 from gslb.api.v1 import discovery_pb2
 from gslb.codec.facts import dump_order
 from gslb.coordinator import main
-from gslb.coordinator.configuration.keeper import Configuration
-from gslb.coordinator.configuration.rollouts import Rollouts
-from gslb.coordinator.metrics import Metrics
-from gslb.coordinator.relay.dns_servers import DnsServer as DnsServerSeen
 from gslb.core import rollout as core
 from gslb.core.decision import Decision
 from gslb.core.order import Order
@@ -149,7 +142,7 @@ def site_alarms() -> list[str]:
     [
         ({"refuses": "too large"}, "it refused it: too large"),
         ({"trouble": "no answer"}, "it asked itself: no answer"),
-        ({"silent": True}, "it was not heard for"),
+        ({"silent": True}, "no coordinator hears it any more"),
         ({"decision": b"other"}, "it decided otherwise"),
     ],
 )
@@ -158,7 +151,7 @@ async def test_what_does_not_do_well_is_rolled_back_and_never_reaches_the_others
 ) -> None:
     monkeypatch.setattr(main, "SETTLE_S", 0.0)  # so that decisions are compared at once
     monkeypatch.setattr(core, "SILENT_AFTER_S", 1.5)
-    monkeypatch.setattr(core, "FOUND_AFTER_S", 2.0)
+    monkeypatch.setattr(core, "UNWATCHED_AFTER_S", 1.0)
     monkeypatch.setattr(core, "DIFFERS_AFTER_S", 1.0)
     slow = SOAKED.replace("1s", "10s")
     async with coordinator(tmp_path) as running:
@@ -285,21 +278,3 @@ async def test_where_there_is_one_dns_server_or_none_it_is_in_force_at_once(
             rollout = await World(running, told).rollout()
             assert (rollout.stage, rollout.first, rollout.in_force) == (pb.ROLLOUT_STAGE_RELEASED, "", 2)
             await until(lambda: all(one.revision == 2 for one in told.values()))
-
-
-async def test_a_leader_that_was_stopped_does_not_take_what_it_missed_for_silence() -> None:
-    clock, hub, configuration = Clock(), Mock(), Mock(Configuration)
-    order = Order(1, 2, 0)
-    hub.candidate = Mock(first="ns2", publication=Mock(snapshot=Mock(order=order)))
-    hub.dns_servers.get.return_value = server = DnsServerSeen(name="ns2", order=order, asked=order)
-    configuration.rollout = core.Rollout(revision=2, stage=core.Stage.TRIAL, first="ns2", soak_s=100)
-    rollouts = Rollouts(configuration, hub, Metrics(CollectorRegistry()), clock)
-    for beats in (1.0, 1.0, 60.0, 1.0, 1.0):
-        clock.now_s += beats
-        await rollouts.attend({})
-        server.seen_s = clock.now_s
-    configuration.roll_back.assert_not_called()
-    for _ in range(7):
-        clock.now_s += 1.0
-        await rollouts.attend({})
-    configuration.roll_back.assert_called()

@@ -38,7 +38,7 @@ from gslb.store.blobs import Blobs, MissingBlob
 
 _ATTEMPTS = 3
 ITSELF = "coordinator"
-"""The author of what the leader applies."""
+"""The author of what coordinators apply by themselves."""
 NO_FENCE: Mapping[str, int] = MappingProxyType({})
 
 

@@ -41,7 +41,7 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """Of the trial of a configuration. `who`: the operator who wants it; '' = the leader, who has seen enough."""
+    """Of the trial of a configuration. `who`: the operator who wants it; '' = a coordinator, which has seen enough."""
 
     revision: int
     note: Note

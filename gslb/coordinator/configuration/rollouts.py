@@ -1,8 +1,8 @@
-"""What becomes of a configuration that one dns server has: released or rolled back, by the leader or an operator."""
+"""What becomes of a configuration that one dns server has: released or rolled back, by coordinators or an operator."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 from gslb.coordinator.audit.entry import Note
 from gslb.coordinator.configuration.keeper import ITSELF, NO_FENCE, Configuration
@@ -11,7 +11,7 @@ from gslb.coordinator.metrics import Metrics
 from gslb.coordinator.relay.hub import Hub
 from gslb.core.errors import GslbError
 from gslb.core.order import Order
-from gslb.core.rollout import Outcome, Rollout, Sight, Stage, Watch, look
+from gslb.core.rollout import Outcome, Rollout, Stage
 from gslb.runtime.logs import get_logger
 
 STOPPED_S = 3.0
@@ -19,16 +19,11 @@ STOPPED_S = 3.0
 
 
 class Rollouts:
-    """`clock` is monotonic."""
-
-    def __init__(self, configuration: Configuration, hub: Hub, metrics: Metrics, clock: Callable[[], float]) -> None:
+    def __init__(self, configuration: Configuration, hub: Hub, metrics: Metrics) -> None:
         self._configuration = configuration
         self._hub = hub
         self._metrics = metrics
-        self._clock = clock
-        self._watched, self._looked_s = Order(), 0.0
-        self._watch: Watch | None = None
-        self._stuck = ""
+        self._stuck, self._stuck_revision = "", 0
         self._log = get_logger("coordinator")
 
     @property
@@ -36,39 +31,37 @@ class Rollouts:
         """Of the newest configuration; None: none was applied yet."""
         return self._configuration.rollout
 
+    @property
+    def on_trial(self) -> Rollout | None:
+        """As far as this coordinator tells the first dns server of it."""
+        return self.last if self._hub.candidate is not None else None
+
     def troubles(self) -> tuple[str, ...]:
         """What an operator should know."""
         rollout = self.last
+        if rollout is None:
+            return ()
         undone = (
             f"configuration {rollout.revision} was rolled back, dns server {rollout.first} had it first:"
             f" {rollout.reason}; what was in force before is again: apply another"
-            if rollout is not None and rollout.stage is Stage.ROLLED_BACK and not rollout.who
+            if rollout.stage is Stage.ROLLED_BACK and not rollout.who
             else ""
         )
-        stuck = self._stuck if self._hub.candidate is not None else ""
+        stuck = self._stuck if self.on_trial is not None and self._stuck_revision == rollout.revision else ""
         return tuple(text for text in (undone, stuck) if text)
 
-    def forget(self) -> None:
-        """What was seen before somebody else led."""
-        self._watch = None
-
-    async def attend(self, fence: Mapping[str, int]) -> None:
-        """Every second, as the leader with this fence: look at the first dns server, end the trial when it is time."""
-        candidate, rollout = self._hub.candidate, self.last
-        if candidate is None or rollout is None:
-            self._watch, self._stuck = None, ""
+    async def conclude(self, outcome: Outcome, reason: str, fence: Mapping[str, int]) -> None:
+        """Do with what is on trial as somebody who looked at it found; what fails is found again by the next look."""
+        rollout = self.on_trial
+        if rollout is None:
             return
-        order, now_s = candidate.publication.snapshot.order, self._clock()
-        if self._watch is None or self._watched != order or now_s - self._looked_s > STOPPED_S:
-            self._watched, self._watch = order, Watch(since_s=now_s)
-        self._looked_s = now_s
-        self._watch = look(self._watch, order, rollout.soak_s, self._sight(candidate.first, now_s), now_s)
         try:
-            await self._act(rollout, self._watch, fence)
+            await self._act(rollout, outcome, reason, fence)
         except GslbError as error:
-            if not self._stuck:
+            if self._stuck_revision != rollout.revision:
                 self._log.warning("a trial cannot be ended", revision=rollout.revision, reason=str(error))
             self._stuck = f"configuration {rollout.revision} stays on trial at dns server {rollout.first}: {error}"
+            self._stuck_revision = rollout.revision
 
     async def release(self, end: End, fence: Mapping[str, int] = NO_FENCE) -> None:
         """Let all dns servers have it. Raises as `Configuration.release`."""
@@ -82,27 +75,27 @@ class Rollouts:
         self._metrics.rollouts.labels("rolled_back").inc()
         self._log.error("rolled back", revision=end.revision, who=end.who, reason=end.reason)
 
-    async def _act(self, rollout: Rollout, watch: Watch, fence: Mapping[str, int]) -> None:
+    async def _act(self, rollout: Rollout, outcome: Outcome, reason: str, fence: Mapping[str, int]) -> None:
         number, where = rollout.revision, f"configuration {rollout.revision} at dns server {rollout.first}"
-        match watch.outcome:
+        match outcome:
             case Outcome.WAIT:
                 pass
             case Outcome.RELEASE:
                 note = Note(who=ITSELF, peer="", action="release", what=where)
                 await self.release(End(number, note), fence)
             case Outcome.ROLL_BACK:
-                note = Note(who=ITSELF, peer="", action="roll back", what=f"{where}: {watch.reason}")
-                await self.roll_back(End(number, note, reason=watch.reason), fence)
+                note = Note(who=ITSELF, peer="", action="roll back", what=f"{where}: {reason}")
+                await self.roll_back(End(number, note, reason=reason), fence)
 
-    def _sight(self, first: str, now_s: float) -> Sight | None:
-        server = self._hub.dns_servers.get(first)
-        if server is None:
-            return None
-        return Sight(
-            heard_s=server.seen_s,
-            order=server.order,
-            asked=server.asked,
-            trouble=server.trouble,
-            refused=server.refused,
-            differs_s=0.0 if server.differs_since_s is None else now_s - server.differs_since_s,
-        )
+
+class Looks:
+    """Whether a look at a trial goes on from the last one, or begins anew."""
+
+    def __init__(self) -> None:
+        self._order, self._looked_s = Order(), 0.0
+
+    def go_on(self, order: Order, now_s: float) -> bool:
+        """Not if something else was on trial then, or if it was so long ago that who looks was stopped itself."""
+        goes_on = self._order == order and now_s - self._looked_s <= STOPPED_S
+        self._order, self._looked_s = order, now_s
+        return goes_on

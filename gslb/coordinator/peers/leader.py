@@ -8,10 +8,10 @@ from collections.abc import Callable
 from gslb.coordinator.admin.failback import Failback
 from gslb.coordinator.admin.overrides import Overrides
 from gslb.coordinator.configuration.keeper import Configuration
-from gslb.coordinator.configuration.rollouts import Rollouts
 from gslb.coordinator.metrics import Metrics
 from gslb.coordinator.peers.holding import hold
 from gslb.coordinator.peers.roster import LEADER
+from gslb.coordinator.peers.watcher import Overseer
 from gslb.coordinator.relay.agents import BEAT_S
 from gslb.core.errors import GslbError
 from gslb.runtime.logs import get_logger
@@ -31,7 +31,7 @@ class Leader:
         configuration: Configuration,
         overrides: Overrides,
         failback: Failback,
-        rollouts: Rollouts,
+        overseer: Overseer,
         metrics: Metrics,
         clock: Callable[[], float],
     ) -> None:
@@ -40,7 +40,7 @@ class Leader:
         self._configuration = configuration
         self._overrides = overrides
         self._failback = failback
-        self._rollouts = rollouts
+        self._overseer = overseer
         self._metrics = metrics
         self._clock = clock
         self._log = get_logger("coordinator")
@@ -52,13 +52,12 @@ class Leader:
     async def _lead(self, leadership: Leadership) -> None:
         self._log.info("leading", term=leadership.revision)
         self._metrics.leads.set(1)
-        self._rollouts.forget()
         collect_s = self._clock()
         try:
             while leadership.is_held():
                 await self._end_overrides(leadership)
                 await self._look_at_latches(leadership)
-                await self._rollouts.attend(leadership.fence)
+                await self._overseer.look(leadership.fence)
                 if self._clock() >= collect_s:
                     collect_s = self._clock() + COLLECT_S
                     await self._configuration.collect_shared(leadership.fence)

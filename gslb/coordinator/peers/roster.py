@@ -20,6 +20,7 @@ from gslb.store.leadership import Leadership
 
 LISTED = "coordinators/"
 LEADER = "leader"
+WATCHER = "watcher"
 LINGER_S = 30.0
 _LOOK_S = 1.0
 MAX_TEXT_CHARACTERS = 256
@@ -41,6 +42,7 @@ class Roster:
         self._addresses: Mapping[str, str] = MappingProxyType({})
         self._gone_s: dict[str, float] = {}
         self._leader = ""
+        self._watcher = ""
 
     @property
     def addresses(self) -> Mapping[str, str]:
@@ -51,6 +53,11 @@ class Roster:
     def leader(self) -> str:
         """The name of the coordinator that leads; '' when nobody does, or nobody knows."""
         return self._leader
+
+    @property
+    def watcher(self) -> str:
+        """The name of the coordinator that watches the first dns server of a trial; '' when none does."""
+        return self._watcher
 
     def troubles(self) -> tuple[str, ...]:
         """What an operator should know."""
@@ -87,7 +94,8 @@ class Roster:
                 self._replace({name: found for name, found in self._addresses.items() if name not in over})
 
     def _take(self, listing: Listing) -> None:
-        self._leader = dict(_read(listing, ELECTIONS)).get(LEADER, "")
+        elected = dict(_read(listing, ELECTIONS))
+        self._leader, self._watcher = elected.get(LEADER, ""), elected.get(WATCHER, "")
         self._take_listed(listing)
 
     def _take_listed(self, listing: Listing) -> None:
