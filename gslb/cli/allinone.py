@@ -18,6 +18,7 @@ from watchfiles import awatch
 import dns_server.main as dns
 import gslb.coordinator.main as coordinator
 import site_agent.main as agent
+from dns_server.options import Options as DnsOptions
 from gslb.api.v1.admin_pb2 import GetConfigRequest, GetStatusRequest
 from gslb.api.v1.admin_pb2_grpc import AdminStub
 from gslb.cli import applying, client
@@ -131,7 +132,7 @@ class Together:
     async def start_dns(self, admin: SocketAddress) -> tuple[SocketAddress, ...]:
         """Where it answers."""
         options = self._options
-        settings = dns.Options(
+        settings = DnsOptions(
             name="dns",
             listen=options.listen,
             coordinators=(admin,),

@@ -17,7 +17,8 @@ from prometheus_client import CollectorRegistry
 from support.dnsworld import addresses, query_for
 from support.waiting import eventually
 
-from dns_server.main import Bound, Options, run
+from dns_server.main import Bound, run
+from dns_server.options import Options
 from gslb.api.v1 import discovery_pb2 as pb
 from gslb.api.v1.discovery_pb2_grpc import DiscoveryServicer, add_DiscoveryServicer_to_server
 from gslb.codec.facts import dump_directives, dump_report, load_order

@@ -18,7 +18,8 @@ from support.waiting import until
 
 from dns_server.demand import MAX_WAITING, Demand
 from dns_server.engines.base import Asked
-from dns_server.main import Bound, Options, run
+from dns_server.main import Bound, run
+from dns_server.options import Options
 from gslb.core.order import Order
 from gslb.runtime.addresses import SocketAddress
 

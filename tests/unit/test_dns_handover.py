@@ -23,7 +23,8 @@ from dns_server.handover.door import Estate, open_door
 from dns_server.handover.folder import Folder
 from dns_server.handover.line import Line, LineLost, Word, new_socket
 from dns_server.handover.predecessor import CannotTakeOver, FolderInUse, claimed
-from dns_server.main import Bound, Options, run
+from dns_server.main import Bound, run
+from dns_server.options import Options
 from dns_server.received import Received, load_facts
 from gslb.codec.sealing import ANYBODY
 from gslb.core.order import Order

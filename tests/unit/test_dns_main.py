@@ -18,7 +18,8 @@ from support.dnsservers import LOOPBACK, Both, coordinator_at, dns_server
 from support.dnsworld import CONFIG, facts_of, make_snapshot, query_for, world
 from support.waiting import eventually, until
 
-from dns_server.main import Options, run
+from dns_server.main import run
+from dns_server.options import Options
 from gslb.api.v1.facts_pb2 import Envelope
 from gslb.api.v1.facts_pb2 import Order as OrderMessage
 from gslb.codec.facts import load_order

@@ -14,7 +14,8 @@ from support.dnsservers import LOOPBACK, Coordinator, DnsServer, coordinator_at,
 from support.dnsworld import facts_of, make_snapshot, world
 from support.waiting import until
 
-from dns_server.main import Options, run
+from dns_server.main import run
+from dns_server.options import Options
 from gslb.api.v1.discovery_pb2 import DnsStatus
 from gslb.codec.sealing import NO_SIGNER, Sealed, Signer
 from gslb.codec.snapshot import dump_snapshot

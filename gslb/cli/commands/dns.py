@@ -77,7 +77,8 @@ def dns(
     To upgrade it or change its options without losing a query, start the new one beside it with --take-over.
     """
     with loading():
-        from dns_server.main import Options, run
+        from dns_server.main import run
+        from dns_server.options import Options
 
     settings = Options(
         name=name,
