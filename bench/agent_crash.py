@@ -18,7 +18,8 @@ from ipaddress import ip_network
 from prometheus_client import CollectorRegistry
 
 from gslb.core.facts import Verdict
-from gslb.core.model import HttpProbe, Layout, Monitor, Target, TcpProbe
+from gslb.core.layouts import Layout, Target
+from gslb.core.monitors import HttpProbe, Monitor, TcpProbe
 from gslb.core.order import Order
 from site_agent.assignment import Assignment
 from site_agent.metrics import AgentMetrics

@@ -27,7 +27,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from gslb.api.v1 import facts_pb2, health_pb2, health_pb2_grpc
 from gslb.codec.monitors import dump_monitor, dump_target
-from gslb.core.model import HttpProbe, Layout, Monitor, Target, TcpProbe
+from gslb.core.layouts import Layout, Target
+from gslb.core.monitors import HttpProbe, Monitor, TcpProbe
 from gslb.runtime import logs, process, rpc
 from gslb.runtime.addresses import SocketAddress
 from site_agent.main import Options, run

@@ -28,13 +28,12 @@ from gslb.core.model import (
     Member,
     MinHealthy,
     Model,
-    Monitor,
     Policy,
     Pool,
     Service,
     Site,
-    TcpProbe,
 )
+from gslb.core.monitors import Monitor, TcpProbe
 from gslb.core.names import Name
 from gslb.core.order import Order
 from gslb.core.silence import NO_SILENCE

@@ -10,7 +10,9 @@ from gslb.api.v1 import health_pb2 as pb
 from gslb.codec.facts import load_order
 from gslb.codec.monitors import load_monitor, load_target
 from gslb.core.errors import InvalidSnapshot
-from gslb.core.model import IPNetwork, Layout, Monitor
+from gslb.core.layouts import Layout
+from gslb.core.model import IPNetwork
+from gslb.core.monitors import Monitor
 from gslb.core.order import Order
 
 MOST_TARGETS = 100_000

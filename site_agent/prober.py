@@ -7,7 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
 
 from gslb.core.facts import Cause
-from gslb.core.model import Target
+from gslb.core.layouts import Target
 from gslb.runtime.clock import monotonic_ms
 from site_agent import probe as kinds
 from site_agent import schedule

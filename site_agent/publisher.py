@@ -10,7 +10,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from gslb.core.facts import AgentId, Report, Verdict
-from gslb.core.model import Target
+from gslb.core.layouts import Target
 from gslb.runtime.clock import monotonic_ms, monotonic_s
 from site_agent.metrics import AgentMetrics
 from site_agent.prober import Prober

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from gslb.api.v1 import health_pb2 as pb
 from gslb.core.facts import Verdict
 from gslb.core.health import Health
-from gslb.core.model import Monitor
+from gslb.core.monitors import Monitor
 
 ITEMS_PER_MESSAGE = 500
 

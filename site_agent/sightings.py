@@ -10,7 +10,7 @@ from collections.abc import Collection
 from hashlib import blake2b
 from pathlib import Path
 
-from gslb.core.model import Target
+from gslb.core.layouts import Target
 from site_agent.notebook import Notebook
 
 MAX_KEPT = 50_000

@@ -9,7 +9,9 @@ from typing import assert_never
 from gslb.core import health as machine
 from gslb.core.facts import Cause, State, Verdict
 from gslb.core.health import Health
-from gslb.core.model import IPNetwork, Monitor, Target
+from gslb.core.layouts import Target
+from gslb.core.model import IPNetwork
+from gslb.core.monitors import Monitor
 from gslb.runtime.clock import monotonic_ms
 from site_agent import probe as kinds
 from site_agent import schedule

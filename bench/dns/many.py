@@ -18,7 +18,8 @@ from gslb.config import BundleSource, load
 from gslb.core.classes.maps import class_maps
 from gslb.core.compile import compile_snapshot
 from gslb.core.facts import AgentId, Cause, Report, State, Verdict
-from gslb.core.model import Layout, Model
+from gslb.core.layouts import Layout
+from gslb.core.model import Model
 from gslb.core.names import Name
 from gslb.core.order import Order
 from gslb.core.snapshot import ClassMap, Snapshot

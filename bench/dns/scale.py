@@ -28,7 +28,7 @@ from bench.dns.setup import say
 from bench.dns.standin import StandIn, standing_in
 from bench.dns.world import ZONE
 from gslb.codec.snapshot import Bundle, dump_class_map, dump_snapshot
-from gslb.core.model import Layout
+from gslb.core.layouts import Layout
 from gslb.core.order import Order
 
 _PATIENCE_S = 30

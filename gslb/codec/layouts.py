@@ -11,7 +11,7 @@ from gslb.api.v1 import snapshot_pb2 as pb
 from gslb.codec import members
 from gslb.codec.chunks import dump
 from gslb.core.errors import InvalidSnapshot
-from gslb.core.model import Layout
+from gslb.core.layouts import Layout
 
 MAX_BYTES = 1 << 28
 """Of all layouts together, before they are compressed."""

@@ -9,7 +9,8 @@ from gslb.codec.chunks import runs
 from gslb.codec.monitors import dump_target, load_target
 from gslb.codec.values import dump_tags, load_address, load_name, load_network, load_tags
 from gslb.core.errors import InvalidSnapshot
-from gslb.core.model import Endpoint, Failback, FailbackMode, Layout, Location, Member, MinHealthy, Pool, Site, Target
+from gslb.core.layouts import Layout, Target
+from gslb.core.model import Endpoint, Failback, FailbackMode, Location, Member, MinHealthy, Pool, Site
 
 TARGETS_A_MESSAGE = 256
 _MODES = {

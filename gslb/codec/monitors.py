@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from gslb.api.v1 import health_pb2 as pb
 from gslb.core.errors import InvalidSnapshot
-from gslb.core.model import LEAST_QUORUM, HttpProbe, Monitor, Outside, Target, TcpProbe, When
+from gslb.core.layouts import Target
+from gslb.core.monitors import LEAST_QUORUM, HttpProbe, Monitor, Outside, TcpProbe, When
 
 
 def dump_target(target: Target) -> pb.Target:

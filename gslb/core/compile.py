@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
-from gslb.core.layouts import layouts
-from gslb.core.model import GeoSources, Layout, Model
+from gslb.core.layouts import Layout, layouts
+from gslb.core.model import GeoSources, Model
 from gslb.core.names import Name
 from gslb.core.order import Order
 from gslb.core.snapshot import ClassMap, Snapshot

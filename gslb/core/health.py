@@ -22,7 +22,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from gslb.core.facts import Cause, State, Verdict
-from gslb.core.model import Monitor
+from gslb.core.monitors import Monitor
 
 FLAP_WINDOW_MS = 15 * 60 * 1000
 MOST_HOLD_MS = 300_000

@@ -3,11 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import blake2b
 
-from gslb.core.model import Endpoint, Layout, Model, Outside, Pool, Target
+from gslb.core.model import Endpoint, Model, Pool
+from gslb.core.monitors import Outside
 from gslb.core.steering.cohorts import mix
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class Target:
+    """One thing to probe: verdicts are per (endpoint, monitor), and per address where there are two.
+
+    `home`: the other site at which the endpoint stands, "" = the agent's own. Of what stands elsewhere an agent reports
+    DOWN only after it has seen it up.
+    """
+
+    endpoint: str
+    monitor: str
+    address: str
+    home: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layout:
+    """What one site's agents probe, in the order of their reports' states; named by its own content."""
+
+    site: str
+    targets: tuple[Target, ...]
+
+    @property
+    def digest(self) -> bytes:
+        """8 octets that name this content."""
+        lines = [self.site, *(f"{t.endpoint}\t{t.monitor}\t{t.address}\t{t.home}" for t in self.targets)]
+        return blake2b("\n".join(lines).encode(), digest_size=8).digest()
 
 
 def layouts(model: Model) -> tuple[Layout, ...]:

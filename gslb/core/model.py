@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from hashlib import blake2b
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 
+from gslb.core.monitors import Monitor
 from gslb.core.names import Name
 from gslb.core.steering.stages.base import Stage
 
@@ -45,91 +45,6 @@ class Site:
     location: Location | None
     tags: tuple[tuple[str, str], ...]
     probe_allow: tuple[IPNetwork, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HttpProbe:
-    """What an `http` monitor asks and expects.
-
-    `host`: Host header and, with `tls`, SNI and the name the certificate must carry; None = the address.
-    `status`: accepted inclusive ranges. `body`: text that the first 64 KiB of the body must contain.
-    `keep`: send the next request on the watched connection instead of opening a fresh one.
-    """
-
-    tls: bool
-    verify: bool
-    host: str | None
-    sni: str | None
-    method: str
-    path: str
-    status: tuple[tuple[int, int], ...]
-    body: str | None
-    keep: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TcpProbe:
-    """A `tcp` monitor: the connection opens, with `tls` the handshake completes too."""
-
-    tls: bool
-    verify: bool
-    sni: str | None
-
-
-LEAST_QUORUM = 2
-"""No single site takes out another site's members."""
-MAX_QUORUM = 16
-MAX_OBSERVERS = 64
-
-
-class When(StrEnum):
-    """When outside views count: only while a site's own agents are silent, or beside them."""
-
-    SILENT = "silent"
-    ALWAYS = "always"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outside:
-    """How other sites look at a monitor's members, at their public addresses.
-
-    `observers`: sites that may, () = all. `sites`: how many of them probe each member. `quorum`: how many of those must
-    have lost it, and none may still see it, for it to count as lost; None = more than half of them.
-    """
-
-    observers: tuple[str, ...]
-    sites: int
-    quorum: int | None
-    when: When
-
-    def needed(self, others: int) -> int:
-        """Sites that must agree where `others` of them may look."""
-        return self.quorum if self.quorum is not None else max(LEAST_QUORUM, min(self.sites, others) // 2 + 1)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Monitor:
-    """How members are probed and when a verdict changes (design: gdnsd's rules).
-
-    `fall` failures make DOWN, they need not be consecutive; `ok` successes in a row forget them. `rise` successes in a
-    row after DOWN make RECOVERING, which becomes UP after `hold_ms` without a failure (doubling with flaps).
-    `crash`: keep the last probe's connection open and treat its loss as a reason to confirm at once.
-    `outside`: how other sites probe the members too; None = they do not. `down_after_ms`: how long the last verdict
-    stands while nobody can renew it, None = for ever.
-    """
-
-    name: str
-    port: int
-    interval_ms: int
-    timeout_ms: int
-    fall: int
-    rise: int
-    ok: int
-    hold_ms: int
-    crash: bool
-    outside: Outside | None = None
-    down_after_ms: int | None = None
-    probe: HttpProbe | TcpProbe
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -381,31 +296,3 @@ class Model:
     ecs: EcsTrust
     geo: GeoSources
     dns: DnsSettings = DnsSettings()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, order=True)
-class Target:
-    """One thing to probe: verdicts are per (endpoint, monitor), and per address where there are two.
-
-    `home`: the other site at which the endpoint stands, "" = the agent's own. Of what stands elsewhere an agent reports
-    DOWN only after it has seen it up.
-    """
-
-    endpoint: str
-    monitor: str
-    address: str
-    home: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Layout:
-    """What one site's agents probe, in the order of their reports' states; named by its own content."""
-
-    site: str
-    targets: tuple[Target, ...]
-
-    @property
-    def digest(self) -> bytes:
-        """8 octets that name this content."""
-        lines = [self.site, *(f"{t.endpoint}\t{t.monitor}\t{t.address}\t{t.home}" for t in self.targets)]
-        return blake2b("\n".join(lines).encode(), digest_size=8).digest()

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from gslb.core.model import Layout, Model
+from gslb.core.layouts import Layout
+from gslb.core.model import Model
 from gslb.core.names import Name
 from gslb.core.order import Order
 from gslb.core.steering.stages.base import Key

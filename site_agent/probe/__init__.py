@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from gslb.core.model import HttpProbe, Monitor, TcpProbe
+from gslb.core.monitors import HttpProbe, Monitor, TcpProbe
 from site_agent.probe import http, tcp
 from site_agent.probe.base import MakeProbe, Probe
 from site_agent.probe.tls import TlsContexts

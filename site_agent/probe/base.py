@@ -9,7 +9,8 @@ from typing import Protocol
 
 from gslb.core.errors import GslbError
 from gslb.core.facts import Cause
-from gslb.core.model import IPAddress, Monitor
+from gslb.core.model import IPAddress
+from gslb.core.monitors import Monitor
 from site_agent.probe.connection import Connection
 from site_agent.probe.tls import TlsContexts
 

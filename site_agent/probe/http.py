@@ -14,7 +14,8 @@ import h11
 from gslb import __version__
 from gslb.core.errors import InvalidSnapshot
 from gslb.core.facts import Cause
-from gslb.core.model import HttpProbe, IPAddress, Monitor
+from gslb.core.model import IPAddress
+from gslb.core.monitors import HttpProbe, Monitor
 from site_agent.probe.base import Answer, ProbeFailed
 from site_agent.probe.connection import Connection, connect
 from site_agent.probe.tls import Tls, TlsContexts

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from gslb.core.model import IPAddress, Monitor, TcpProbe
+from gslb.core.model import IPAddress
+from gslb.core.monitors import Monitor, TcpProbe
 from site_agent.probe.base import Answer
 from site_agent.probe.connection import Connection, connect
 from site_agent.probe.tls import Tls, TlsContexts

@@ -9,8 +9,8 @@ from support.strategies import earlier_layouts, geo_tables, models
 from gslb.codec.snapshot import dump_snapshot
 from gslb.core.classes.maps import GeoTable, class_maps
 from gslb.core.compile import EARLIER_LAYOUTS, compile_snapshot
-from gslb.core.layouts import layouts
-from gslb.core.model import GeoSources, Layout, Model, Target
+from gslb.core.layouts import Layout, Target, layouts
+from gslb.core.model import GeoSources, Model
 from gslb.core.order import Order
 from gslb.core.snapshot import Snapshot
 

@@ -12,7 +12,7 @@ from support.agents import tcp_monitor
 from gslb.core import health as machine
 from gslb.core.facts import Cause, Verdict
 from gslb.core.health import FLAP_WINDOW_MS, MOST_HOLD_MS, REFUSALS_APART_MS, Health, Result
-from gslb.core.model import Monitor
+from gslb.core.monitors import Monitor
 
 LOST = "lost"
 SERVES = {Verdict.UP, Verdict.RECOVERING}

@@ -14,7 +14,7 @@ from support.agents import tcp_monitor
 from gslb.core import health as machine
 from gslb.core.facts import Cause
 from gslb.core.health import Health, Result
-from gslb.core.model import Monitor
+from gslb.core.monitors import Monitor
 
 FOLDER = Path(__file__).parent / "health"
 

@@ -17,7 +17,9 @@ from prometheus_client import CollectorRegistry
 
 from gslb.core.facts import Verdict
 from gslb.core.health import Health
-from gslb.core.model import HttpProbe, IPNetwork, Layout, Monitor, Target, TcpProbe
+from gslb.core.layouts import Layout, Target
+from gslb.core.model import IPNetwork
+from gslb.core.monitors import HttpProbe, Monitor, TcpProbe
 from gslb.core.order import Order
 from gslb.runtime.clock import monotonic_s
 from site_agent.assignment import Assignment

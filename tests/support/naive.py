@@ -13,7 +13,9 @@ from math import ceil
 from gslb.core.decision import WHOLE, Addresses, LastResort, Level, NoData, Outcome, Pools, ServFail, Shares
 from gslb.core.directives import Action, Directives, Latch, Override, Scope, ScopeKind
 from gslb.core.facts import Cause, Facts, State, Verdict
-from gslb.core.model import AllDownKind, Endpoint, FailbackMode, Family, Member, Outside, Pool, Service, Target, When
+from gslb.core.layouts import Target
+from gslb.core.model import AllDownKind, Endpoint, FailbackMode, Family, Member, Pool, Service
+from gslb.core.monitors import Outside, When
 from gslb.core.silence import Silence
 from gslb.core.snapshot import Snapshot
 from gslb.core.steering.stages.base import Stage

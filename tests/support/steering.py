@@ -20,7 +20,7 @@ from gslb.core.compile import compile_snapshot
 from gslb.core.decision import WHOLE, Shares
 from gslb.core.directives import NO_DIRECTIVES, Action, Directives, Override, Scope, ScopeKind
 from gslb.core.facts import NO_FACTS, AgentId, Cause, Report, State, Verdict, merge
-from gslb.core.model import Target
+from gslb.core.layouts import Target
 from gslb.core.names import Name
 from gslb.core.order import Order
 from gslb.core.place import NOWHERE, Place

@@ -15,6 +15,7 @@ from support.policies import SLOTS, policies
 from gslb.core.classes.maps import GeoTable, class_maps
 from gslb.core.classes.ranges import coarsened
 from gslb.core.compile import compile_snapshot
+from gslb.core.layouts import Layout, Target
 from gslb.core.model import (
     MAX_ANSWERS_PER_SECOND,
     MAX_SLIP,
@@ -26,14 +27,10 @@ from gslb.core.model import (
     Failback,
     FailbackMode,
     GeoSources,
-    HttpProbe,
     IPAddress,
-    Layout,
     Member,
     MinHealthy,
     Model,
-    Monitor,
-    Outside,
     OwnPrefix,
     Pool,
     RateLimit,
@@ -41,11 +38,9 @@ from gslb.core.model import (
     Service,
     Site,
     Soa,
-    Target,
-    TcpProbe,
-    When,
     Zone,
 )
+from gslb.core.monitors import HttpProbe, Monitor, Outside, TcpProbe, When
 from gslb.core.names import Name
 from gslb.core.order import Order
 from gslb.core.place import NOWHERE, Place

@@ -5,23 +5,9 @@ from __future__ import annotations
 from ipaddress import ip_address
 
 from gslb.core.facts import AgentId, Cause, Report, State, Verdict
-from gslb.core.layouts import layouts
-from gslb.core.model import (
-    EcsTrust,
-    Endpoint,
-    Family,
-    GeoSources,
-    Member,
-    MinHealthy,
-    Model,
-    Monitor,
-    Outside,
-    Pool,
-    Site,
-    Target,
-    TcpProbe,
-    When,
-)
+from gslb.core.layouts import Target, layouts
+from gslb.core.model import EcsTrust, Endpoint, Family, GeoSources, Member, MinHealthy, Model, Pool, Site
+from gslb.core.monitors import Monitor, Outside, TcpProbe, When
 from gslb.core.order import Order
 from gslb.core.snapshot import Snapshot
 from gslb.core.steering.outside import Watch

@@ -12,7 +12,7 @@ from support.agents import target
 from support.waiting import until
 
 from gslb.core.coordinators import MAX_COORDINATORS
-from gslb.core.model import Target
+from gslb.core.layouts import Target
 from site_agent import notebook
 from site_agent.acquaintances import acquaintances, recalled
 from site_agent.notebook import Notebook

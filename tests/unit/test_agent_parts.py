@@ -17,7 +17,7 @@ from gslb.core import health as machine
 from gslb.core.errors import InvalidSnapshot
 from gslb.core.facts import Cause, Verdict
 from gslb.core.health import Health, Result
-from gslb.core.model import Layout
+from gslb.core.layouts import Layout
 from gslb.core.order import Order
 from site_agent import schedule
 from site_agent.assignment import load_assignment

@@ -24,7 +24,7 @@ from support.agents import (
 )
 
 from gslb.core.facts import Cause, State, Verdict
-from gslb.core.model import HttpProbe, TcpProbe
+from gslb.core.monitors import HttpProbe, TcpProbe
 from gslb.runtime.clock import monotonic_s
 
 SLOW_MS = 600_000

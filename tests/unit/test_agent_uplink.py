@@ -19,7 +19,8 @@ from gslb.api.v1 import health_pb2_grpc
 from gslb.codec.facts import dump_order, load_report
 from gslb.codec.monitors import dump_monitor, dump_target
 from gslb.core.facts import Cause, Report, State, Verdict
-from gslb.core.model import Monitor, Target
+from gslb.core.layouts import Target
+from gslb.core.monitors import Monitor
 from gslb.runtime import rpc
 from gslb.runtime.addresses import SocketAddress
 from gslb.runtime.clock import monotonic_s

@@ -9,7 +9,7 @@ import pytest
 from gslb.codec import layouts
 from gslb.codec.layouts import dump_layouts, load_layouts
 from gslb.core.errors import InvalidSnapshot
-from gslb.core.model import Layout, Target
+from gslb.core.layouts import Layout, Target
 
 LAYOUTS = tuple(
     Layout(

@@ -14,13 +14,13 @@ from gslb.codec.chunks import MAX_CHUNK_BYTES
 from gslb.codec.ranges import dump_ranges, load_ranges
 from gslb.codec.snapshot import Bundle, dump_snapshot, load_snapshot, refs
 from gslb.core.errors import InvalidSnapshot
+from gslb.core.layouts import Layout, Target
 from gslb.core.model import (
     AllDown,
     AllDownKind,
     EcsTrust,
     Endpoint,
     GeoSources,
-    Layout,
     Member,
     MinHealthy,
     Model,
@@ -30,7 +30,6 @@ from gslb.core.model import (
     Service,
     Site,
     Soa,
-    Target,
     Zone,
 )
 from gslb.core.names import Name

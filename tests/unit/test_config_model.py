@@ -9,20 +9,8 @@ from textwrap import dedent
 import pytest
 
 from gslb.config import BundleSource, ConfigErrors, Loaded, Problem, load
-from gslb.core.model import (
-    AllDown,
-    AllDownKind,
-    DnsSettings,
-    HttpProbe,
-    MinHealthy,
-    Monitor,
-    Outside,
-    Policy,
-    RateLimit,
-    Service,
-    TcpProbe,
-    When,
-)
+from gslb.core.model import AllDown, AllDownKind, DnsSettings, MinHealthy, Policy, RateLimit, Service
+from gslb.core.monitors import HttpProbe, Monitor, Outside, TcpProbe, When
 from gslb.core.names import Name
 from gslb.core.steering.stages.geo import Geo, GeoRule, Match
 from gslb.core.steering.stages.hash import Hash

@@ -8,7 +8,7 @@ import pytest
 from support.verdicts import SNAPSHOT, TARGETS, report
 
 from gslb.core.facts import AgentId, Cause, Facts, Report, State, Verdict
-from gslb.core.model import Layout
+from gslb.core.layouts import Layout
 from gslb.core.silence import NO_SILENCE, Silence
 from gslb.core.steering.verdicts import UNSEEN, Judge, changed_endpoints, combine
 

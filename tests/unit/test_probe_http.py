@@ -17,7 +17,7 @@ from support.agents import FINE, HTTP, LOOPBACK, monitor, process, scripted
 
 from gslb.core.errors import InvalidSnapshot
 from gslb.core.facts import Cause
-from gslb.core.model import HttpProbe
+from gslb.core.monitors import HttpProbe
 from site_agent import probe as kinds
 from site_agent.attempt import Abandoned, Ended, Outcome, Question, attempt
 from site_agent.probe.base import failure

@@ -11,7 +11,7 @@ import trustme
 from support.agents import FINE, LOOPBACK, TCP, monitor, process, scripted
 
 from gslb.core.facts import Cause
-from gslb.core.model import TcpProbe
+from gslb.core.monitors import TcpProbe
 from site_agent import probe as kinds
 from site_agent.attempt import Ended, Question, attempt
 from site_agent.probe.tls import TlsContexts

@@ -16,7 +16,8 @@ from gslb.config.nodes import place
 from gslb.config.parse import Config
 from gslb.config.problems import Problems
 from gslb.config.read import Files
-from gslb.core.model import Family, Model, Monitor, Service
+from gslb.core.model import Family, Model, Service
+from gslb.core.monitors import Monitor
 
 
 def build_model(config: Config, files: Files, problems: Problems) -> Model:

@@ -7,8 +7,9 @@ from gslb.config.nodes import Node, Table, locate, place
 from gslb.config.parse import Config, Located
 from gslb.config.problems import Problems
 from gslb.config.schema.monitors import Failback, Monitor, OutsideViews
-from gslb.core.model import HttpProbe, Outside, Site, TcpProbe, When
-from gslb.core.model import Monitor as Built
+from gslb.core.model import Site
+from gslb.core.monitors import HttpProbe, Outside, TcpProbe, When
+from gslb.core.monitors import Monitor as Built
 
 _HTTP_ONLY = ("host", "method", "path", "expect", "connection")
 EVERYBODY = "all"

@@ -15,7 +15,8 @@ from gslb.config.schema.monitors import PoolFailback
 from gslb.config.schema.sites import Endpoint as EndpointBlock
 from gslb.config.schema.sites import Member as MemberBlock
 from gslb.config.schema.sites import Pool as PoolBlock
-from gslb.core.model import Endpoint, Failback, FailbackMode, Family, Member, Monitor, Pool, Site
+from gslb.core.model import Endpoint, Failback, FailbackMode, Family, Member, Pool, Site
+from gslb.core.monitors import Monitor
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,7 +20,8 @@ from gslb.config.problems import Mark, Problems, nearest
 from gslb.config.schema.services import AllDown as AllDownBlock
 from gslb.config.schema.services import Service as ServiceBlock
 from gslb.core.errors import InvalidName
-from gslb.core.model import AllDown, AllDownKind, Family, Monitor, Policy, Service
+from gslb.core.model import AllDown, AllDownKind, Family, Policy, Service
+from gslb.core.monitors import Monitor
 from gslb.core.names import Name
 from gslb.core.steering.stages.round_robin import RoundRobin
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from gslb.config.schema.base import ONE_OR_MANY, Block, Shorthand, Text, key, words
 from gslb.config.schema.types import Flag, Header, ItemName, Method, PlainText, Port, Status, UrlPath, duration, whole
-from gslb.core.model import LEAST_QUORUM, MAX_OBSERVERS, MAX_QUORUM
+from gslb.core.monitors import LEAST_QUORUM, MAX_OBSERVERS, MAX_QUORUM
 
 
 class Expect(Block):

@@ -12,7 +12,7 @@ from gslb.coordinator.relay.agents import Agents
 from gslb.coordinator.relay.evidence import Evidence
 from gslb.core.decision import Level, MemberState, PoolKey, PoolState
 from gslb.core.facts import AgentId, Report
-from gslb.core.model import Layout, Target
+from gslb.core.layouts import Layout, Target
 from gslb.core.steering.failback import is_back
 from gslb.core.steering.outline import Seat, SeenPool, outline
 from gslb.core.steering.pools import best_level

@@ -16,7 +16,8 @@ from gslb.coordinator.configuration.history import File, Record, StoredBlob, sto
 from gslb.coordinator.relay.publication import Publication, SiteTooLarge, make_publication
 from gslb.core.compile import compile_snapshot
 from gslb.core.errors import GslbError, InvalidSnapshot
-from gslb.core.model import Layout, Zone
+from gslb.core.layouts import Layout
+from gslb.core.model import Zone
 from gslb.core.names import Name
 from gslb.core.order import Order
 from gslb.core.rollout import RolloutSettings

@@ -10,8 +10,9 @@ from gslb.codec.monitors import dump_monitor, dump_target
 from gslb.codec.snapshot import Bundle
 from gslb.core.answering.view import Index, build_view
 from gslb.core.errors import GslbError
-from gslb.core.layouts import layouts
-from gslb.core.model import Layout, Monitor, Site
+from gslb.core.layouts import Layout, layouts
+from gslb.core.model import Site
+from gslb.core.monitors import Monitor
 from gslb.core.snapshot import Snapshot
 
 MAX_ASSIGNMENT_BYTES = 1_500_000

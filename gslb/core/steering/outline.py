@@ -11,20 +11,9 @@ from hashlib import blake2b
 from typing import TypeVar
 
 from gslb.core.decision import PoolKey
-from gslb.core.layouts import observers
-from gslb.core.model import (
-    AT_ONCE,
-    AllDown,
-    AllDownKind,
-    Endpoint,
-    Failback,
-    Family,
-    Member,
-    Pool,
-    Service,
-    Target,
-    When,
-)
+from gslb.core.layouts import Target, observers
+from gslb.core.model import AT_ONCE, AllDown, AllDownKind, Endpoint, Failback, Family, Member, Pool, Service
+from gslb.core.monitors import When
 from gslb.core.names import Name
 from gslb.core.snapshot import ClassMap, Snapshot
 from gslb.core.steering.memo import by_identity

@@ -10,7 +10,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from gslb.core.facts import State, Verdict
-from gslb.core.model import LEAST_QUORUM, Target
+from gslb.core.layouts import Target
+from gslb.core.monitors import LEAST_QUORUM
 
 _SEEN = frozenset({Verdict.UP, Verdict.RECOVERING})
 

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from gslb.core.facts import Cause, Facts, Report, State, Verdict
-from gslb.core.model import Layout, Target
+from gslb.core.layouts import Layout, Target
 from gslb.core.silence import NO_SILENCE, Silence
 from gslb.core.snapshot import Snapshot
 from gslb.core.steering.memo import by_identity
