@@ -1,21 +1,21 @@
-"""A look at oneself from outside: a zone's SOA record, asked for over UDP and TCP where clients ask.
+"""A look at oneself from outside: zones' SOA records, asked for over UDP and TCP where clients ask.
 
-Done when another snapshot serves and every ten seconds; again at once when the answer was wrong. Takes nothing out of
-service by itself: coordinators are told, and let no other dns server have what did not do well here.
+Done when another snapshot serves, then at those zones first that are others than before, and every ten seconds at the
+next ones; again at once when an answer was wrong. Takes nothing out of service by itself: coordinators are told, and
+let no other dns server have what did not do well here.
 """
 
 from __future__ import annotations
 
 import asyncio
 import math
-import secrets
-import socket
-import struct
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing
 
+from dns_server.asking import OverTcp, OverUdp, trouble_of
 from dns_server.replica import Replica
-from gslb.core.answering.records import RRClass, RRType
+from gslb.core.model import Model
 from gslb.core.names import Name
 from gslb.core.order import Order
 from gslb.core.snapshot import Snapshot
@@ -24,12 +24,12 @@ from gslb.runtime.logs import get_logger
 
 LOOK_S = 0.5
 EVERY_S = 10.0
-TIMEOUT_S = 1.0
-ATTEMPTS = 3
-"""Before a wrong answer, or none, counts as trouble: a packet may be lost, or a process that goes may have answered."""
-_MAX_BYTES = 65_535
-_REPLY_AND_RCODE, _NOERROR = 0x800F, 0x8000
-_HEADER, _FIXED = struct.Struct("!6H"), struct.Struct("!2HIH")
+ZONES = 100
+"""A look asks for no more."""
+LONGEST_S = 5.0
+"""After so long a look goes on to no further zone."""
+_PART_OF_LIMIT = 10
+"""A look takes no more than this part of what clients of one prefix get in a second, so that it limits nobody."""
 
 
 class SelfQuery:
@@ -39,8 +39,11 @@ class SelfQuery:
         self._replica = replica
         self._clock = clock
         self._asked_s = -math.inf
-        self.asked = Order()
+        self._serials: Mapping[Name, int] = {}
         """Of the snapshot that the last look was at."""
+        self._round: Round | None = None
+        self.asked = Order()
+        """Of that snapshot."""
         self.trouble = ""
         """What was wrong then; '' = nothing."""
         self.failed = 0
@@ -57,90 +60,49 @@ class SelfQuery:
         return order != self.asked or bool(self.trouble) or self._clock() - self._asked_s >= EVERY_S
 
     async def _look(self, snapshot: Snapshot, listen: Sequence[SocketAddress]) -> None:
-        trouble = ""
-        for zone in snapshot.model.zones[:1]:
-            trouble = await asyncio.to_thread(_ask_all, listen, zone.apex, snapshot.serials[zone.apex])
+        trouble = await asyncio.to_thread(self._ask, snapshot, listen)
         if self._replica.snapshot is snapshot:  # else the answers may be of either
-            self._conclude(snapshot.order, trouble)
+            self._conclude(snapshot, trouble)
 
-    def _conclude(self, order: Order, trouble: str) -> None:
+    def _ask(self, snapshot: Snapshot, listen: Sequence[SocketAddress]) -> str:
+        """What is wrong with an answer there; '' = nothing. Blocking."""
+        if self._round is None or self._round.snapshot is not snapshot:
+            self._round = Round(snapshot, self._serials)
+        end_s = self._clock() + LONGEST_S
+        with ExitStack() as stack:
+            ways = [stack.enter_context(closing(way(address))) for address in listen for way in (OverUdp, OverTcp)]
+            for apex in self._round.turn(_most(snapshot.model)):
+                if self._clock() > end_s:
+                    break
+                for way in ways:
+                    if trouble := trouble_of(way, apex, snapshot.serials[apex]):
+                        return trouble
+        return ""
+
+    def _conclude(self, snapshot: Snapshot, trouble: str) -> None:
         self.failed += bool(trouble)
         if trouble and not self.trouble:
-            get_logger("dns").error("wrong answers to itself", order=str(order), reason=trouble)
-        self.asked, self.trouble, self._asked_s = order, trouble, self._clock()
+            get_logger("dns").error("wrong answers to itself", order=str(snapshot.order), reason=trouble)
+        self.asked, self.trouble, self._asked_s = snapshot.order, trouble, self._clock()
+        self._serials = snapshot.serials
 
 
-def _ask_all(listen: Sequence[SocketAddress], apex: Name, serial: int) -> str:
-    """What is wrong with what is answered there; '' = nothing."""
-    for address in listen:
-        for ask in (ask_udp, ask_tcp):
-            trouble = ""
-            for _ in range(ATTEMPTS):
-                trouble = _ask_once(ask, address, apex, serial)
-                if not trouble:
-                    break
-            if trouble:
-                return f"{trouble}, over {'UDP' if ask is ask_udp else 'TCP'} at {address}"
-    return ""
+class Round:
+    """The zones of a snapshot in the order in which they are asked for, round and round."""
+
+    def __init__(self, snapshot: Snapshot, before: Mapping[Name, int]) -> None:
+        """`before`: serials of the snapshot before; zones that are others since come first."""
+        self.snapshot = snapshot
+        serials = snapshot.serials
+        self._waiting = deque(sorted(serials, key=lambda apex: serials[apex] == before.get(apex)))
+
+    def turn(self, most: int) -> Iterator[Name]:
+        """The next ones, each once; the one at which the caller stops is the first of the next turn."""
+        for _ in range(min(most, len(self._waiting))):
+            yield self._waiting[0]
+            self._waiting.rotate(-1)
 
 
-Ask = Callable[[SocketAddress, bytes], bytes]
-
-
-def _ask_once(ask: Ask, address: SocketAddress, apex: Name, serial: int) -> str:
-    number = secrets.randbits(16)
-    packet = _HEADER.pack(number, 0, 1, 0, 0, 0) + apex.wire + struct.pack("!2H", RRType.SOA, RRClass.IN)
-    try:
-        found = serial_of(ask(address, packet), packet)
-    except OSError as error:
-        return f"no answer for the SOA record of '{apex}' ({type(error).__name__})"
-    if found is None:
-        return f"an answer without the SOA record of '{apex}'"
-    return "" if found == serial else f"'{apex}' has serial {found} there, and {serial} in the configuration"
-
-
-def serial_of(reply: bytes, query: bytes) -> int | None:
-    """Of the SOA record that is the first answer of `reply`; None when it is no such reply."""
-    with suppress(struct.error, IndexError):
-        number, flags, _, answers, _, _ = _HEADER.unpack_from(reply)
-        at = len(query)
-        is_reply = (number, reply[12:at]) == (_HEADER.unpack_from(query)[0], query[12:])
-        if not is_reply or flags & _REPLY_AND_RCODE != _NOERROR or not answers:
-            return None
-        while reply[at] and not reply[at] & 0xC0:
-            at += 1 + reply[at]
-        at += 2 if reply[at] else 1
-        rrtype, _, _, length = _FIXED.unpack_from(reply, at)
-        end = at + _FIXED.size + length
-        if rrtype == RRType.SOA and end <= len(reply):
-            return int.from_bytes(reply[end - 20 : end - 16])
-    return None
-
-
-def ask_udp(address: SocketAddress, packet: bytes) -> bytes:
-    """Blocking; raises OSError, TimeoutError too."""
-    where = _reachable(address)
-    with socket.socket(_family(where), socket.SOCK_DGRAM) as sock:
-        sock.settimeout(TIMEOUT_S)
-        sock.connect((where.host, where.port))
-        sock.send(packet)
-        return sock.recv(_MAX_BYTES)
-
-
-def ask_tcp(address: SocketAddress, packet: bytes) -> bytes:
-    """Blocking; raises OSError, TimeoutError too."""
-    where = _reachable(address)
-    with socket.create_connection((where.host, where.port), timeout=TIMEOUT_S) as sock, sock.makefile("rb") as stream:
-        sock.sendall(struct.pack("!H", len(packet)) + packet)
-        return stream.read(int.from_bytes(stream.read(2)))
-
-
-def _reachable(address: SocketAddress) -> SocketAddress:
-    """What is listened at on all addresses answers at loopback too."""
-    if not address.is_anywhere:
-        return address
-    return SocketAddress("::1" if ":" in address.host else "127.0.0.1", address.port)
-
-
-def _family(address: SocketAddress) -> socket.AddressFamily:
-    return socket.AF_INET6 if ":" in address.host else socket.AF_INET
+def _most(model: Model) -> int:
+    limits = model.dns.rate_limit
+    return ZONES if limits is None else max(1, min(ZONES, limits.client // _PART_OF_LIMIT))
