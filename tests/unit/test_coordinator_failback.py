@@ -141,7 +141,7 @@ async def test_latches_survive_a_restart_and_a_rollback(tmp_path: Path) -> None:
     async with restarted(tmp_path) as (running, us, dns):
         await dns.until(lambda: dns.directives.latches[0].up_unix_s is not None)
         assert not (await member(running, "us1")).serving
-        await running.applied(files(MANUAL.replace("address: 192.0.2.11", "address: 192.0.2.99")))
+        await running.applied(files(MANUAL.replace("address: 192.0.2.11", "address: 192.0.2.99")), now=True)
         await running.admin.Rollback(pb.RollbackRequest(revision=1, author="ann"))
         assert not (await member(running, "us1")).serving
 
@@ -150,9 +150,9 @@ async def test_a_latch_goes_with_its_member_and_with_the_mode(running: Running) 
     async with running.agent("us/a1") as us, running.dns_server("d") as dns:
         await us.report(DOWN, DOWN)
         await dns.until(lambda: len(dns.directives.latches) == 2)
-        await running.applied(files(MANUAL.replace("name: us1,", "name: us9,")))
+        await running.applied(files(MANUAL.replace("name: us1,", "name: us9,")), now=True)
         await dns.until(lambda: [latch.key.member for latch in dns.directives.latches] == ["us2"])
-        await running.applied(files(CONFIG))
+        await running.applied(files(CONFIG), now=True)
         await dns.until(lambda: dns.directives.latches == ())
 
 

@@ -43,7 +43,7 @@ async def test_what_was_in_force_is_published_at_once(tmp_path: Path) -> None:
         assert dns.directives == directives
         assert (await running.status()).order == before
         assert len(agent.assignment.targets) == 2
-        assert (await running.applied(files(CONFIG.replace('"one"', '"three"')))).order.config == 3
+        assert (await running.applied(files(CONFIG.replace('"one"', '"three"')), now=True)).order.config == 3
 
 
 @pytest.fixture(params=["compiled gone", "a chunk damaged", "all chunks damaged"])
@@ -93,7 +93,7 @@ async def test_what_compiles_otherwise_than_where_it_was_applied_is_not_publishe
         (alarm,) = (await running.status()).alarms
         assert alarm.startswith("configuration 1 in the store cannot be used, apply another: version 0.0 applied it")
         assert dns.manifest == b""
-        again = await running.applied(files(CONFIG))
+        again = await running.applied(files(CONFIG), now=True)
         assert (again.order.config, again.unchanged) == (2, False)
         assert (await dns.fetch()).order.config == 2
         assert not any("cannot be used" in alarm for alarm in (await running.status()).alarms)
@@ -122,7 +122,7 @@ async def test_a_stored_configuration_that_cannot_be_used_raises_an_alarm_until_
         (alarm,) = (await running.status()).alarms
         assert alarm.startswith("configuration 1 in the store cannot be used, apply another: blob ")
         assert dns.manifest == b""
-        applied = await running.applied(files(CONFIG + "\n"))
+        applied = await running.applied(files(CONFIG + "\n"), now=True)
         assert applied.order.config == 2
         await dns.fetch()
         assert not any("cannot be used" in alarm for alarm in (await running.status()).alarms)
@@ -133,7 +133,7 @@ async def test_serials_go_on_where_they_were(tmp_path: Path) -> None:
         await running.applied()
         first = dict((await dns.fetch()).serials)
     async with coordinator(tmp_path) as running, running.dns_server("d") as dns:
-        await running.applied(files(CONFIG.replace('"one"', '"two"')))
+        await running.applied(files(CONFIG.replace('"one"', '"two"')), now=True)
         await dns.until(lambda: dns.manifest_order.config == 2)
         second = dict((await dns.fetch()).serials)
     raised = {str(apex): second[apex] - first[apex] for apex in first}
@@ -147,7 +147,7 @@ async def test_inputs_that_nothing_names_any_more_are_deleted_at_the_start(tmp_p
     stray.write_bytes(b"stray")
     async with coordinator(tmp_path) as running:
         assert not stray.exists()
-        assert (await running.applied()).unchanged
+        assert (await running.applied(now=True)).unchanged
 
 
 async def test_a_first_configuration_counts_only_where_there_is_none(tmp_path: Path) -> None:

@@ -30,13 +30,14 @@ from gslb.coordinator.relay.hub import Hub
 from gslb.core.errors import Conflict, GslbError
 from gslb.core.identity.access import Grant
 from gslb.core.order import Order
-from gslb.core.rollout import Rollout, RolloutSettings, Stage, begin
+from gslb.core.rollout import Rollout, RolloutSettings, Stage, begin, may_begin
 from gslb.runtime.garbage import building
 from gslb.runtime.logs import get_logger
 from gslb.store.base import Store
 from gslb.store.blobs import Blobs, MissingBlob
 
 _ATTEMPTS = 3
+_LOOK_S = 0.1
 ITSELF = "coordinator"
 """The author of what coordinators apply by themselves."""
 NO_FENCE: Mapping[str, int] = MappingProxyType({})
@@ -65,11 +66,15 @@ class Configuration:
         self._under_way: set[asyncio.Task[Outcome]] = set()
         self._offered: list[frozenset[bytes]] = []
         self._collected = 0
+        self._restored = False
+        """There was a configuration before this coordinator started, so dns servers may come back to it."""
         self._log = get_logger("coordinator")
 
     async def restore(self, *, stale: bool = False) -> None:
         """Publish what the store holds. Raises StoreUnavailable."""
-        await self._catch_up(await self._history.current(stale=stale), stale=stale)
+        current = await self._history.current(stale=stale)
+        self._restored = current.record is not None
+        await self._catch_up(current, stale=stale)
 
     async def catch_up(self) -> None:
         """Publish what the store holds by now, if it is newer. Raises StoreUnavailable."""
@@ -121,6 +126,8 @@ class Configuration:
 
     async def apply(self, offer: Offer, contents: Contents) -> Outcome:
         """Raises ConfigErrors, RpcRefused, Conflict, StoreUnavailable, MissingBlob, and then nothing has changed."""
+        if not (offer.now or offer.dry_run):
+            await self._until_dns_servers_are_known()
         return await self._to_the_end(self._apply(offer, contents))
 
     async def release(self, end: End, fence: Mapping[str, int] = NO_FENCE) -> Outcome:
@@ -198,11 +205,17 @@ class Configuration:
             raise RpcRefused(grpc.StatusCode.FAILED_PRECONDITION, f"configuration {revision} is not on trial")
         return current
 
+    async def _until_dns_servers_are_known(self) -> None:
+        """After a start it takes a while until they come back; for so long nobody concludes that there are none."""
+        while self._restored and self._hub.presence.is_settling:
+            if may_begin(self._hub.dns_servers.connected()):
+                return
+            await asyncio.sleep(_LOOK_S)
+
     def _begin(self, built: Built, current: Current, *, now: bool) -> Rollout:
         """The very first has nothing that it could endanger."""
         settings = RolloutSettings(soak_s=0) if now or current.record is None else built.rollout
-        servers = {server.name: server.streams > 0 for server in self._hub.dns_servers.all()}
-        return begin(built.record.revision, settings, servers)
+        return begin(built.record.revision, settings, self._hub.dns_servers.connected())
 
     def _outcome(self, record: Record, *, unchanged: bool = False, warnings: tuple[Problem, ...] = ()) -> Outcome:
         order = Order(self._incarnation, record.revision, self._hub.directives.revision)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from gslb.core.order import Order
@@ -105,6 +105,10 @@ class DnsServers:
         lost = [s.name for s in self._servers.values() if not s.streams and now - s.seen_s > FORGET_AFTER_S]
         for name in lost:
             del self._servers[name]
+
+    def connected(self) -> Mapping[str, bool]:
+        """All that are known, and whether each is."""
+        return {server.name: server.streams > 0 for server in self._servers.values()}
 
     def all(self) -> tuple[DnsServer, ...]:
         return tuple(self._servers[name] for name in sorted(self._servers))
