@@ -30,9 +30,11 @@ async def follow(
 ) -> AsyncGenerator[Listing, None]:
     """What there is, at first and after every change, until closed. `listed` hears how each list went.
 
-    While the store cannot be read nothing comes; then what it holds by then.
+    While the store cannot be read nothing comes; then what it holds by then. A watch that ends early is waited for
+    too: one that a store refuses at once must not make it list all the time.
     """
     seen: Listing | None = None
+    clock = asyncio.get_running_loop().time
     backoff = Backoff(most_s=_RETRY_S)
     while True:
         try:
@@ -42,19 +44,22 @@ async def follow(
             await asyncio.sleep(backoff.delay_s())
             continue
         listed(None)
-        backoff.reset()
         if seen is None or listing.revision >= seen.revision:
             before, seen = seen, listing
             if before is None or before.entries != seen.entries:
                 yield seen
-        async with aclosing(_watched(store, prefix, seen, relist_s)) as changes:
+        due = clock() + relist_s
+        async with aclosing(_watched(store, prefix, seen, due)) as changes:
             async for changed in changes:
                 yield (seen := changed)
+        if clock() < due:
+            await asyncio.sleep(backoff.delay_s())
+        else:
+            backoff.reset()
 
 
-async def _watched(store: Store, prefix: str, seen: Listing, for_s: float) -> AsyncGenerator[Listing, None]:
-    """What a watch makes of `seen`, for a while or as long as it lasts."""
-    end = asyncio.get_running_loop().time() + for_s
+async def _watched(store: Store, prefix: str, seen: Listing, end: float) -> AsyncGenerator[Listing, None]:
+    """What a watch makes of `seen`, until `end` of the event loop's clock or as long as it lasts."""
     async with aclosing(store.watch(prefix, seen.revision)) as watch:
         while True:
             try:

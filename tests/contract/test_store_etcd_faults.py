@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import aclosing, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from signal import SIGCONT, SIGSTOP
+from socket import create_server
 
 import pytest
 from support.etcd import Cluster, members_of_module
 from support.waiting import until
 
 from gslb.core.errors import Conflict, StoreUnavailable
+from gslb.runtime.addresses import SocketAddress
 from gslb.store.base import ABSENT, Compacted, OutcomeUnknown
 from gslb.store.etcd import election
 from gslb.store.etcd.store import EtcdStore
@@ -160,6 +162,18 @@ async def test_nobody_there_to_open_is_said(members: Cluster, prefix: str) -> No
         member.kill()
     with pytest.raises(StoreUnavailable, match=r"etcd at 127\.0\.0\.1:.*no connection"):
         await EtcdStore.open(members.options(prefix), new_incarnation=7)
+
+
+async def test_an_endpoint_that_takes_connections_and_never_answers_costs_no_call(
+    members: Cluster, prefix: str
+) -> None:
+    options = members.options(prefix)
+    with create_server(("127.0.0.1", 0)) as one, create_server(("127.0.0.1", 0)) as other:
+        holes = (SocketAddress(*hole.getsockname()) for hole in (one, other))
+        store = await EtcdStore.open(replace(options, endpoints=(*holes, *options.endpoints)), new_incarnation=7)
+        async with asyncio.timeout(DEADLINE_S), store.campaign("e", "one") as leadership:
+            assert await store.commit(compares=leadership.fence, puts={"a": b"1"})
+        await store.close()
 
 
 async def test_a_write_whose_answer_is_lost_is_not_repeated(store: EtcdStore, members: Cluster) -> None:

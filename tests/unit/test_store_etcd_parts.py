@@ -1,6 +1,8 @@
-"""Parts of the etcd client that need no etcd: commits from fragments, what failures mean, how long one leads."""
+"""Parts of the etcd client that need no etcd: commits from fragments, what failures mean, tokens, leading."""
 
 from __future__ import annotations
+
+import asyncio
 
 import grpc
 import pytest
@@ -8,8 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gslb.etcdpb.v3 import etcd_pb2 as pb
-from gslb.store.etcd.faults import Fault, judge
+from gslb.store.etcd.faults import Failed, Fault, judge, no_connection
 from gslb.store.etcd.keys import Keys, range_end
+from gslb.store.etcd.login import Session
+from gslb.store.etcd.options import Login
 from gslb.store.etcd.watching import Commits
 from gslb.store.leadership import Leadership
 
@@ -44,6 +48,8 @@ def test_what_was_seen_does_not_come_again(sizes: list[int], after: int) -> None
     [
         (grpc.StatusCode.UNAVAILABLE, "etcdserver: no leader", Fault.NOT_DONE),
         (grpc.StatusCode.RESOURCE_EXHAUSTED, "etcdserver: too many requests", Fault.NOT_DONE),
+        (grpc.StatusCode.UNAVAILABLE, "etcdserver: rpc not supported for learner", Fault.NOT_DONE),
+        (grpc.StatusCode.FAILED_PRECONDITION, "etcdserver: rpc not supported for learner", Fault.NOT_DONE),
         (grpc.StatusCode.UNAVAILABLE, "etcdserver: leader changed", Fault.UNKNOWN),
         (grpc.StatusCode.UNAVAILABLE, "etcdserver: request timed out", Fault.UNKNOWN),
         (grpc.StatusCode.UNAVAILABLE, "Socket closed", Fault.UNKNOWN),
@@ -59,6 +65,46 @@ def test_what_a_failure_means(code: grpc.StatusCode, text: str, fault: Fault) ->
     failed = judge(grpc.aio.AioRpcError(code, grpc.aio.Metadata(), grpc.aio.Metadata(), text))
     assert failed.fault is fault
     assert text in str(failed)
+
+
+@pytest.mark.parametrize(
+    ("said", "hint"),
+    [
+        ("SSL_ERROR_SSL: OPENSSL_internal:CERTIFICATE_VERIFY_FAILED: unable to get local issuer", "--etcd-ca"),
+        ("UNAUTHENTICATED: Hostname Verification Check failed.", "for another name"),
+        ("UNAVAILABLE: ipv4:127.0.0.1:2379: Socket closed", "it may want TLS: --etcd-ca"),
+    ],
+)
+def test_why_there_is_no_connection_is_said_in_words_of_ours_too(said: str, hint: str) -> None:
+    failed = no_connection(said)
+    assert failed.fault is Fault.NOT_DONE
+    assert said in str(failed)
+    assert hint in str(failed)
+
+
+class Hung:
+    """An endpoint that is asked for tokens and never answers."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    async def call(self, method: object, request: object, metadata: object, timeout_s: float) -> object:
+        self.asked += 1
+        try:
+            async with asyncio.timeout(timeout_s):
+                await asyncio.Event().wait()
+        except TimeoutError:
+            raise Failed(Fault.UNKNOWN, "no answer") from None
+
+
+async def test_of_many_who_wait_for_a_token_none_waits_for_the_time_of_those_before_it() -> None:
+    hung, session, callers = Hung(), Session(Login(user="aya", password="opensesame")), 20
+    outcomes = await asyncio.gather(
+        *(session.metadata(hung, 0.05) for _ in range(callers)),
+        return_exceptions=True,
+    )
+    assert {getattr(outcome, "fault", outcome) for outcome in outcomes} == {Fault.NOT_DONE}
+    assert hung.asked < callers / 2
 
 
 @given(prefix=st.text(max_size=8), other=st.text(max_size=8))

@@ -12,11 +12,11 @@ import grpc
 from gslb.etcdpb.v3 import etcd_pb2 as pb
 from gslb.runtime.addresses import SocketAddress
 from gslb.runtime.cancellation import CancelledElsewhere, alone
-from gslb.store.etcd.faults import Failed, Fault, judge
+from gslb.store.etcd.faults import Failed, Fault, judge, no_connection
 from gslb.store.etcd.methods import RANGE, Method, Request, Response
 from gslb.store.etcd.options import Tls
 
-CONNECT_S = 0.7
+CONNECT_S = 0.5
 _WHY_S = 0.1
 MAX_MESSAGE_BYTES = 32 * 1024 * 1024
 
@@ -33,7 +33,8 @@ _OPTIONS: tuple[tuple[str, int], ...] = (
     ("grpc.keepalive_permit_without_calls", 0),
     ("grpc.http2.max_pings_without_data", 0),
     ("grpc.initial_reconnect_backoff_ms", 100),
-    ("grpc.min_reconnect_backoff_ms", 100),
+    # how long one attempt may last: TCP, TLS and HTTP/2 take three round trips, and members may be far away
+    ("grpc.min_reconnect_backoff_ms", 1_500),
     ("grpc.max_reconnect_backoff_ms", 1_000),
     ("grpc.use_local_subchannel_pool", 1),
     ("grpc.enable_http_proxy", 0),
@@ -90,22 +91,22 @@ class Endpoint:
             async with asyncio.timeout(min(timeout_s, CONNECT_S)):
                 while (state := self._channel.get_state(try_to_connect=True)) is not grpc.ChannelConnectivity.READY:
                     if state is grpc.ChannelConnectivity.TRANSIENT_FAILURE:
-                        raise Failed(Fault.NOT_DONE, await self._why())
+                        raise await self._why()
                     if state is grpc.ChannelConnectivity.SHUTDOWN:
                         raise Failed(Fault.REFUSED, "closed")
                     await self._channel.wait_for_state_change(state)
         except TimeoutError as error:
             raise Failed(Fault.NOT_DONE, f"no connection in {CONNECT_S} s") from error
 
-    async def _why(self) -> str:
+    async def _why(self) -> Failed:
         """What the last attempt to connect ended with: only a call tells, which fails at once and asks for nothing."""
         look = self._channel.unary_unary(RANGE.path, RANGE.dump, RANGE.load)
         try:
             await alone(_answer(look(pb.RangeRequest(key=b"\0"), timeout=_WHY_S)))
         except (grpc.aio.AioRpcError, CancelledElsewhere) as error:
             text = error.details() or "" if isinstance(error, grpc.aio.AioRpcError) else ""
-            return f"no connection: {text.rpartition('last error: ')[2]}"
-        return "no connection until now"
+            return no_connection(text.rpartition("last error: ")[2])
+        return Failed(Fault.NOT_DONE, "no connection until now")
 
     async def close(self) -> None:
         await self._channel.close()

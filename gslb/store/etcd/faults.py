@@ -30,7 +30,12 @@ class Failed(Exception):
         self.fault = fault
 
 
-_NOT_DONE = ("etcdserver: no leader", "etcdserver: too many requests", "etcdserver: not capable")
+_NOT_DONE = (
+    "etcdserver: no leader",
+    "etcdserver: too many requests",
+    "etcdserver: not capable",
+    "etcdserver: rpc not supported for learner",
+)
 _LOGGED_OUT = ("etcdserver: invalid auth token", "etcdserver: revision of auth store is old")
 _COMPACTED = "etcdserver: mvcc: required revision has been compacted"
 _MAYBE_DONE = frozenset(
@@ -52,6 +57,11 @@ _HINTS = {
     "etcdserver: authentication failed, invalid user ID or password": "look at --etcd-user and --etcd-password-file",
     "etcdserver: permission denied": "its user may not read and write below the prefix",
 }
+_CONNECTION_HINTS = {
+    "CERTIFICATE_VERIFY_FAILED": "its certificate is not of the authority in --etcd-ca",
+    "Hostname Verification Check failed": "its certificate is for another name",
+    "Socket closed": "it may want TLS: --etcd-ca",
+}
 
 
 def judge(error: grpc.aio.AioRpcError) -> Failed:
@@ -69,3 +79,9 @@ def judge(error: grpc.aio.AioRpcError) -> Failed:
 
 def _hinted(text: str) -> str:
     return f"{text} ({_HINTS[text]})" if text in _HINTS else text
+
+
+def no_connection(text: str) -> Failed:
+    """For what gRPC says of an attempt to connect."""
+    hint = next((f" ({hint})" for part, hint in _CONNECTION_HINTS.items() if part in text), "")
+    return Failed(Fault.NOT_DONE, f"no connection: {text}{hint}")

@@ -18,13 +18,19 @@ class Session:
         self._one_at_a_time = asyncio.Lock()
 
     async def metadata(self, endpoint: Endpoint, timeout_s: float) -> Metadata:
-        """What shows who is calling. Raises Failed; nothing else has been asked then."""
+        """What shows who is calling. Raises Failed; nothing else has been asked then.
+
+        Waiting for one's turn counts too: a member that hangs must not cost each caller the time of all before it.
+        """
         if self._login is None:
             return ()
-        async with self._one_at_a_time:
-            if not self._token:
-                self._token = await self._authenticate(self._login, endpoint, timeout_s)
-            return (("token", self._token),)
+        try:
+            async with asyncio.timeout(timeout_s), self._one_at_a_time:
+                if not self._token:
+                    self._token = await self._authenticate(self._login, endpoint, timeout_s)
+                return (("token", self._token),)
+        except TimeoutError as error:
+            raise Failed(Fault.NOT_DONE, f"no token in {timeout_s:.1f} s") from error
 
     def forget(self) -> None:
         self._token = ""
