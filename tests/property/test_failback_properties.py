@@ -8,13 +8,14 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from support.worlds import World, worlds
 
+from gslb.codec.facts import dump_directives
 from gslb.core.decision import Decision, Level, PoolKey, Pools, shares_of
-from gslb.core.directives import OUT, Latch
+from gslb.core.directives import OUT, Directives, Latch, LatchKey
 from gslb.core.facts import Verdict
-from gslb.core.model import FailbackMode
+from gslb.core.model import FailbackMode, Family
 from gslb.core.names import Name
 from gslb.core.steering.cohorts import COHORTS, winners
-from gslb.core.steering.failback import FULL, advance
+from gslb.core.steering.failback import FULL, advance, size_bytes
 from gslb.core.steering.outline import outline
 
 SOME = settings(
@@ -38,6 +39,16 @@ def answers(world: World, decision: Decision) -> dict[tuple[Name, str, int], tup
         for cls, outcome in enumerate(row)
         if isinstance(outcome, Pools)
     }
+
+
+NAMES = st.text("abz09.-_", min_size=1, max_size=100)
+NUMBERS = st.integers(0, 2**63 - 1)
+
+
+@given(st.lists(st.builds(LatchKey, NAMES, NAMES, st.sampled_from(Family), NAMES), min_size=1), NUMBERS, NUMBERS)
+def test_latches_take_no_more_room_than_is_reckoned(keys: list[LatchKey], revision: int, at_s: int) -> None:
+    latches = [Latch(key=key, revision=revision, down_unix_s=at_s, up_unix_s=at_s, step=FULL) for key in keys]
+    assert len(dump_directives(Directives(latches=tuple(latches))).SerializeToString()) <= size_bytes(latches)
 
 
 @SOME

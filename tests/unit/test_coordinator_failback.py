@@ -18,6 +18,7 @@ from support.waiting import until
 from gslb.api.v1 import admin_pb2 as pb
 from gslb.api.v1 import facts_pb2
 from gslb.cli.main import main
+from gslb.core.errors import StoreUnavailable
 from gslb.core.facts import Cause, State, Verdict
 from gslb.store.embedded import EmbeddedStore
 
@@ -156,9 +157,11 @@ async def test_a_latch_goes_with_its_member_and_with_the_mode(running: Running) 
         await dns.until(lambda: dns.directives.latches == ())
 
 
-async def test_no_more_are_noted_than_directives_may_hold(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in ("gslb.core.steering.failback", "gslb.coordinator.admin.alarms"):
-        monkeypatch.setattr(f"{module}.MAX_LATCHES", 1)
+@pytest.mark.parametrize(("limit", "value"), [("MAX_LATCHES", 1), ("MAX_LATCH_BYTES", 100)])
+async def test_no_more_are_noted_than_directives_may_hold(
+    running: Running, monkeypatch: pytest.MonkeyPatch, limit: str, value: int
+) -> None:
+    monkeypatch.setattr(f"gslb.core.steering.failback.{limit}", value)
     async with running.agent("us/a1") as us, running.dns_server("d") as dns:
         await us.report(DOWN, DOWN)
         await dns.until(lambda: len(dns.directives.latches) == 1)
@@ -168,6 +171,29 @@ async def test_no_more_are_noted_than_directives_may_hold(running: Running, monk
         await us.report(UP, UP)
         await dns.until(lambda: dns.directives.latches[0].up_unix_s is not None)
         assert (await member(running, "us2")).serving
+
+
+async def test_a_store_that_refuses_is_said_once_by_the_leader_and_once_when_it_takes_again(
+    running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commit, refused, told = EmbeddedStore.commit, list[int](), "failback latches stay as they are"
+
+    async def refusing(store: EmbeddedStore, **changes: object) -> int:
+        if len(refused) < 3:
+            refused.append(1)
+            raise StoreUnavailable("full")
+        return await commit(store, **changes)
+
+    monkeypatch.setattr("gslb.coordinator.peers.leader.BEAT_S", 0.01)
+    monkeypatch.setattr(EmbeddedStore, "commit", refusing)
+    with capture_logs() as logs:
+        async with running.agent("us/a1") as us, running.dns_server("d") as dns:
+            await us.report(DOWN, UP)
+            await dns.until(lambda: len(dns.directives.latches) == 1)
+            await until(lambda: any(log["event"] == "no longer so" for log in logs))
+    assert len(refused) == 3
+    assert [log["reason"] for log in logs if log["event"] == told] == ["full"]
+    assert [log["what"] for log in logs if log["event"] == "no longer so"] == [told]
 
 
 async def test_a_ramp_goes_up_by_itself(tmp_path: Path) -> None:

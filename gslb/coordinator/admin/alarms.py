@@ -8,7 +8,7 @@ from gslb.coordinator.admin.decider import Concluded
 from gslb.coordinator.admin.scopes import has_scope
 from gslb.coordinator.relay.hub import Hub
 from gslb.core.model import FailbackMode
-from gslb.core.steering.failback import MAX_LATCHES, held
+from gslb.core.steering.failback import are_full, held
 
 MAX_SERVICES = 100
 """That are listed one by one when they fail together."""
@@ -90,9 +90,10 @@ def _failbacks(concluded: Concluded) -> Iterator[str]:
     for pool, members in waiting.items():
         shown = ", ".join(sorted(members)[:MAX_MEMBERS]) + (" ..." if len(members) > MAX_MEMBERS else "")
         yield f"pool {pool}: up again, and waiting for `gslb failback {pool}`: {shown}"
-    if len(concluded.directives.latches) >= MAX_LATCHES:
+    latches = concluded.directives.latches
+    if are_full(latches):
         yield (
-            f"{MAX_LATCHES} members are noted down, more are not: those come back by themselves, whatever their"
+            f"{len(latches)} members are noted down, more are not: those come back by themselves, whatever their"
             " `failback` says"
         )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from gslb.coordinator.admin.failback import Failback
 from gslb.coordinator.admin.overrides import Overrides
@@ -19,6 +19,8 @@ from gslb.store.base import Store
 from gslb.store.leadership import Leadership
 
 COLLECT_S = 60.0
+_OVERRIDES_STAY = "overrides whose time is over stay"
+_LATCHES_STAY = "failback latches stay as they are"
 
 
 class Leader:
@@ -43,6 +45,8 @@ class Leader:
         self._overseer = overseer
         self._metrics = metrics
         self._clock = clock
+        self._failing: set[str] = set()
+        """What was said to fail, and has not succeeded since."""
         self._log = get_logger("coordinator")
 
     async def run(self) -> None:
@@ -52,11 +56,12 @@ class Leader:
     async def _lead(self, leadership: Leadership) -> None:
         self._log.info("leading", term=leadership.revision)
         self._metrics.leads.set(1)
+        self._failing.clear()
         collect_s = self._clock()
         try:
             while leadership.is_held():
-                await self._end_overrides(leadership)
-                await self._look_at_latches(leadership)
+                await self._try(_OVERRIDES_STAY, self._overrides.end_expired(leadership.fence))
+                await self._try(_LATCHES_STAY, self._failback.look(leadership.fence))
                 await self._overseer.look(leadership.fence)
                 if self._clock() >= collect_s:
                     collect_s = self._clock() + COLLECT_S
@@ -66,14 +71,15 @@ class Leader:
             self._metrics.leads.set(0)
             self._log.info("no longer leading", term=leadership.revision)
 
-    async def _end_overrides(self, leadership: Leadership) -> None:
+    async def _try(self, failure: str, duty: Awaitable[None]) -> None:
+        """What fails is tried again with the next beat; said once, and once more when it succeeds again."""
         try:
-            await self._overrides.end_expired(leadership.fence)
+            await duty
         except GslbError as error:
-            self._log.warning("overrides whose time is over stay", reason=str(error))
-
-    async def _look_at_latches(self, leadership: Leadership) -> None:
-        try:
-            await self._failback.look(leadership.fence)
-        except GslbError as error:
-            self._log.warning("failback latches stay as they are", reason=str(error))
+            if failure not in self._failing:
+                self._log.warning(failure, reason=str(error))
+            self._failing.add(failure)
+        else:
+            if failure in self._failing:
+                self._log.info("no longer so", what=failure)
+            self._failing.discard(failure)

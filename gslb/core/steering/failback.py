@@ -7,7 +7,7 @@ grows with the latch's steps. Pure: times are arguments.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from gslb.core.decision import Decision, MemberState, PoolKey
@@ -24,6 +24,11 @@ FULL = 20
 """Steps of a ramp: a member comes back with a twentieth of its weight and gains another with every step."""
 MAX_LATCHES = 10_000
 """So that directives stay small; who goes down beyond that comes back by itself."""
+MAX_LATCH_BYTES = 800_000
+"""Of all latches in the directives, which are one value in the store: operators' overrides must fit beside them."""
+_LATCH_BYTES = 50
+"""Of one latch besides its names."""
+_LONGEST_LATCH_BYTES = 400
 
 _DOWN = frozenset({Verdict.DOWN, Verdict.RECOVERING})
 
@@ -54,6 +59,16 @@ def strength(verdict: Verdict, mode: FailbackMode, latch: Latch | None) -> int:
 def is_back(state: MemberState) -> bool:
     """Whether the agents do not see it down any more, so that only its latch holds it back."""
     return state.latch is not None and state.verdict not in _DOWN
+
+
+def are_full(latches: Collection[Latch]) -> bool:
+    """Whether another one may find no room."""
+    return len(latches) >= MAX_LATCHES or size_bytes(latches) > MAX_LATCH_BYTES - _LONGEST_LATCH_BYTES
+
+
+def size_bytes(latches: Iterable[Latch]) -> int:
+    """About what they take in the store, rather too much; names are ASCII."""
+    return sum(sum(map(len, latch.key)) + _LATCH_BYTES for latch in latches)
 
 
 def held(snapshot: Snapshot, directives: Directives, decision: Decision) -> Iterator[tuple[SeenPool, Latch]]:
@@ -111,8 +126,7 @@ def advance(
                 following = replace(following, step=max(following.step, steps.get(member, 0)))
             if following.step + 1 < FULL:
                 kept.append(following if following != latch else latch)
-    room = max(0, MAX_LATCHES - len(kept))
-    return tuple(sorted((*kept, *sorted(fresh, key=_key)[:room]), key=_key))
+    return tuple(sorted((*kept, *_that_fit(sorted(fresh, key=_key), kept)), key=_key))
 
 
 def _follow(latch: Latch, verdict: Verdict, revision: int, now_unix_s: int) -> Latch:
@@ -123,6 +137,16 @@ def _follow(latch: Latch, verdict: Verdict, revision: int, now_unix_s: int) -> L
     if verdict is Verdict.UP and latch.up_unix_s is None:
         return replace(latch, up_unix_s=now_unix_s)
     return latch
+
+
+def _that_fit(fresh: Iterable[Latch], kept: Sequence[Latch]) -> Iterator[Latch]:
+    """Beside those that are kept; the first ones."""
+    count, taken_bytes = len(kept), size_bytes(kept)
+    for latch in fresh:
+        count, taken_bytes = count + 1, taken_bytes + size_bytes([latch])
+        if count > MAX_LATCHES or taken_bytes > MAX_LATCH_BYTES:
+            return
+        yield latch
 
 
 def _is_out(state: MemberState) -> bool:
