@@ -12,6 +12,7 @@ from support.etcd import Cluster, members_of_module
 from support.replicas import DNS_NAMES, NAMES, SERVERS, Replicas, drain, replicas, undrain
 
 from gslb.api.v1 import admin_pb2 as pb
+from gslb.api.v1.facts_pb2 import SCOPE_KIND_POOL, Latch, Scope
 from gslb.cli.demo.children import eventually
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -130,6 +131,48 @@ async def test_a_trial_outlives_its_leader_and_every_coordinator_tells_the_same(
     assert (after.rollout.stage, after.order.config) == (pb.ROLLOUT_STAGE_RELEASED, revision)
     await world.start_coordinator(leader)
     await world.until_whole(*NAMES)
+
+
+async def test_a_latch_outlives_its_leader_and_any_coordinator_ends_it(world: Replicas) -> None:
+    leader = await world.until_led("a")
+    third = next(name for name in NAMES if name != leader)
+    lost, left = SERVERS
+    await world.apply(third, "rollout: {soak: 0s}\n", failback="{after: 0s, mode: manual}")
+
+    async def latch() -> Latch:
+        """As the coordinator that stays says; empty where there is none."""
+        status = await world.status(third)
+        found = [member.latch for pool in status.pools for member in pool.members if member.name == "one"]
+        return found[0]
+
+    async def noted() -> bool:
+        return (await latch()).revision > 0
+
+    async def up_again() -> bool:
+        return (await latch()).up_unix_s > 0
+
+    world.children.kill(lost)
+    await world.until_answered(left)
+    await eventually("the latch", noted, children=world.children)
+    before = await latch()
+    world.children.kill(leader)
+    second = await world.until_led(third, not_by=leader)
+    world.start_server(lost)
+    await eventually("the member's return", up_again, children=world.children)
+    assert (await latch()).revision == before.revision
+    assert [await world.ask(name) for name in DNS_NAMES] == [{left}, {left}]
+
+    other = next(name for name in NAMES if name not in (leader, second))
+    scope = Scope(kind=SCOPE_KIND_POOL, name="web-eu")
+    taken_back = await world.admins[other].Failback(
+        pb.FailbackRequest(scopes=[scope], who="ann", why="mended"), timeout=5
+    )
+    assert [(one.member, one.revision) for one in taken_back.released] == [("one", before.revision)]
+    await world.until_answered(*SERVERS)
+    await world.start_coordinator(leader)
+    await world.until_whole(*NAMES)
+    assert not await noted()
+    await world.apply(leader, "rollout: {soak: 0s}\n")
 
 
 async def test_without_a_majority_in_etcd_answers_follow_and_writes_say_why(world: Replicas, members: Cluster) -> None:

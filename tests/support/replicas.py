@@ -40,7 +40,7 @@ zones: [{{name: gslb.test, nameservers: [ns1.gslb.test], contact: ops@gslb.test,
 sites:
   - {{name: eu, location: {{latitude: 53.3, longitude: -6.3}}, probe_allow: [127.0.0.0/8]}}
   - {{name: us, location: {{latitude: 39.0, longitude: -77.5}}}}
-monitors: [{{name: web, type: http, port: {port}, path: /healthz, interval: 1500ms, failback: {{after: 0s}}}}]
+monitors: [{{name: web, type: http, port: {port}, path: /healthz, interval: 1500ms, failback: {failback}}}]
 pools: [{{name: web-eu, site: eu, monitor: web, members: [{{name: one, address: {0}}}, {{name: two, address: {1}}}]}}]
 services: [{{name: www.gslb.test, pools: [web-eu], answers: all}}]
 """
@@ -72,10 +72,10 @@ class Replicas:
             self.start_dns(name)
         await self.until_answered(*SERVERS)
 
-    async def apply(self, by: str, more: str = "") -> int:
+    async def apply(self, by: str, more: str = "", failback: str = "{after: 0s}") -> int:
         """The configuration with something behind it; its revision."""
         config = self.folder / "gslb.yaml"
-        config.write_text(CONFIG.format(*SERVERS, port=self.http_port) + more)
+        config.write_text(CONFIG.format(*SERVERS, port=self.http_port, failback=failback) + more)
         applied = await applying.apply(self.admins[by], config, applying.read(config), applying.Change(author="test"))
         assert not isinstance(applied, applying.Refusal)
         return applied.order.config
