@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import datetime
 import sys
+from collections.abc import Iterable
 
 import click
 from google.protobuf import json_format
 from google.protobuf.message import Message
 from rich import box
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.segment import Segment
 from rich.table import Table
+
+from gslb.core.printable import printable
 
 WIDTH_WITHOUT_TERMINAL = 1000
 """Wide enough that nothing is cut off: a table only takes what it needs."""
@@ -20,10 +24,18 @@ def console(*, errors: bool = False) -> Console:
     """A console that never wraps what a program may read line by line, and takes text as it is, never as markup."""
     stream = sys.stderr if errors else sys.stdout
     if stream.isatty():
-        return Console(file=stream, highlight=False, markup=False)
-    return Console(
+        return _Console(file=stream, highlight=False, markup=False)
+    return _Console(
         file=stream, highlight=False, markup=False, no_color=True, width=WIDTH_WITHOUT_TERMINAL, soft_wrap=True
     )
+
+
+class _Console(Console):
+    """What agents and dns servers say of themselves is shown too: it must not steer the terminal of who looks."""
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        for segment in super().render(renderable, options):
+            yield segment if segment.control else Segment(printable(segment.text, "\n\t"), segment.style)
 
 
 def table(*columns: str, title: str | None = None) -> Table:

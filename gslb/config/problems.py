@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from gslb.config.limits import MAX_CANDIDATES
 from gslb.core.errors import GslbError
+from gslb.core.printable import printable
 
 MAX_PROBLEMS = 1000
 
@@ -57,11 +58,11 @@ class Problems:
 
     def error(self, mark: Mark, text: str) -> None:
         if len(self._errors) < MAX_PROBLEMS:
-            self._errors.add(Problem(*mark, _one_line(text)))
+            self._errors.add(Problem(*mark, printable(text)))
 
     def warn(self, mark: Mark, text: str) -> None:
         if len(self._warnings) < MAX_PROBLEMS:
-            self._warnings.add(Problem(*mark, _one_line(text)))
+            self._warnings.add(Problem(*mark, printable(text)))
 
     def warnings(self) -> tuple[Problem, ...]:
         return tuple(sorted(self._warnings))
@@ -73,11 +74,6 @@ class Problems:
         """Raise ConfigErrors if anything was wrong."""
         if self._errors:
             raise ConfigErrors(self._errors)
-
-
-def _one_line(text: str) -> str:
-    """What users wrote may hold line breaks and control characters; what is said about it does not."""
-    return text if text.isprintable() else "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
 
 
 def nearest(name: str, known: Iterable[str], likeness: float = 0.6) -> str | None:
