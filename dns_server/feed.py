@@ -9,8 +9,6 @@ import asyncio
 from collections.abc import Callable, Iterable
 from functools import partial
 
-import grpc
-
 from dns_server.demand import Demand
 from dns_server.engines.base import Engine
 from dns_server.files import Kind
@@ -102,7 +100,7 @@ class Feed:
                     await alone(stream.run(DiscoveryStub(channel).Subscribe()))
             except* rpc.STREAM_ENDS as errors:
                 if stream.heard or not told:
-                    self._log.warning("coordinator lost", coordinator=coordinator, error=_in_a_line(errors))
+                    self._log.warning("coordinator lost", coordinator=coordinator, error=rpc.reason(errors))
                     told = True
             finally:
                 self._shared.hearing.lost(coordinator)
@@ -110,13 +108,3 @@ class Feed:
             if stream.heard:
                 backoff.reset()
             await asyncio.sleep(backoff.delay_s())
-
-
-def _in_a_line(errors: BaseExceptionGroup[BaseException]) -> str:
-    """What the first of them says."""
-    error: BaseException = errors
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    if isinstance(error, grpc.aio.AioRpcError):
-        return f"{error.code().name}: {error.details()}"
-    return f"{type(error).__name__}: {error}".removesuffix(": ")

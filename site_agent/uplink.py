@@ -87,7 +87,7 @@ class Uplink:
                 async with asyncio.timeout(rpc.CONNECT_TIMEOUT_S):
                     await channel.channel_ready()
             except TimeoutError:
-                raise Disconnected("cannot connect") from None
+                raise Disconnected(f"cannot connect: {rpc.MISTRUST}") from None
             stream = HealthStub(channel).Exchange()
             try:
                 await self._exchange(stream)

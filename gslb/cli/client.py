@@ -13,6 +13,7 @@ import grpc
 from gslb.api.v1.admin_pb2_grpc import AdminStub
 from gslb.cli.securing import security
 from gslb.core.errors import GslbError
+from gslb.core.printable import printable
 from gslb.runtime import rpc
 from gslb.runtime.addresses import SocketAddress
 from gslb.runtime.tls import Security
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
 CALL_TIMEOUT_S = 10.0
 READY_TIMEOUT_S = 2.0
 """For a coordinator to take a connection, where there are others to try."""
-_TLS_SIGNS = ("handshake failed", "socket closed")
-"""What gRPC says when a peer refuses the other's certificate, or its absence."""
 
 Answer = TypeVar("Answer")
 
@@ -69,7 +68,7 @@ async def _is_ready(channel: grpc.aio.Channel) -> bool:
 def explain_failure(admin: SocketAddress, error: grpc.aio.AioRpcError) -> str:
     """What a failed call means for the person at the keyboard."""
     match error.code():
-        case grpc.StatusCode.UNAVAILABLE if any(sign in (error.details() or "").lower() for sign in _TLS_SIGNS):
+        case grpc.StatusCode.UNAVAILABLE if rpc.is_mistrust(error):
             return (
                 f"the coordinator at {admin} and this command do not trust each other: it wants a certificate of its"
                 " own authority that is valid now (`--tls DIR`, `gslb pki show FILE`), and its own must be one too"
@@ -79,7 +78,7 @@ def explain_failure(admin: SocketAddress, error: grpc.aio.AioRpcError) -> str:
         case grpc.StatusCode.DEADLINE_EXCEEDED:
             return f"the coordinator at {admin} did not answer in time: it may be overloaded or cut off; try again"
         case _:
-            return error.details() or error.code().name
+            return printable(error.details() or error.code().name, "\n")
 
 
 def whoami() -> str:

@@ -79,6 +79,8 @@ async def unless_overtaken(stub: AdminAsyncStub, expected: int, call: Awaitable[
 
 def _since(listed: admin_pb2.ListConfigsResponse, expected: int) -> str:
     """What an operator needs to know before applying all the same."""
+    if expected > listed.in_force:
+        return f"configuration {listed.in_force} is in force and there is no {expected} yet; nothing was changed"
     changes = [f"  {config.revision}  {describe(config)}" for config in listed.configs]
     return "\n".join(
         (

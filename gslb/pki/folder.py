@@ -44,7 +44,8 @@ class PkiRefused(GslbError):
 def init_folder(folder: Path, domain: str, now: datetime.datetime, days: int = CA_DAYS) -> x509.Certificate:
     """Make an authority. Raises PkiRefused, InvalidIdentity, OSError."""
     check_domain(domain)
-    _refuse_existing(folder / CA, folder / CA_KEY)
+    for path in (folder / CA, folder / CA_KEY):
+        _refuse_existing(path, "for another authority name another folder with --dir")
     ca = make_ca(domain, now, days)
     _make_folder(folder)
     _write(folder / CA_KEY, dump_key(ca.key), 0o600)
@@ -59,7 +60,8 @@ def issue_folder(
     ca = read_ca(folder)
     identity = make_identity(domain_of(ca.certificate), kind, name)
     place = folder / identity.kind / identity.name
-    _refuse_existing(place / CERT, place / KEY)
+    for path in (place / CERT, place / KEY):
+        _refuse_existing(path, f"`gslb pki renew {place}` renews it, or move it away yourself")
     pair = issue(ca, identity, make_key(), now, hosts=hosts, days=days)
     _make_folder(place)
     _write(place / KEY, dump_key(pair.key), 0o600)
@@ -101,12 +103,9 @@ def _read(certificate: Path, key: Path) -> Pair:
     )
 
 
-def _refuse_existing(*paths: Path) -> None:
-    for path in paths:
-        if path.exists():
-            raise PkiRefused(
-                f"{path} exists and is not overwritten: `gslb pki renew` renews it, or move it away yourself"
-            )
+def _refuse_existing(path: Path, remedy: str) -> None:
+    if path.exists():
+        raise PkiRefused(f"{path} exists and is not overwritten: {remedy}")
 
 
 def _make_folder(folder: Path) -> None:

@@ -31,6 +31,7 @@ STREAM_ENDS = (
     PlaintextRefused,
 )
 """How a stream to another process ends without a fault of ours."""
+MISTRUST = "is a coordinator there, and does each trust the other's certificate? `gslb pki show` tells"
 
 _COMMON: tuple[tuple[str, int], ...] = (
     ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
@@ -56,6 +57,26 @@ _SERVER: tuple[tuple[str, int], ...] = (
     ("grpc.so_reuseport", 0),
     ("grpc.server_handshake_timeout_ms", int(CONNECT_TIMEOUT_S * 1000)),
 )
+
+
+_UNTRUSTED = ("handshake failed", "socket closed", "tls_error")
+"""What gRPC says when a peer refuses the other's certificate, or its absence."""
+
+
+def is_mistrust(error: grpc.aio.AioRpcError) -> bool:
+    """Whether a call got nowhere because one side refused the other's certificate, as far as gRPC tells."""
+    said = (error.details() or "").lower()
+    return error.code() is grpc.StatusCode.UNAVAILABLE and any(sign in said for sign in _UNTRUSTED)
+
+
+def reason(error: BaseException) -> str:
+    """Why a stream has ended, in a line; of several errors the first."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    if not isinstance(error, grpc.aio.AioRpcError):
+        return f"{type(error).__name__}: {error}".removesuffix(": ")
+    hint = f" ({MISTRUST})" if is_mistrust(error) else ""
+    return f"{error.code().name}: {error.details()}{hint}"
 
 
 def server(*interceptors: grpc.aio.ServerInterceptor) -> grpc.aio.Server:

@@ -68,7 +68,9 @@ class TlsFiles:
         try:
             return self._load()
         except OSError as error:
-            raise UnusableCertificate(f"{error.filename}: {error.strerror}") from error
+            raise UnusableCertificate(
+                f"{error.filename}: {error.strerror}: `gslb pki issue` makes such files, --tls names their folder"
+            ) from error
         except GslbError as error:
             raise UnusableCertificate(str(error)) from error
 

@@ -161,6 +161,13 @@ def lines_of(before: str | None, after: str | None) -> list[str]:
     return [line for change in compare_files(old, new) for line in change.lines]
 
 
+async def test_a_revision_that_never_was_is_not_expected(running: Running) -> None:
+    result = await gslb(running, "rollback", "1", "--expect", "9")
+    assert result.exit_code == 1
+    assert "configuration 2 is in force and there is no 9 yet; nothing was changed" in result.output
+    assert "gslb diff" not in result.output
+
+
 @pytest.mark.parametrize(
     ("before", "after", "expected"),
     [

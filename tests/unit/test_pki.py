@@ -10,13 +10,14 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 from cryptography import x509
+from cryptography.hazmat.primitives import hashes
 from cryptography.x509.oid import ExtendedKeyUsageOID
 from support.certificates import DOMAIN, Pki, now
 
 from gslb.cli.main import main
 from gslb.core.identity.names import InvalidIdentity, Kind
 from gslb.pki.certificates import InvalidCertificate, hosts_of, identity_of, load_certificate
-from gslb.pki.folder import PkiRefused, issue_folder, read_pair, renew_folder
+from gslb.pki.folder import PkiRefused, issue_folder, read_ca, read_pair, renew_folder
 
 
 @pytest.fixture
@@ -69,6 +70,27 @@ def test_nothing_is_overwritten(pki: Pki) -> None:
     with pytest.raises(PkiRefused, match="not overwritten"):
         issue_folder(pki.folder, Kind.DNS, "ns1", (), now())
     assert before == [path.read_bytes() for path in (pki.folder / "ca-key.pem", place / "key.pem", place / "cert.pem")]
+
+
+def test_what_stands_in_the_way_is_said_with_the_way_out(pki: Pki) -> None:
+    issue_folder(pki.folder, Kind.DNS, "ns1", (), now())
+    with pytest.raises(PkiRefused, match=f"gslb pki renew {pki.folder}/dns/ns1"):
+        issue_folder(pki.folder, Kind.DNS, "ns1", (), now())
+    with pytest.raises(PkiRefused, match="another folder with --dir"):
+        Pki(pki.folder)
+
+
+def test_names_that_cannot_be_read_are_none(pki: Pki) -> None:
+    """An X.400 address among them, as some other authority might sign it: a reason to refuse, not to fail."""
+    authority = read_ca(pki.folder)
+    names = x509.UnrecognizedExtension(x509.SubjectAlternativeName.oid, b"\x30\x02\xa3\x00")
+    certificate = (
+        x509.CertificateBuilder(x509.Name([]), x509.Name([]), authority.key.public_key(), 1, now(), now())
+        .add_extension(names, critical=False)
+        .sign(authority.key, hashes.SHA256())
+    )
+    with pytest.raises(InvalidIdentity, match="has 0 URI names"):
+        identity_of(certificate)
 
 
 @pytest.mark.parametrize("new_key", [False, True])

@@ -84,6 +84,14 @@ def test_a_key_that_others_can_read_is_refused(pki: Pki) -> None:
         files.load()
 
 
+def test_a_missing_file_is_named_with_what_makes_it(pki: Pki) -> None:
+    files = pki.issue(Kind.DNS, "ns1").files
+    assert files is not None
+    files.key.unlink()
+    with pytest.raises(UnusableCertificate, match=r"key\.pem: No such file.*`gslb pki issue`"):
+        files.load()
+
+
 def test_a_key_of_another_certificate_is_refused(pki: Pki) -> None:
     files, other = pki.issue(Kind.DNS, "ns1").files, pki.issue(Kind.DNS, "ns2").files
     assert files is not None

@@ -28,8 +28,8 @@ def new(name: str, folder: Path) -> None:
     """Make NAME.key, for the coordinators alone, and NAME.pub, for every dns server.
 
     \b
-    To change the key, lose no time without one: give the new NAME.pub to all dns servers, then restart the
-    coordinators with the new NAME.key, then take the old .pub from the dns servers.
+    To change the key: give the new NAME.pub to all dns servers, then put the new key in place of the old one on all
+    coordinators, then take the old .pub from the dns servers. Nothing needs a restart.
     """
     from gslb.runtime.signing_keys import make_pair
 

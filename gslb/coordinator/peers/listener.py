@@ -65,7 +65,7 @@ class Listener:
                     await alone(self._listen(peer, PeeringStub(channel).Listen()))
             except rpc.STREAM_ENDS as error:
                 if peer in self._hub.peers.orders or not told:
-                    self._log.warning("another coordinator lost", peer=peer, error=_in_a_line(error))
+                    self._log.warning("another coordinator lost", peer=peer, error=rpc.reason(error))
                 told = True
             finally:
                 was_heard = self._hub.peers.lose(peer)
@@ -109,9 +109,3 @@ class Listener:
 async def _write(call: Call, message: pb.ListenRequest) -> None:
     async with asyncio.timeout(WRITE_TIMEOUT_S):
         await call.write(message)
-
-
-def _in_a_line(error: Exception) -> str:
-    if isinstance(error, grpc.aio.AioRpcError):
-        return f"{error.code().name}: {error.details()}"
-    return f"{type(error).__name__}: {error}".removesuffix(": ")
