@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from urllib.parse import unquote
 
 import grpc
+from cryptography import x509
 
 from gslb.coordinator.audit.entry import Note
 from gslb.coordinator.refusals import RpcRefused
 from gslb.coordinator.wrapping import Context
-from gslb.core.identity.names import Identity, InvalidIdentity, Kind, parse_identity
+from gslb.core.identity.names import Identity, InvalidIdentity, Kind
+from gslb.pki.certificates import InvalidCertificate, identity_of, load_certificate
 
 LOCAL, UNKNOWN = "local", "unknown"
 _TLS_VERSION = b"TLSv1.3"
@@ -28,12 +31,14 @@ class Denial(RpcRefused):
 class Caller:
     """`identity` None: there is no TLS, so whoever reaches us is trusted. `peer`: the address.
 
-    `unknown`: there is TLS and no name that we know, so he is about to be turned away.
+    `unknown`: there is TLS and no name that we know, so he is about to be turned away. `ends_unix_s`: when his
+    certificate does, which TLS looks at only when the connection is made; None without TLS.
     """
 
     identity: Identity | None
     peer: str
     unknown: bool = False
+    ends_unix_s: float | None = None
 
     @property
     def name(self) -> str:
@@ -68,13 +73,30 @@ def caller_of(context: Context, domain: str | None) -> Caller:
     if (version := properties.get("ssl_tls_version", [_TLS_VERSION])) != [_TLS_VERSION]:
         shown = b", ".join(version).decode(errors="replace")
         raise _unknown("tls_version", f"TLS 1.3 is needed, this is {shown}: use a newer client")
+    certificate = _certificate(properties.get("x509_pem_cert", []))
     try:
-        identity = parse_identity([uri.decode(errors="replace") for uri in properties.get("peer_uri", [])])
+        identity = identity_of(certificate)
     except InvalidIdentity as error:
         raise _unknown("name", str(error)) from None
     if identity.domain != domain:
         raise _unknown("domain", f"{identity.uri} is of another trust domain than ours, {domain}: use ours")
-    return Caller(identity=identity, peer=peer)
+    return Caller(identity=identity, peer=peer, ends_unix_s=certificate.not_valid_after_utc.timestamp())
+
+
+def expired(caller: Caller) -> Denial:
+    """For a call by a certificate that was good when its connection was made, and is not any more."""
+    return _unknown(
+        "expired", f"the certificate of {caller.name} has ended: connect with the next one, from `gslb pki renew`"
+    )
+
+
+def _certificate(found: Iterable[bytes]) -> x509.Certificate:
+    """What TLS has accepted. gRPC's own list of its URI names ends each at the first NUL octet. Raises Denial."""
+    try:
+        (pem,) = found
+        return load_certificate(pem, "the certificate of this connection")
+    except (ValueError, InvalidCertificate) as error:
+        raise _unknown("certificate", f"{error}: connect anew") from None
 
 
 def address_of(context: Context) -> str:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 import grpc
 
 from gslb.coordinator.audit.entry import Note
-from gslb.coordinator.callers import Caller, Denial, address_of, caller_of
+from gslb.coordinator.callers import Caller, Denial, address_of, caller_of, expired
 from gslb.coordinator.metrics import Metrics
 from gslb.coordinator.wrapping import Context, Continuation, Request, Response, wrapped
 from gslb.core.errors import GslbError
@@ -19,7 +20,7 @@ from gslb.runtime.logs import get_logger
 class Door(grpc.aio.ServerInterceptor):
     """`domain`: our trust domain, None = no TLS, everybody is let in. `access`: the rights as they are now.
 
-    `on_refused`: called with every attempt to change something that fails, and why.
+    `on_refused`: called with every attempt to change something that fails, and why. `wall_clock`: Unix seconds.
     """
 
     def __init__(
@@ -28,11 +29,13 @@ class Door(grpc.aio.ServerInterceptor):
         access: Callable[[], Access],
         metrics: Metrics,
         on_refused: Callable[[Note, str], None],
+        wall_clock: Callable[[], int],
     ) -> None:
         self._domain = domain
         self._access = access
         self._metrics = metrics
         self._on_refused = on_refused
+        self._wall_clock = wall_clock
         self._log = get_logger("coordinator")
 
     async def intercept_service(
@@ -51,7 +54,8 @@ class Door(grpc.aio.ServerInterceptor):
         try:
             caller = self.caller(context)
             self._admit(method, caller)
-            yield
+            async with self._until_it_ends(caller):
+                yield
         except GslbError as error:
             if isinstance(error, Denial):
                 self._note(method, caller, error)
@@ -70,6 +74,21 @@ class Door(grpc.aio.ServerInterceptor):
         denied = None if caller.identity is None else self._access().refusal(method, caller.identity)
         if denied is not None:
             raise Denial(denied.reason, denied.text)
+
+    @asynccontextmanager
+    async def _until_it_ends(self, caller: Caller) -> AsyncIterator[None]:
+        """No call goes on by a certificate that has ended; a stream would otherwise last as long as its thief likes."""
+        left_s = None if caller.ends_unix_s is None else caller.ends_unix_s - self._wall_clock()
+        if left_s is not None and left_s <= 0:
+            raise expired(caller)
+        limit = asyncio.timeout(left_s)
+        try:
+            async with limit:
+                yield
+        except TimeoutError:
+            if limit.expired():
+                raise expired(caller) from None
+            raise
 
     def _note(self, method: str, caller: Caller, denial: Denial) -> None:
         self._metrics.denied.labels(_short(method), denial.reason).inc()

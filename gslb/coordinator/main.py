@@ -146,6 +146,7 @@ async def run(
             lambda: Access(configuration.grants, options.admins),
             metrics,
             remarks.refused,
+            wall_unix_s,
         )
         memory = Memory(folder / "reports", hub, wall_unix_s)
         await memory.recall()

@@ -33,6 +33,10 @@ class Pki:
         place, _ = issue_folder(self.folder, kind, name, (), at or now(), days)
         return Security(files=TlsFiles.of_folder(place))
 
+    def of(self, kind: Kind, name: str) -> Security:
+        """What was issued before."""
+        return Security(files=TlsFiles.of_folder(self.folder / kind / name))
+
     def forge(self, name: str, uris: Iterable[str]) -> Security:
         """Signed by our authority, with any names; `name` is its folder."""
         authority, key, place = read_ca(self.folder), make_key(), self.folder / "forged" / name

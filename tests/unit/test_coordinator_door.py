@@ -5,113 +5,49 @@ from __future__ import annotations
 import asyncio
 import datetime
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import grpc
 import pytest
 from grpc_health.v1.health_pb2 import HealthCheckRequest
 from grpc_health.v1.health_pb2_grpc import HealthStub as GrpcHealthStub
-from grpc_reflection.v1alpha.reflection_pb2 import ServerReflectionRequest
-from grpc_reflection.v1alpha.reflection_pb2_grpc import ServerReflectionStub
+from support.attempts import (
+    Try,
+    apply,
+    audit,
+    clear,
+    copy,
+    drain,
+    exchange,
+    failback,
+    listen,
+    look,
+    reflect,
+    release,
+    roll_back,
+    subscribe,
+)
 from support.certificates import DOMAIN, Pki, now
-from support.coordinators import DEADLINE_S, Running, coordinator, make_offer, to_the_end
+from support.coordinators import DEADLINE_S
+from support.secured import Secured, secured
+from support.waiting import eventually
 
-from gslb.api.v1 import admin_pb2, discovery_pb2, facts_pb2, health_pb2
-from gslb.api.v1.admin_pb2_grpc import AdminStub
+from gslb.api.v1 import discovery_pb2, health_pb2
 from gslb.api.v1.discovery_pb2_grpc import DiscoveryStub
 from gslb.api.v1.health_pb2_grpc import HealthStub
+from gslb.coordinator.audit import remarks
+from gslb.core.identity.access import AUDITED
 from gslb.core.identity.names import Kind, server_name
-from gslb.runtime.tls import Security, TlsFiles
+from gslb.runtime.tls import Security
 
 Code = grpc.StatusCode
-Try = Callable[[grpc.aio.Channel], Awaitable[object]]
-SPARE = "spiffe://other.test/operator/admin"
-
-
-@dataclass(frozen=True)
-class World:
-    running: Running
-    pki: Pki
-
-    @asynccontextmanager
-    async def channel(self, who: Security | None, *, plain: bool = False) -> AsyncIterator[grpc.aio.Channel]:
-        """As a stranger's program would open it: nothing is checked on this side but the server."""
-        address = f"127.0.0.1:{self.running.bound.port}"
-        if plain:
-            async with grpc.aio.insecure_channel(address) as channel:
-                yield channel
-            return
-        ca = (self.pki.folder / "ca.pem").read_bytes()
-        ours = (None, None)
-        if who is not None:
-            assert who.files is not None
-            ours = (who.files.key.read_bytes(), who.files.certificate.read_bytes())
-        options = [("grpc.ssl_target_name_override", server_name(DOMAIN)), ("grpc.use_local_subchannel_pool", 1)]
-        credentials = grpc.ssl_channel_credentials(ca, *ours)
-        async with grpc.aio.secure_channel(address, credentials, options=options) as channel:
-            yield channel
 
 
 @pytest.fixture
-async def world(tmp_path: Path) -> AsyncIterator[World]:
-    pki = Pki(tmp_path / "pki")
-    admin = pki.issue(Kind.OPERATOR, "admin")
-    ours = pki.issue(Kind.COORDINATOR, "c1")
-    async with coordinator(tmp_path, security=ours, operator=admin) as running:
-        await running.applied()
-        yield World(running, pki)
-
-
-def exchange(hello: str, report: str | None = None) -> Try:
-    async def attempt(channel: grpc.aio.Channel) -> None:
-        call = HealthStub(channel).Exchange(timeout=DEADLINE_S)
-        await call.write(health_pb2.ExchangeRequest(hello=health_pb2.AgentHello(agent=hello, boot=1, version="t")))
-        if report is not None:
-            message = facts_pb2.Report(agent=report, boot=1, sequence=1, layout=bytes(8), states=b"\1")
-            await call.write(health_pb2.ExchangeRequest(report=message))
-        await to_the_end(call)
-
-    return attempt
-
-
-def subscribe(name: str) -> Try:
-    async def attempt(channel: grpc.aio.Channel) -> None:
-        call = DiscoveryStub(channel).Subscribe(timeout=DEADLINE_S)
-        await call.write(discovery_pb2.SubscribeRequest(hello=discovery_pb2.DnsHello(name=name)))
-        await to_the_end(call)
-
-    return attempt
-
-
-async def apply(channel: grpc.aio.Channel) -> None:
-    call = AdminStub(channel).Apply(timeout=DEADLINE_S)
-    await call.write(admin_pb2.ApplyRequest(offer=make_offer({"gslb.yaml": b""})))
-    await to_the_end(call)
-
-
-async def look(channel: grpc.aio.Channel) -> admin_pb2.GetStatusResponse:
-    return await AdminStub(channel).GetStatus(admin_pb2.GetStatusRequest(), timeout=DEADLINE_S)
-
-
-async def drain(channel: grpc.aio.Channel) -> None:
-    scope = facts_pb2.Scope(kind=facts_pb2.SCOPE_KIND_POOL, name="web-us")
-    request = admin_pb2.SetOverrideRequest(scope=scope, action=facts_pb2.OVERRIDE_ACTION_DRAIN)
-    await AdminStub(channel).SetOverride(request, timeout=DEADLINE_S)
-
-
-async def failback(channel: grpc.aio.Channel) -> None:
-    scope = facts_pb2.Scope(kind=facts_pb2.SCOPE_KIND_POOL, name="web-us")
-    await AdminStub(channel).Failback(admin_pb2.FailbackRequest(scopes=[scope]), timeout=DEADLINE_S)
-
-
-async def reflect(channel: grpc.aio.Channel) -> None:
-    call = ServerReflectionStub(channel).ServerReflectionInfo(timeout=DEADLINE_S)
-    await call.write(ServerReflectionRequest(list_services=""))
-    if await call.read() is grpc.aio.EOF:
-        raise grpc.aio.AioRpcError(await call.code(), grpc.aio.Metadata(), grpc.aio.Metadata(), await call.details())
+async def world(tmp_path: Path) -> AsyncIterator[Secured]:
+    async with secured(tmp_path) as made:
+        yield made
 
 
 WRONG: list[tuple[str, Kind, str, Try, Code, str, str]] = [
@@ -131,11 +67,28 @@ WRONG: list[tuple[str, Kind, str, Try, Code, str, str]] = [
     ("an agent takes back", Kind.AGENT, "eu/a1", failback, Code.PERMISSION_DENIED, "Failback", "kind"),
     ("a viewer takes back", Kind.OPERATOR, "vera", failback, Code.PERMISSION_DENIED, "Failback", "role"),
     ("a viewer drains", Kind.OPERATOR, "vera", drain, Code.PERMISSION_DENIED, "SetOverride", "role"),
+    ("a viewer clears", Kind.OPERATOR, "vera", clear, Code.PERMISSION_DENIED, "ClearOverride", "role"),
+    ("a viewer rolls back", Kind.OPERATOR, "vera", roll_back, Code.PERMISSION_DENIED, "Rollback", "role"),
+    ("a viewer ends a trial", Kind.OPERATOR, "vera", release, Code.PERMISSION_DENIED, "EndRollout", "role"),
+    ("a viewer takes a copy", Kind.OPERATOR, "vera", copy, Code.PERMISSION_DENIED, "Backup", "role"),
+    ("a viewer reads the trail", Kind.OPERATOR, "vera", audit, Code.PERMISSION_DENIED, "GetAudit", "role"),
+    ("a dns server takes a copy", Kind.DNS, "ns1", copy, Code.PERMISSION_DENIED, "Backup", "kind"),
+    ("a coordinator applies", Kind.COORDINATOR, "c2", apply, Code.PERMISSION_DENIED, "Apply", "kind"),
+    ("a coordinator looks", Kind.COORDINATOR, "c2", look, Code.PERMISSION_DENIED, "GetStatus", "kind"),
+    ("a coordinator subscribes", Kind.COORDINATOR, "c2", subscribe("c2"), Code.PERMISSION_DENIED, "Subscribe", "kind"),
+    ("an agent listens as a peer", Kind.AGENT, "eu/a1", listen("c2"), Code.PERMISSION_DENIED, "Listen", "kind"),
+    ("a dns server listens as a peer", Kind.DNS, "ns1", listen("c2"), Code.PERMISSION_DENIED, "Listen", "kind"),
+    ("an operator listens as a peer", Kind.OPERATOR, "admin", listen("c2"), Code.PERMISSION_DENIED, "Listen", "kind"),
+    ("another coordinator", Kind.COORDINATOR, "c2", listen("c1"), Code.PERMISSION_DENIED, "Listen", "other_name"),
 ]
 
 
-async def test_the_right_certificate_in_the_wrong_place(world: World, subtests: pytest.Subtests) -> None:
-    known = {(Kind.OPERATOR, "admin"): of_folder(world.pki, Kind.OPERATOR, "admin")}
+async def test_the_right_certificate_in_the_wrong_place(
+    world: Secured, subtests: pytest.Subtests, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each is refused by name and counted; each that would have changed something leaves a line in the audit trail."""
+    monkeypatch.setattr(remarks, "EVERY_S", 0)
+    known = {(Kind.OPERATOR, "admin"): world.pki.of(Kind.OPERATOR, "admin")}
     for what, kind, name, attempt, code, method, reason in WRONG:
         with subtests.test(what):
             if (kind, name) not in known:
@@ -148,9 +101,25 @@ async def test_the_right_certificate_in_the_wrong_place(world: World, subtests: 
             assert f"{kind}/{name}" in error.value.details()
             assert world.running.count("denied_total", method=method, reason=reason) == before + 1
     assert not (await world.running.status()).overrides
+    tried = sorted((f"{kind}/{name}", method) for _, kind, name, _, _, method, _ in WRONG if method in WRITTEN_DOWN)
+    assert len(tried) > 10
+
+    async def is_written_down() -> bool:
+        return await refusals(world) == tried
+
+    await eventually(is_written_down)
 
 
-async def test_a_stolen_agent_cannot_report_for_another_site_on_its_own_stream(world: World) -> None:
+WRITTEN_DOWN = {path.rpartition("/")[2] for path in AUDITED}
+
+
+async def refusals(world: Secured) -> list[tuple[str, str]]:
+    """Who has tried what, as the audit trail has it."""
+    entries = (await audit(world.running.channel)).entries
+    return sorted((one.who, one.action) for one in entries if one.outcome.startswith("refused: "))
+
+
+async def test_a_stolen_agent_cannot_report_for_another_site_on_its_own_stream(world: Secured) -> None:
     async with world.channel(world.pki.issue(Kind.AGENT, "eu/a1")) as channel:
         with pytest.raises(grpc.aio.AioRpcError) as error:
             await exchange("eu/a1", report="us/a1")(channel)
@@ -159,29 +128,7 @@ async def test_a_stolen_agent_cannot_report_for_another_site_on_its_own_stream(w
     assert [agent.agent for site in (await world.running.status()).sites for agent in site.agents] == ["eu/a1"]
 
 
-@pytest.mark.parametrize(
-    ("uris", "reason"),
-    [
-        ([f"spiffe://{DOMAIN}/operator/admin", f"spiffe://{DOMAIN}/operator/vera"], "name"),
-        ([], "name"),
-        ([f"spiffe://{DOMAIN}/root/admin"], "name"),
-        ([SPARE], "domain"),
-    ],
-)
-@pytest.mark.parametrize(("attempt", "method"), [(look, "GetStatus"), (exchange("us/a1"), "Exchange")])
-async def test_names_that_nobody_knows(world: World, uris: list[str], reason: str, attempt: Try, method: str) -> None:
-    async with world.channel(world.pki.forge("x", uris)) as channel:
-        with pytest.raises(grpc.aio.AioRpcError) as error:
-            await attempt(channel)
-    assert error.value.code() is Code.UNAUTHENTICATED
-    assert world.running.count("denied_total", method=method, reason=reason) == 1
-
-
-def of_folder(pki: Pki, kind: Kind, name: str) -> Security:
-    return Security(files=TlsFiles.of_folder(pki.folder / kind / name))
-
-
-async def test_whom_tls_itself_turns_away(world: World, tmp_path: Path, subtests: pytest.Subtests) -> None:
+async def test_whom_tls_itself_turns_away(world: Secured, tmp_path: Path, subtests: pytest.Subtests) -> None:
     day = datetime.timedelta(days=1)
     strangers: list[tuple[str, Security | None, bool]] = [
         ("no certificate", None, False),
@@ -200,7 +147,7 @@ async def test_whom_tls_itself_turns_away(world: World, tmp_path: Path, subtests
             assert world.running.count("handshakes_total") > before
 
 
-async def test_older_tls_is_refused(world: World) -> None:
+async def test_older_tls_is_refused(world: Secured) -> None:
     """One call over TLS 1.2, written by hand, since gRPC's own clients always speak 1.3."""
     who = world.pki.issue(Kind.OPERATOR, "vera")
     assert who.files is not None
@@ -240,7 +187,7 @@ def http2_call(path: str) -> bytes:
     return preface + frame(4, 0, 0, b"") + frame(1, 4, 1, headers) + frame(0, 1, 1, bytes(5))
 
 
-async def test_the_right_ones_are_let_in(world: World) -> None:
+async def test_the_right_ones_are_let_in(world: Secured) -> None:
     async with world.channel(world.pki.issue(Kind.OPERATOR, "vera")) as channel:
         assert (await look(channel)).coordinator == "c1"
         await reflect(channel)
