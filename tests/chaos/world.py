@@ -119,11 +119,11 @@ class World:
         """Call this when the scenario is over, whatever became of it; the last one first."""
         self._undo.append(undo)
 
-    async def apply(self, text: str, by: str = "a", message: str = "") -> pb.Applied:
-        """A configuration, to all dns servers at once. Raises AioRpcError, DemoFailed when it is refused."""
+    async def apply(self, text: str, by: str = "a", message: str = "", *, now: bool = True) -> pb.Applied:
+        """A configuration, to all dns servers at once, or to one first. Raises AioRpcError, DemoFailed when refused."""
         config = self.folder / "gslb.yaml"
         config.write_text(text)
-        change = applying.Change(author="chaos", message=message, now=True)
+        change = applying.Change(author="chaos", message=message, now=now)
         made = await applying.apply(self.admins[by], config, applying.read(config), change)
         if isinstance(made, applying.Refusal):
             raise DemoFailed("\n".join(str(problem) for problem in made.problems))
