@@ -18,8 +18,9 @@ from dns_server.trial import NO_PREMISES, Passed, Premises
 from gslb.api.v1.facts_pb2 import Envelope
 from gslb.core.answering.view import Index, View
 from gslb.core.decision import Decision
-from gslb.core.directives import Directives, Override, Scope
+from gslb.core.directives import Override, Scope
 from gslb.core.facts import AgentId, Facts, Report, merge, merge_all
+from gslb.core.forgetting import NOBODY, forgotten_by, is_forgotten, without
 from gslb.core.order import Order
 from gslb.core.scopes import names_of
 from gslb.core.silence import Silences, limits_ms
@@ -65,6 +66,7 @@ class Replica:
         self._premises = NO_PREMISES
         self._silences = Silences()
         self._held: dict[AgentId, Report] = {}
+        self._forgotten = NOBODY
         self._index: Index | None = None
         self._layouts: frozenset[bytes] = frozenset()
         self._decision: Decision | None = None
@@ -168,7 +170,7 @@ class Replica:
         known = self._directions
         self._directions = directions
         if known is None or known.directives != directions.directives:
-            self._turn(replace(self._premises, directives=self._with_break_glass(directions)))
+            self._turn(self._directed(directions))
         if known is None or known.envelope != directions.envelope:
             self._save(Kind.DIRECTIVES, directions.dump)
         return True
@@ -191,6 +193,9 @@ class Replica:
         self._turn(replace(self._premises, silent=self._silences.passed(limits, now_s)))
 
     def _merge(self, facts: Facts, report: Report) -> Facts:
+        if is_forgotten(report, self._forgotten):
+            self.progress.reports["forgotten"] += 1
+            return facts
         known = self._held.get(report.agent) or facts.reports.get(report.agent)
         if known is not None and not report.newer_than(known):
             self.progress.reports["late"] += 1
@@ -210,8 +215,15 @@ class Replica:
         """Whether it is of an incarnation before that of directives which wait."""
         return self._coming is not None and order.incarnation < self._coming.order.incarnation
 
-    def _with_break_glass(self, directions: Directions) -> Directives:
-        return replace(directions.directives, break_glass=self.break_glass)
+    def _directed(self, directions: Directions) -> Premises:
+        """The premises by these directives: with what is in force on this machine, without what they forget."""
+        self._forgotten = forgotten_by(directions.directives)
+        self._held = dict(without(Facts(self._held), self._forgotten).reports)
+        return replace(
+            self._premises,
+            directives=replace(directions.directives, break_glass=self.break_glass),
+            facts=without(self._premises.facts, self._forgotten),
+        )
 
     def _take_coming(self, order: Order) -> None:
         """With a snapshot of this order: by the directives that waited for one of its incarnation."""
@@ -220,7 +232,7 @@ class Replica:
         coming, self._coming = self._coming, None
         if coming.order.incarnation == order.incarnation:
             self._directions = coming
-            self._premises = replace(self._premises, directives=self._with_break_glass(coming))
+            self._premises = self._directed(coming)
             self._save(Kind.DIRECTIVES, coming.dump)
 
     def _release_held(self, sites: frozenset[str]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gslb.api.v1 import facts_pb2 as pb
-from gslb.core.directives import Action, Directives, Latch, LatchKey, Override, Scope, ScopeKind
+from gslb.core.directives import Action, Directives, ForgottenAgent, Latch, LatchKey, Override, Scope, ScopeKind
 from gslb.core.errors import InvalidSnapshot
 from gslb.core.facts import AgentId, Report
 from gslb.core.model import Family
@@ -131,11 +131,20 @@ def load_latch(message: pb.Latch) -> Latch:
     )
 
 
+def dump_forgotten(forgotten: ForgottenAgent) -> pb.ForgottenAgent:
+    return pb.ForgottenAgent(agent=forgotten.agent, boot=forgotten.boot, since_unix_s=forgotten.since_unix_s)
+
+
+def _load_forgotten(message: pb.ForgottenAgent) -> ForgottenAgent:
+    return ForgottenAgent(agent=AgentId(message.agent), boot=message.boot, since_unix_s=message.since_unix_s)
+
+
 def dump_directives(directives: Directives) -> pb.Directives:
     return pb.Directives(
         revision=directives.revision,
         overrides=map(dump_override, directives.overrides),
         latches=map(dump_latch, directives.latches),
+        forgotten=map(dump_forgotten, directives.forgotten),
     )
 
 
@@ -144,4 +153,5 @@ def load_directives(message: pb.Directives) -> Directives:
         revision=message.revision,
         overrides=tuple(map(load_override, message.overrides)),
         latches=tuple(map(load_latch, message.latches)),
+        forgotten=tuple(map(_load_forgotten, message.forgotten)),
     )

@@ -14,6 +14,7 @@ from prometheus_client import CollectorRegistry
 from gslb.coordinator.admin.decider import Decider
 from gslb.coordinator.admin.directives import DirectivesKeeper
 from gslb.coordinator.admin.failback import Failback
+from gslb.coordinator.admin.forgetting import Forgetting
 from gslb.coordinator.admin.overrides import Overrides
 from gslb.coordinator.admin.rollout import RolloutCalls
 from gslb.coordinator.admin.service import AdminService
@@ -128,6 +129,7 @@ async def run(
         configuration = Configuration(store, inputs, compiled, hub, wall_unix_s, options.limits)
         directives = DirectivesKeeper(store, hub, wall_unix_s)
         overrides = Overrides(directives, hub, metrics, wall_unix_s)
+        forgetting = Forgetting(directives, hub, wall_unix_s)
         follower, decider = Follower(store, configuration, directives, metrics), Decider(hub)
         failback = Failback(directives, hub, decider, metrics, monotonic_s, wall_unix_s)
         roster = Roster(store, options.name, monotonic_s)
@@ -159,6 +161,7 @@ async def run(
                 configuration,
                 overrides,
                 failback,
+                forgetting,
                 RolloutCalls(rollouts, hub),
                 Backups(store, inputs, wall_unix_s),
                 metrics,
@@ -190,7 +193,9 @@ async def run(
             tasks.create_task(remarks.run())
             tasks.create_task(Expiry(options.security, registry, wall_unix_s).run())
             overseer = Overseer(hub, rollouts, lambda: roster.watcher, monotonic_s)
-            leader = Leader(store, options.name, configuration, overrides, failback, overseer, metrics, monotonic_s)
+            leader = Leader(
+                store, options.name, configuration, overrides, forgetting, failback, overseer, metrics, monotonic_s
+            )
             tasks.create_task(leader.run())
             tasks.create_task(Watcher(store, options.name, hub, rollouts, monotonic_s).run())
             tasks.create_task(_with_others(options, port, roster, hub, metrics))

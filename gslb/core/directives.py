@@ -1,6 +1,7 @@
 """Directives: conclusions with memory, written into the store under one rising revision.
 
-Here: operators' overrides, and latches, by which a member that was down is remembered until it has wholly come back.
+Here: operators' overrides, latches, by which a member that was down is remembered until it has wholly come back, and
+agents that were taken out of service.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
+from gslb.core.facts import AgentId
 from gslb.core.model import Family
 
 
@@ -79,16 +81,29 @@ class Latch:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ForgottenAgent:
+    """An agent that was taken out of service: its registers up to this boot count nowhere (`gslb.core.forgetting`).
+
+    `since_unix_s`: wall clock.
+    """
+
+    agent: AgentId
+    boot: int
+    since_unix_s: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Directives:
     """`overrides`: sorted by scope, at most one per scope. The narrower scope wins (member, pool, site).
 
-    `latches`: sorted by key, at most one per key. `break_glass`: of one dns server's machine alone, sorted as overrides
-    are; any of them beats all `overrides`.
+    `latches`: sorted by key, at most one per key. `forgotten`: sorted by agent, at most one each. `break_glass`: of one
+    dns server's machine alone, sorted as overrides are; any of them beats all `overrides`.
     """
 
     revision: int = 0
     overrides: tuple[Override, ...] = ()
     latches: tuple[Latch, ...] = ()
+    forgotten: tuple[ForgottenAgent, ...] = ()
     break_glass: tuple[Override, ...] = ()
 
 

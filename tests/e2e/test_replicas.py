@@ -175,6 +175,38 @@ async def test_a_latch_outlives_its_leader_and_any_coordinator_ends_it(world: Re
     await world.apply(leader, "rollout: {soak: 0s}\n")
 
 
+async def test_an_agent_that_is_gone_for_good_is_forgotten_by_all_whenever_they_hear_of_it(world: Replicas) -> None:
+    """What it said last would take a server out as soon as no agent of the site is heard."""
+    lost, left = SERVERS
+    world.start_agent("old")
+    await world.until_agents("eu/agent", "eu/old")
+    world.children.kill("agent", lost)
+    await world.until_answered(left)
+    world.children.kill("old")
+    world.start_server(lost)
+    world.start_agent()
+    await world.until_answered(*SERVERS)
+    world.children.kill("agent")
+    await world.until_answered(left)
+    world.signal("c", signal.SIGSTOP)
+    try:
+        await world.forget("b", "eu/old")
+        await world.until_answered(*SERVERS)
+    finally:
+        world.signal("c", signal.SIGCONT)
+    world.children.kill("a", "dns-1")
+    await world.start_coordinator("a")
+    world.start_dns("dns-1")
+    await world.until_answered(*SERVERS)
+    world.start_agent()
+    await world.until_whole(*NAMES)
+    world.start_agent("old")
+    await world.until_agents("eu/agent", "eu/old")
+    world.children.kill("old")
+    await world.forget("c", "eu/old")
+    await world.until_whole(*NAMES)
+
+
 async def test_without_a_majority_in_etcd_answers_follow_and_writes_say_why(world: Replicas, members: Cluster) -> None:
     for number in (0, 1):
         members.members[number].kill()

@@ -6,10 +6,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gslb.core.facts import NO_FACTS, AgentId, Facts, Report, merge, merge_all
+from gslb.core.forgetting import Forgotten, is_forgotten, without
 
+AGENTS = [AgentId("eu/a"), AgentId("eu/b"), AgentId("us/a")]
 REPORTS = st.builds(
     Report,
-    agent=st.sampled_from([AgentId("eu/a"), AgentId("eu/b"), AgentId("us/a")]),
+    agent=st.sampled_from(AGENTS),
     boot=st.integers(1, 3),
     sequence=st.integers(1, 3),
     layout=st.sampled_from([b"\0" * 8, b"\1" * 8]),
@@ -59,3 +61,17 @@ def test_the_newest_register_of_each_agent_stays(facts: Facts, report: Report) -
 def test_nothing_new_is_the_same_object(facts: Facts, report: Report) -> None:
     after = merge(facts, report)
     assert merge(after, report) is after
+
+
+@given(st.lists(REPORTS, max_size=6), st.dictionaries(st.sampled_from(AGENTS), st.integers(1, 3)), st.data())
+def test_it_makes_no_difference_when_a_node_hears_who_is_forgotten(
+    reports: list[Report], forgotten: Forgotten, data: st.DataObject
+) -> None:
+    """Those that came before are dropped, those that come after are not taken."""
+    shuffled = data.draw(st.permutations(reports + reports))
+    at = data.draw(st.integers(0, len(shuffled)))
+    facts = without(merged(NO_FACTS, shuffled[:at]), forgotten)
+    facts = merged(facts, [report for report in shuffled[at:] if not is_forgotten(report, forgotten)])
+    assert facts == without(merged(NO_FACTS, reports), forgotten)
+    assert all(report.boot > forgotten.get(agent, 0) for agent, report in facts.reports.items())
+    assert without(facts, forgotten) is facts

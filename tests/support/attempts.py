@@ -68,6 +68,10 @@ async def failback(channel: grpc.aio.Channel) -> None:
     await AdminStub(channel).Failback(admin_pb2.FailbackRequest(scopes=[POOL]), timeout=DEADLINE_S)
 
 
+async def forget(channel: grpc.aio.Channel) -> None:
+    await AdminStub(channel).ForgetAgent(admin_pb2.ForgetAgentRequest(agent="us/a1"), timeout=DEADLINE_S)
+
+
 async def reflect(channel: grpc.aio.Channel) -> None:
     call = ServerReflectionStub(channel).ServerReflectionInfo(timeout=DEADLINE_S)
     await call.write(ServerReflectionRequest(list_services=""))

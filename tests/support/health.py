@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from gslb.core.directives import Action, Directives, Latch, LatchKey, Override, Scope, ScopeKind
+from gslb.core.directives import Action, Directives, ForgottenAgent, Latch, LatchKey, Override, Scope, ScopeKind
 from gslb.core.facts import AgentId, Cause, Facts, Report, State, Verdict
 from gslb.core.model import Family, Model
 from gslb.core.silence import NO_SILENCE, Silence
@@ -67,10 +67,19 @@ def directives(model: Model) -> st.SearchStrategy[Directives]:
         until_unix_s=st.none(),
     )
     found = st.lists(override, max_size=3, unique_by=lambda one: one.scope)
+    gone = st.builds(
+        ForgottenAgent,
+        agent=st.just(AgentId("eu/gone")),
+        boot=st.integers(0, 2**40),
+        since_unix_s=st.integers(0, 2**40),
+    )
     return st.builds(
-        lambda drawn, noted: Directives(overrides=tuple(sorted(drawn, key=lambda one: one.scope)), latches=noted),
+        lambda drawn, noted, forgotten: Directives(
+            overrides=tuple(sorted(drawn, key=lambda one: one.scope)), latches=noted, forgotten=forgotten
+        ),
         found,
         latches(model),
+        st.lists(gone, max_size=1).map(tuple),
     )
 
 

@@ -28,8 +28,9 @@ class Clock:
         return self.now_s
 
 
-def make_hub(clock: Clock, settle_s: float = 0.0) -> Hub:
-    return Hub(incarnation=7, clock=clock, metrics=Metrics(CollectorRegistry()), settle_s=settle_s)
+def make_hub(clock: Clock, settle_s: float = 0.0, registry: CollectorRegistry | None = None) -> Hub:
+    metrics = Metrics(registry if registry is not None else CollectorRegistry())
+    return Hub(incarnation=7, clock=clock, metrics=metrics, settle_s=settle_s)
 
 
 def publication(revision: int, *sites: str) -> Publication:
@@ -43,13 +44,13 @@ def publication(revision: int, *sites: str) -> Publication:
     )
 
 
-def register(agent: AgentId, sequence: int = 1, states: bytes = b"\x05") -> Report:
-    return Report(agent=agent, boot=1, sequence=sequence, layout=b"12345678", states=states)
+def register(agent: AgentId, sequence: int = 1, states: bytes = b"\x05", boot: int = 1) -> Report:
+    return Report(agent=agent, boot=boot, sequence=sequence, layout=b"12345678", states=states)
 
 
-def reporting(clock: Clock, *agents: AgentId) -> Hub:
+def reporting(clock: Clock, *agents: AgentId, registry: CollectorRegistry | None = None) -> Hub:
     """A hub with the site us, whose `agents` have reported."""
-    hub = make_hub(clock)
+    hub = make_hub(clock, registry=registry)
     hub.publish(publication(1, "us"))
     for agent in agents:
         hub.hello(agent, "1")

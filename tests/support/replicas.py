@@ -6,8 +6,10 @@ has a certificate of its own, without one all trust whoever is on this machine.
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
+import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -91,9 +93,9 @@ class Replicas:
             channel = rpc.channel(self.address(name), self.security(Kind.OPERATOR, "admin"))
             self.admins[name] = AdminStub(await self.stack.enter_async_context(channel))
 
-    def start_agent(self) -> None:
-        where = ("--site", "eu", "--name", "agent", "--coordinator", self.address("a"))
-        self._start("agent", Kind.AGENT, "eu/agent", *where)
+    def start_agent(self, name: str = "agent") -> None:
+        where = ("--site", "eu", "--name", name, "--coordinator", self.address("a"))
+        self._start(name, Kind.AGENT, f"eu/{name}", *where)
 
     def start_dns(self, name: str) -> None:
         listen = f"127.0.0.1:{self.dns_ports[name]}"
@@ -156,6 +158,27 @@ class Replicas:
 
         await eventually("streams to everyone", whole, children=self.children, within_s=START_S)
 
+    async def until_agents(self, *agents: str) -> None:
+        """All coordinators hear these."""
+
+        async def heard() -> bool:
+            found = [await self.status(name) for name in NAMES]
+            return all(status is not None and _heard(status) == set(agents) for status in found)
+
+        await eventually(f"agents {agents}", heard, children=self.children, within_s=START_S)
+
+    async def forget(self, asked: str, agent: str) -> None:
+        """By the command, as soon as nobody hears the agent any more."""
+        command = ("-m", "gslb.cli", "agent", "forget", agent, "--admin", self.address(asked))
+
+        async def forgotten() -> bool:
+            process = await asyncio.create_subprocess_exec(sys.executable, *command, stderr=asyncio.subprocess.PIPE)
+            _, said = await process.communicate()
+            assert process.returncode == 0 or b"is being heard" in said, said
+            return process.returncode == 0
+
+        await eventually(f"that {agent} is forgotten", forgotten, children=self.children, within_s=START_S)
+
     async def ask(self, dns_name: str) -> frozenset[str]:
         reply = await self.resolvers[dns_name].ask(SERVICE, CLIENT)
         return frozenset(reply.addresses) if reply is not None else frozenset()
@@ -176,6 +199,10 @@ class Replicas:
         self.start_server(lost)
         await self.until_answered(*SERVERS)
         return took_s
+
+
+def _heard(status: pb.GetStatusResponse) -> set[str]:
+    return {agent.agent for site in status.sites for agent in site.agents if not agent.silent}
 
 
 def _is_whole(status: pb.GetStatusResponse, coordinators: tuple[str, ...]) -> bool:

@@ -12,7 +12,7 @@ from support.hubs import US1, US2, Clock, make_hub, publication, register, repor
 
 from gslb.codec.facts import load_order
 from gslb.codec.snapshot import dump_snapshot
-from gslb.coordinator.admin.alarms import MAX_SERVICES, RETIRED_AFTER_S, raise_alarms
+from gslb.coordinator.admin.alarms import MAX_SERVICES, raise_alarms
 from gslb.coordinator.admin.decider import Concluded, Decider
 from gslb.coordinator.relay.agents import MAX_AGENTS_PER_SITE, Agents
 from gslb.coordinator.relay.dns_servers import FORGET_AFTER_S, MAX_DNS_SERVERS, DnsServers
@@ -95,22 +95,6 @@ async def test_the_alarm_of_a_silent_site_says_when_verdicts_have_lapsed() -> No
         ends += [text.partition("; ")[2] for text in await alarms(hub, decider, clock) if "agent eu/1 is" in text]
     kept = "no agent of its site is heard, verdicts there are kept"
     assert ends == [kept, kept, "no agent of its site is heard, verdicts there of monitor web have lapsed"]
-
-
-async def test_a_retired_agent_is_no_alarm_where_others_are_heard() -> None:
-    clock = Clock()
-    hub = reporting(clock, US1, US2)
-    decider = Decider(hub)
-    clock.now_s += 10
-    hub.report(register(US2, 2))
-    assert len(await alarms(hub, decider, clock)) == 1
-    clock.now_s += RETIRED_AFTER_S
-    hub.report(register(US2, 3))
-    assert await alarms(hub, decider, clock) == (f"agent us/a1 is silent for {RETIRED_AFTER_S:.0f} s",)
-    clock.now_s += 1
-    assert await alarms(hub, decider, clock) == ()
-    clock.now_s += 10
-    assert len(await alarms(hub, decider, clock)) == 2
 
 
 def test_agents_that_come_back_together_cost_one_beat_and_not_one_each() -> None:

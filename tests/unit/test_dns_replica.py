@@ -22,7 +22,7 @@ from gslb.codec.facts import dump_directives, dump_order
 from gslb.codec.sealing import ANYBODY
 from gslb.codec.snapshot import dump_snapshot
 from gslb.core.answering.view import View
-from gslb.core.directives import Action, Directives, Override, Scope, ScopeKind
+from gslb.core.directives import Action, Directives, ForgottenAgent, Override, Scope, ScopeKind
 from gslb.core.errors import InvalidSnapshot
 from gslb.core.facts import AgentId, Facts, Report, digest
 from gslb.core.hearing import Hearing
@@ -38,8 +38,8 @@ def received_of(snapshot: Snapshot) -> Received:
     return Received(envelope=Envelope(payload=bundle.manifest, order=dump_order(snapshot.order)), chunks=bundle.chunks)
 
 
-def directions_of(order: Order, *overrides: Override) -> Directions:
-    directives = Directives(revision=order.directive, overrides=overrides)
+def directions_of(order: Order, *overrides: Override, forgotten: tuple[ForgottenAgent, ...] = ()) -> Directions:
+    directives = Directives(revision=order.directive, overrides=overrides, forgotten=forgotten)
     payload = dump_directives(directives).SerializeToString()
     return Directions.unpack(Envelope(payload=payload, order=dump_order(order)), ANYBODY)
 
@@ -158,6 +158,33 @@ def test_directives_of_a_later_incarnation_wait_for_its_snapshot(held: Held) -> 
     assert held.replica.order == Order(2, 1, 3)
     saved = Directions.load(b"".join(held.saved[Kind.DIRECTIVES]()), ANYBODY)
     assert saved.order == Order(2, 1, 3)
+
+
+@pytest.mark.parametrize("order", [Order(1, 1, 5), Order(2, 1, 5)], ids=["at once", "with the snapshot they wait for"])
+def test_what_a_forgotten_agent_said_counts_no_more_whoever_tells_it(held: Held, order: Order) -> None:
+    held.report(facts_of(world(), down=("eu/e1",), sequence=2))
+    assert held.www() != {"192.0.2.1"}
+    gone = ForgottenAgent(agent=EU, boot=held.replica.facts.reports[EU].boot, since_unix_s=1)
+    held.replica.take_directions(directions_of(order, forgotten=(gone,)))
+    if order.incarnation == 2:
+        held.take_snapshot(make_snapshot(order=Order(2, 1, 0)))
+    assert EU not in held.replica.facts.reports
+    assert EU not in load_facts(b"".join(held.saved[Kind.FACTS]())).reports
+    held.report(facts_of(world(), down=("eu/e1",), sequence=3))
+    assert held.www() == {"192.0.2.1"}
+    assert held.replica.progress.reports["forgotten"] == 1
+    whole = decide(held.views[-1].index.snapshot, held.replica.premises.directives, held.replica.facts, {})
+    assert held.replica.decision_digest == whole.digest
+    held.report(Facts({EU: replace(facts_of(world(), down=("eu/e1",)).reports[EU], boot=gone.boot + 1)}))
+    assert held.www() != {"192.0.2.1"}
+
+
+def test_a_register_that_waits_for_its_layout_is_forgotten_too(held: Held) -> None:
+    waiting = replace(facts_of(world(), sequence=9).reports[EU], layout=bytes(8))
+    held.report(Facts({EU: waiting}))
+    gone = ForgottenAgent(agent=EU, boot=waiting.boot, since_unix_s=1)
+    held.replica.take_directions(directions_of(Order(1, 1, 5), forgotten=(gone,)))
+    assert EU not in held.replica.facts.reports
 
 
 def test_directives_in_an_envelope_of_another_order_are_refused() -> None:

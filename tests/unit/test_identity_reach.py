@@ -6,6 +6,7 @@ from pathlib import Path
 
 import grpc
 import pytest
+from support.attempts import forget
 from support.certificates import Pki
 from support.coordinators import CONFIG, DEADLINE_S, Running, coordinator, files
 
@@ -126,6 +127,18 @@ async def check(running: Running, kind: facts_pb2.ScopeKind.ValueType, what: str
         assert why in error.value.details()
     assert running.count("denied_total", method="SetOverride", reason="reach") == before + 1
     assert not (await running.status()).overrides
+
+
+async def test_who_is_bound_to_services_forgets_no_agent(tmp_path: Path) -> None:
+    pki = Pki(tmp_path / "pki")
+    ours, admin = pki.issue(Kind.COORDINATOR, "c1"), pki.issue(Kind.OPERATOR, "admin")
+    async with coordinator(tmp_path, security=ours, operator=admin) as running:
+        await running.applied(files(WORLD + ACCESS))
+        async with rpc.channel(f"127.0.0.1:{running.bound.port}", pki.issue(Kind.OPERATOR, "bob")) as channel:
+            with pytest.raises(grpc.aio.AioRpcError) as error:
+                await forget(channel)
+        assert error.value.code() is grpc.StatusCode.PERMISSION_DENIED
+        assert running.count("denied_total", method="ForgetAgent", reason="reach") == 1
 
 
 async def test_an_operator_may_not_apply(tmp_path: Path) -> None:

@@ -27,6 +27,7 @@ CALLS = {
     "undrain": ("Admin/ClearOverride",),
     "clear": ("Admin/ClearOverride",),
     "failback": ("Admin/Failback",),
+    "agent forget": ("Admin/ForgetAgent",),
     "apply": ("Admin/Apply",),
     "rollback": ("Admin/Rollback",),
     "rollout continue": ("Admin/EndRollout",),

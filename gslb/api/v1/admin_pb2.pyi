@@ -1522,6 +1522,53 @@ class FailbackResponse(_message.Message):
 Global___FailbackResponse: _TypeAlias = FailbackResponse  # noqa: Y015
 
 @_typing.final
+class ForgetAgentRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    AGENT_FIELD_NUMBER: _builtins.int
+    WHY_FIELD_NUMBER: _builtins.int
+    agent: _builtins.str
+    """SITE/NAME."""
+    why: _builtins.str
+    def __init__(
+        self,
+        *,
+        agent: _builtins.str = ...,
+        why: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent", b"agent", "why", b"why"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ForgetAgentRequest: _TypeAlias = ForgetAgentRequest  # noqa: Y015
+
+@_typing.final
+class ForgetAgentResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ORDER_FIELD_NUMBER: _builtins.int
+    FORGOTTEN_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def order(self) -> _facts_pb2.Order: ...
+    @_builtins.property
+    def forgotten(self) -> _facts_pb2.ForgottenAgent: ...
+    def __init__(
+        self,
+        *,
+        order: _facts_pb2.Order | None = ...,
+        forgotten: _facts_pb2.ForgottenAgent | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["forgotten", b"forgotten", "order", b"order"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["forgotten", b"forgotten", "order", b"order"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ForgetAgentResponse: _TypeAlias = ForgetAgentResponse  # noqa: Y015
+
+@_typing.final
 class GetAuditRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 

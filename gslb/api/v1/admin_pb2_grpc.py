@@ -100,6 +100,11 @@ class AdminStub(object):
                 request_serializer=gslb_dot_api_dot_v1_dot_admin__pb2.FailbackRequest.SerializeToString,
                 response_deserializer=gslb_dot_api_dot_v1_dot_admin__pb2.FailbackResponse.FromString,
                 _registered_method=True)
+        self.ForgetAgent = channel.unary_unary(
+                '/gslb.api.v1.Admin/ForgetAgent',
+                request_serializer=gslb_dot_api_dot_v1_dot_admin__pb2.ForgetAgentRequest.SerializeToString,
+                response_deserializer=gslb_dot_api_dot_v1_dot_admin__pb2.ForgetAgentResponse.FromString,
+                _registered_method=True)
         self.GetAudit = channel.unary_unary(
                 '/gslb.api.v1.Admin/GetAudit',
                 request_serializer=gslb_dot_api_dot_v1_dot_admin__pb2.GetAuditRequest.SerializeToString,
@@ -200,6 +205,13 @@ class AdminServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ForgetAgent(self, request, context):
+        """Forgets what an agent that nobody hears any more has said, until it is heard again.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetAudit(self, request, context):
         """Who has changed what, or tried to.
         """
@@ -274,6 +286,11 @@ def add_AdminServicer_to_server(servicer, server):
                     servicer.Failback,
                     request_deserializer=gslb_dot_api_dot_v1_dot_admin__pb2.FailbackRequest.FromString,
                     response_serializer=gslb_dot_api_dot_v1_dot_admin__pb2.FailbackResponse.SerializeToString,
+            ),
+            'ForgetAgent': grpc.unary_unary_rpc_method_handler(
+                    servicer.ForgetAgent,
+                    request_deserializer=gslb_dot_api_dot_v1_dot_admin__pb2.ForgetAgentRequest.FromString,
+                    response_serializer=gslb_dot_api_dot_v1_dot_admin__pb2.ForgetAgentResponse.SerializeToString,
             ),
             'GetAudit': grpc.unary_unary_rpc_method_handler(
                     servicer.GetAudit,
@@ -633,6 +650,33 @@ class Admin(object):
             '/gslb.api.v1.Admin/Failback',
             gslb_dot_api_dot_v1_dot_admin__pb2.FailbackRequest.SerializeToString,
             gslb_dot_api_dot_v1_dot_admin__pb2.FailbackResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ForgetAgent(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/gslb.api.v1.Admin/ForgetAgent',
+            gslb_dot_api_dot_v1_dot_admin__pb2.ForgetAgentRequest.SerializeToString,
+            gslb_dot_api_dot_v1_dot_admin__pb2.ForgetAgentResponse.FromString,
             options,
             channel_credentials,
             insecure,

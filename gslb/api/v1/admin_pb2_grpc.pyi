@@ -58,6 +58,8 @@ class AdminStub:
     ClearOverride: _grpc.UnaryUnaryMultiCallable[_admin_pb2.ClearOverrideRequest, _admin_pb2.ClearOverrideResponse]
     Failback: _grpc.UnaryUnaryMultiCallable[_admin_pb2.FailbackRequest, _admin_pb2.FailbackResponse]
     """Takes back, at once and wholly, members that are up again and wait for failback or ramp up."""
+    ForgetAgent: _grpc.UnaryUnaryMultiCallable[_admin_pb2.ForgetAgentRequest, _admin_pb2.ForgetAgentResponse]
+    """Forgets what an agent that nobody hears any more has said, until it is heard again."""
     GetAudit: _grpc.UnaryUnaryMultiCallable[_admin_pb2.GetAuditRequest, _admin_pb2.GetAuditResponse]
     """Who has changed what, or tried to."""
 
@@ -91,6 +93,8 @@ class AdminAsyncStub(AdminStub):
     ClearOverride: _aio.UnaryUnaryMultiCallable[_admin_pb2.ClearOverrideRequest, _admin_pb2.ClearOverrideResponse]  # type: ignore[assignment]
     Failback: _aio.UnaryUnaryMultiCallable[_admin_pb2.FailbackRequest, _admin_pb2.FailbackResponse]  # type: ignore[assignment]
     """Takes back, at once and wholly, members that are up again and wait for failback or ramp up."""
+    ForgetAgent: _aio.UnaryUnaryMultiCallable[_admin_pb2.ForgetAgentRequest, _admin_pb2.ForgetAgentResponse]  # type: ignore[assignment]
+    """Forgets what an agent that nobody hears any more has said, until it is heard again."""
     GetAudit: _aio.UnaryUnaryMultiCallable[_admin_pb2.GetAuditRequest, _admin_pb2.GetAuditResponse]  # type: ignore[assignment]
     """Who has changed what, or tried to."""
 
@@ -199,6 +203,14 @@ class AdminServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_admin_pb2.FailbackResponse, _abc.Awaitable[_admin_pb2.FailbackResponse]]:
         """Takes back, at once and wholly, members that are up again and wait for failback or ramp up."""
+
+    @_abc_1.abstractmethod
+    def ForgetAgent(
+        self,
+        request: _admin_pb2.ForgetAgentRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_pb2.ForgetAgentResponse, _abc.Awaitable[_admin_pb2.ForgetAgentResponse]]:
+        """Forgets what an agent that nobody hears any more has said, until it is heard again."""
 
     @_abc_1.abstractmethod
     def GetAudit(

@@ -24,17 +24,17 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17gslb/api/v1/facts.proto\x12\x0bgslb.api.v1\"u\n\x06Report\x12\r\n\x05\x61gent\x18\x01 \x01(\t\x12\x0c\n\x04\x62oot\x18\x02 \x01(\x04\x12\x10\n\x08sequence\x18\x03 \x01(\x04\x12\x0e\n\x06layout\x18\x04 \x01(\x0c\x12\x0e\n\x06states\x18\x05 \x01(\x0c\x12\x0c\n\x04sick\x18\x06 \x01(\x08\x12\x0e\n\x06lag_ms\x18\x07 \x01(\r\"?\n\x05Order\x12\x13\n\x0bincarnation\x18\x01 \x01(\x04\x12\x0e\n\x06\x63onfig\x18\x02 \x01(\x04\x12\x11\n\tdirective\x18\x03 \x01(\x04\";\n\x05Scope\x12$\n\x04kind\x18\x01 \x01(\x0e\x32\x16.gslb.api.v1.ScopeKind\x12\x0c\n\x04name\x18\x02 \x01(\t\"\xa0\x01\n\x08Override\x12!\n\x05scope\x18\x01 \x01(\x0b\x32\x12.gslb.api.v1.Scope\x12+\n\x06\x61\x63tion\x18\x02 \x01(\x0e\x32\x1b.gslb.api.v1.OverrideAction\x12\x0b\n\x03who\x18\x03 \x01(\t\x12\x0b\n\x03why\x18\x04 \x01(\t\x12\x14\n\x0csince_unix_s\x18\x05 \x01(\x03\x12\x14\n\x0cuntil_unix_s\x18\x06 \x01(\x03\"\x8e\x01\n\x05Latch\x12\x0c\n\x04pool\x18\x01 \x01(\t\x12\x0f\n\x07monitor\x18\x02 \x01(\t\x12\x0e\n\x06\x66\x61mily\x18\x03 \x01(\t\x12\x0e\n\x06member\x18\x04 \x01(\t\x12\x10\n\x08revision\x18\x05 \x01(\x04\x12\x13\n\x0b\x64own_unix_s\x18\x06 \x01(\x03\x12\x11\n\tup_unix_s\x18\x07 \x01(\x03\x12\x0c\n\x04step\x18\x08 \x01(\r\"m\n\nDirectives\x12\x10\n\x08revision\x18\x01 \x01(\x04\x12(\n\toverrides\x18\x02 \x03(\x0b\x32\x15.gslb.api.v1.Override\x12#\n\x07latches\x18\x03 \x03(\x0b\x32\x12.gslb.api.v1.Latch\"!\n\x0c\x43oordinators\x12\x11\n\taddresses\x18\x01 \x03(\t\"a\n\x08\x45nvelope\x12\x0f\n\x07payload\x18\x01 \x01(\x0c\x12!\n\x05order\x18\x02 \x01(\x0b\x32\x12.gslb.api.v1.Order\x12\x0e\n\x06key_id\x18\x03 \x01(\t\x12\x11\n\tsignature\x18\x04 \x01(\x0c*\x8a\x01\n\x0eOverrideAction\x12\x1f\n\x1bOVERRIDE_ACTION_UNSPECIFIED\x10\x00\x12\x19\n\x15OVERRIDE_ACTION_DRAIN\x10\x01\x12\x1e\n\x1aOVERRIDE_ACTION_FORCE_DOWN\x10\x02\x12\x1c\n\x18OVERRIDE_ACTION_FORCE_UP\x10\x03*h\n\tScopeKind\x12\x1a\n\x16SCOPE_KIND_UNSPECIFIED\x10\x00\x12\x13\n\x0fSCOPE_KIND_SITE\x10\x01\x12\x13\n\x0fSCOPE_KIND_POOL\x10\x02\x12\x15\n\x11SCOPE_KIND_MEMBER\x10\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17gslb/api/v1/facts.proto\x12\x0bgslb.api.v1\"u\n\x06Report\x12\r\n\x05\x61gent\x18\x01 \x01(\t\x12\x0c\n\x04\x62oot\x18\x02 \x01(\x04\x12\x10\n\x08sequence\x18\x03 \x01(\x04\x12\x0e\n\x06layout\x18\x04 \x01(\x0c\x12\x0e\n\x06states\x18\x05 \x01(\x0c\x12\x0c\n\x04sick\x18\x06 \x01(\x08\x12\x0e\n\x06lag_ms\x18\x07 \x01(\r\"?\n\x05Order\x12\x13\n\x0bincarnation\x18\x01 \x01(\x04\x12\x0e\n\x06\x63onfig\x18\x02 \x01(\x04\x12\x11\n\tdirective\x18\x03 \x01(\x04\";\n\x05Scope\x12$\n\x04kind\x18\x01 \x01(\x0e\x32\x16.gslb.api.v1.ScopeKind\x12\x0c\n\x04name\x18\x02 \x01(\t\"\xa0\x01\n\x08Override\x12!\n\x05scope\x18\x01 \x01(\x0b\x32\x12.gslb.api.v1.Scope\x12+\n\x06\x61\x63tion\x18\x02 \x01(\x0e\x32\x1b.gslb.api.v1.OverrideAction\x12\x0b\n\x03who\x18\x03 \x01(\t\x12\x0b\n\x03why\x18\x04 \x01(\t\x12\x14\n\x0csince_unix_s\x18\x05 \x01(\x03\x12\x14\n\x0cuntil_unix_s\x18\x06 \x01(\x03\"\x8e\x01\n\x05Latch\x12\x0c\n\x04pool\x18\x01 \x01(\t\x12\x0f\n\x07monitor\x18\x02 \x01(\t\x12\x0e\n\x06\x66\x61mily\x18\x03 \x01(\t\x12\x0e\n\x06member\x18\x04 \x01(\t\x12\x10\n\x08revision\x18\x05 \x01(\x04\x12\x13\n\x0b\x64own_unix_s\x18\x06 \x01(\x03\x12\x11\n\tup_unix_s\x18\x07 \x01(\x03\x12\x0c\n\x04step\x18\x08 \x01(\r\"C\n\x0e\x46orgottenAgent\x12\r\n\x05\x61gent\x18\x01 \x01(\t\x12\x0c\n\x04\x62oot\x18\x02 \x01(\x04\x12\x14\n\x0csince_unix_s\x18\x03 \x01(\x03\"\x9d\x01\n\nDirectives\x12\x10\n\x08revision\x18\x01 \x01(\x04\x12(\n\toverrides\x18\x02 \x03(\x0b\x32\x15.gslb.api.v1.Override\x12#\n\x07latches\x18\x03 \x03(\x0b\x32\x12.gslb.api.v1.Latch\x12.\n\tforgotten\x18\x04 \x03(\x0b\x32\x1b.gslb.api.v1.ForgottenAgent\"!\n\x0c\x43oordinators\x12\x11\n\taddresses\x18\x01 \x03(\t\"a\n\x08\x45nvelope\x12\x0f\n\x07payload\x18\x01 \x01(\x0c\x12!\n\x05order\x18\x02 \x01(\x0b\x32\x12.gslb.api.v1.Order\x12\x0e\n\x06key_id\x18\x03 \x01(\t\x12\x11\n\tsignature\x18\x04 \x01(\x0c*\x8a\x01\n\x0eOverrideAction\x12\x1f\n\x1bOVERRIDE_ACTION_UNSPECIFIED\x10\x00\x12\x19\n\x15OVERRIDE_ACTION_DRAIN\x10\x01\x12\x1e\n\x1aOVERRIDE_ACTION_FORCE_DOWN\x10\x02\x12\x1c\n\x18OVERRIDE_ACTION_FORCE_UP\x10\x03*h\n\tScopeKind\x12\x1a\n\x16SCOPE_KIND_UNSPECIFIED\x10\x00\x12\x13\n\x0fSCOPE_KIND_SITE\x10\x01\x12\x13\n\x0fSCOPE_KIND_POOL\x10\x02\x12\x15\n\x11SCOPE_KIND_MEMBER\x10\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'gslb.api.v1.facts_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_OVERRIDEACTION']._serialized_start=839
-  _globals['_OVERRIDEACTION']._serialized_end=977
-  _globals['_SCOPEKIND']._serialized_start=979
-  _globals['_SCOPEKIND']._serialized_end=1083
+  _globals['_OVERRIDEACTION']._serialized_start=957
+  _globals['_OVERRIDEACTION']._serialized_end=1095
+  _globals['_SCOPEKIND']._serialized_start=1097
+  _globals['_SCOPEKIND']._serialized_end=1201
   _globals['_REPORT']._serialized_start=40
   _globals['_REPORT']._serialized_end=157
   _globals['_ORDER']._serialized_start=159
@@ -45,10 +45,12 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_OVERRIDE']._serialized_end=446
   _globals['_LATCH']._serialized_start=449
   _globals['_LATCH']._serialized_end=591
-  _globals['_DIRECTIVES']._serialized_start=593
-  _globals['_DIRECTIVES']._serialized_end=702
-  _globals['_COORDINATORS']._serialized_start=704
-  _globals['_COORDINATORS']._serialized_end=737
-  _globals['_ENVELOPE']._serialized_start=739
-  _globals['_ENVELOPE']._serialized_end=836
+  _globals['_FORGOTTENAGENT']._serialized_start=593
+  _globals['_FORGOTTENAGENT']._serialized_end=660
+  _globals['_DIRECTIVES']._serialized_start=663
+  _globals['_DIRECTIVES']._serialized_end=820
+  _globals['_COORDINATORS']._serialized_start=822
+  _globals['_COORDINATORS']._serialized_end=855
+  _globals['_ENVELOPE']._serialized_start=857
+  _globals['_ENVELOPE']._serialized_end=954
 # @@protoc_insertion_point(module_scope)

@@ -237,12 +237,41 @@ class Latch(_message.Message):
 Global___Latch: _TypeAlias = Latch  # noqa: Y015
 
 @_typing.final
+class ForgottenAgent(_message.Message):
+    """An agent that was taken out of service: its registers up to this boot count nowhere."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    AGENT_FIELD_NUMBER: _builtins.int
+    BOOT_FIELD_NUMBER: _builtins.int
+    SINCE_UNIX_S_FIELD_NUMBER: _builtins.int
+    agent: _builtins.str
+    """SITE/NAME."""
+    boot: _builtins.int
+    since_unix_s: _builtins.int
+    def __init__(
+        self,
+        *,
+        agent: _builtins.str = ...,
+        boot: _builtins.int = ...,
+        since_unix_s: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent", b"agent", "boot", b"boot", "since_unix_s", b"since_unix_s"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ForgottenAgent: _TypeAlias = ForgottenAgent  # noqa: Y015
+
+@_typing.final
 class Directives(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     REVISION_FIELD_NUMBER: _builtins.int
     OVERRIDES_FIELD_NUMBER: _builtins.int
     LATCHES_FIELD_NUMBER: _builtins.int
+    FORGOTTEN_FIELD_NUMBER: _builtins.int
     revision: _builtins.int
     @_builtins.property
     def overrides(self) -> _containers.RepeatedCompositeFieldContainer[Global___Override]:
@@ -252,16 +281,21 @@ class Directives(_message.Message):
     def latches(self) -> _containers.RepeatedCompositeFieldContainer[Global___Latch]:
         """Sorted by pool, monitor, family and member, at most one each."""
 
+    @_builtins.property
+    def forgotten(self) -> _containers.RepeatedCompositeFieldContainer[Global___ForgottenAgent]:
+        """Sorted by agent, at most one each."""
+
     def __init__(
         self,
         *,
         revision: _builtins.int = ...,
         overrides: _abc.Iterable[Global___Override] | None = ...,
         latches: _abc.Iterable[Global___Latch] | None = ...,
+        forgotten: _abc.Iterable[Global___ForgottenAgent] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["latches", b"latches", "overrides", b"overrides", "revision", b"revision"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["forgotten", b"forgotten", "latches", b"latches", "overrides", b"overrides", "revision", b"revision"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -17,9 +17,6 @@ MAX_MEMBERS = 5
 DIFFERS_AFTER_S = 3.0
 """How long a dns server's decision may differ from the coordinator's while a change spreads."""
 
-RETIRED_AFTER_S = 24 * 3600.0
-"""An agent that was silent for so long, where others of its site are heard, is taken for one that was retired."""
-
 
 def raise_alarms(hub: Hub, concluded: Concluded | None, troubles: Sequence[str], now_s: float) -> tuple[str, ...]:
     """`troubles`: with the store and the configuration in it. `now_s`: of the monotonic clock."""
@@ -48,8 +45,7 @@ def _agents(hub: Hub, concluded: Concluded) -> Iterator[str]:
     for agent in sorted(concluded.silent):
         site, age_s = reports[agent].site, ages_s.get(agent, 0.0)
         alone = f"; no agent of its site is heard, {_verdicts(concluded, site)}" if site not in heard else ""
-        if alone or age_s <= RETIRED_AFTER_S:
-            yield f"agent {agent} is silent for {age_s:.0f} s{alone}"
+        yield f"agent {agent} is silent for {age_s:.0f} s{alone}"
     for agent, report in sorted(reports.items()):
         if report.sick:
             yield f"agent {agent} doubts itself (lag {report.lag_ms} ms): the time-outs it sees count as unknown"

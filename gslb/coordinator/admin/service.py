@@ -8,13 +8,14 @@ from collections.abc import Awaitable, Callable, Sequence
 import grpc
 
 from gslb.api.v1 import admin_pb2 as pb
-from gslb.codec.facts import dump_latch, dump_order, load_action, load_scope
+from gslb.codec.facts import dump_forgotten, dump_latch, dump_order, load_action, load_scope
 from gslb.coordinator.admin.alarms import raise_alarms
 from gslb.coordinator.admin.apply import ApplyCall, Stream
 from gslb.coordinator.admin.backup import BackupCall, BackupStream
 from gslb.coordinator.admin.decider import Concluded, Decider
 from gslb.coordinator.admin.explaining import load_question, make_explanation
 from gslb.coordinator.admin.failback import Failback
+from gslb.coordinator.admin.forgetting import Forgetting
 from gslb.coordinator.admin.history import NO_CONFIGURATION, HistoryCalls, dump_record
 from gslb.coordinator.admin.overrides import Overrides
 from gslb.coordinator.admin.rollout import RolloutCalls
@@ -32,7 +33,9 @@ from gslb.coordinator.refusals import RpcRefused, invalid
 from gslb.coordinator.relay.hub import Hub
 from gslb.coordinator.wrapping import Context
 from gslb.core.directives import Override, Scope, ScopeKind
-from gslb.core.identity.reach import refuse_scope
+from gslb.core.facts import AgentId
+from gslb.core.identity.access import Denied
+from gslb.core.identity.reach import refuse_agent, refuse_scope
 
 MAX_TEXT_CHARACTERS = 500
 AUDIT_SHOWN = 100
@@ -56,6 +59,7 @@ class AdminService:
         configuration: Configuration,
         overrides: Overrides,
         failback: Failback,
+        forgetting: Forgetting,
         rollout: RolloutCalls,
         backups: Backups,
         metrics: Metrics,
@@ -74,6 +78,7 @@ class AdminService:
         self._history = HistoryCalls(configuration)
         self._overrides = overrides
         self._failback = failback
+        self._forgetting = forgetting
         self._rollout = rollout
         self._door = door
         self._audit = audit
@@ -155,6 +160,14 @@ class AdminService:
         released = await self._failback.release(scopes, concluded, caller.note("failback", what))
         return pb.FailbackResponse(order=dump_order(self._hub.order), released=map(dump_latch, released))
 
+    async def ForgetAgent(self, request: pb.ForgetAgentRequest, context: Context) -> pb.ForgetAgentResponse:  # noqa: N802
+        caller, agent = self._door.caller(context), AgentId(request.agent)
+        if caller.identity is not None:
+            _deny(refuse_agent(self._door.access().grant_of(caller.identity.name), agent))
+        note = caller.note("forget", f"agent {agent}" + (f": {request.why}" if request.why else ""))
+        forgotten = await self._forgetting.forget(agent, note)
+        return pb.ForgetAgentResponse(order=dump_order(self._hub.order), forgotten=dump_forgotten(forgotten))
+
     async def GetAudit(self, request: pb.GetAuditRequest, _: object) -> pb.GetAuditResponse:  # noqa: N802
         response = pb.GetAuditResponse()
         for numbered in await self._audit(min(request.limit or AUDIT_SHOWN, MAX_SHOWN)):
@@ -170,9 +183,8 @@ class AdminService:
         grant = self._door.access().grant_of(caller.identity.name)
         if grant.is_bound and concluded is None:
             raise RpcRefused(grpc.StatusCode.FAILED_PRECONDITION, NO_CONFIGURATION)
-        denied = refuse_scope(grant, scope, concluded.publication.snapshot.model) if concluded is not None else None
-        if denied is not None:
-            raise Denial(denied.reason, denied.text)
+        if concluded is not None:
+            _deny(refuse_scope(grant, scope, concluded.publication.snapshot.model))
 
     async def _concluded(self) -> Concluded:
         concluded = await self._decider.conclude()
@@ -192,6 +204,11 @@ class AdminService:
             since_unix_s=now,
             until_unix_s=now + request.duration_s if request.duration_s else None,
         )
+
+
+def _deny(denied: Denied | None) -> None:
+    if denied is not None:
+        raise Denial(denied.reason, denied.text)
 
 
 def _load_scopes(request: pb.FailbackRequest) -> list[Scope]:

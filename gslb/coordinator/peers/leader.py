@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from gslb.coordinator.admin.failback import Failback
+from gslb.coordinator.admin.forgetting import Forgetting
 from gslb.coordinator.admin.overrides import Overrides
 from gslb.coordinator.configuration.keeper import Configuration
 from gslb.coordinator.metrics import Metrics
@@ -20,6 +21,7 @@ from gslb.store.leadership import Leadership
 
 COLLECT_S = 60.0
 _OVERRIDES_STAY = "overrides whose time is over stay"
+_AGENTS_STAY = "agents that are heard again stay forgotten"
 _LATCHES_STAY = "failback latches stay as they are"
 
 
@@ -32,6 +34,7 @@ class Leader:
         name: str,
         configuration: Configuration,
         overrides: Overrides,
+        forgetting: Forgetting,
         failback: Failback,
         overseer: Overseer,
         metrics: Metrics,
@@ -41,6 +44,7 @@ class Leader:
         self._name = name
         self._configuration = configuration
         self._overrides = overrides
+        self._forgetting = forgetting
         self._failback = failback
         self._overseer = overseer
         self._metrics = metrics
@@ -61,6 +65,7 @@ class Leader:
         try:
             while leadership.is_held():
                 await self._try(_OVERRIDES_STAY, self._overrides.end_expired(leadership.fence))
+                await self._try(_AGENTS_STAY, self._forgetting.end_past(leadership.fence))
                 await self._try(_LATCHES_STAY, self._failback.look(leadership.fence))
                 await self._overseer.look(leadership.fence)
                 if self._clock() >= collect_s:

@@ -85,7 +85,7 @@ class Agents:
         return True
 
     def heard(self, agent: AgentId) -> bool:
-        """Note a sign of life; False for an agent whose site has left the configuration."""
+        """Note a sign of life; False for one that is not known: forgotten, or its site has left the configuration."""
         known = self._agents.get(agent)
         if known is not None:
             known.heard_s, known.is_direct = self._now_s(), True
@@ -107,6 +107,12 @@ class Agents:
 
     def all(self) -> tuple[AgentId, ...]:
         return tuple(sorted(self._agents))
+
+    def forget(self, agents: Iterable[AgentId]) -> None:
+        """Those that this coordinator does not hear."""
+        for agent in agents:
+            if self.is_silent(agent):
+                self._agents.pop(agent, None)
 
     def keep_sites(self, sites: Iterable[str]) -> None:
         """Forget agents of sites that are no more."""

@@ -73,7 +73,8 @@ class HealthService:
                         raise invalid(
                             f"a report of '{report.agent}' on the stream of '{agent}': each agent needs its own"
                         )
-                    self._hub.report(report)
+                    if not self._hub.report(report):
+                        raise RpcRefused(grpc.StatusCode.ABORTED, f"'{agent}' was forgotten meanwhile: connect again")
                 case "evidence":
                     self._witness(agent, message.evidence)
                 case _:

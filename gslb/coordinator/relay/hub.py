@@ -25,6 +25,7 @@ from gslb.coordinator.relay.presence import Presence
 from gslb.coordinator.relay.publication import Publication
 from gslb.core.directives import NO_DIRECTIVES, Directives
 from gslb.core.facts import NO_FACTS, AgentId, Facts, Report, digest, merge
+from gslb.core.forgetting import NOBODY, forgotten_by, is_forgotten, without
 from gslb.core.order import Order
 from gslb.core.snapshot import Snapshot
 
@@ -63,6 +64,7 @@ class Hub:
         self._changed = asyncio.Event()
         self._directives = NO_DIRECTIVES
         self._facts = NO_FACTS
+        self._forgotten = NOBODY
         self._outboxes: set[Outbox] = set()
         self._peer_outboxes: set[Outbox] = set()
         self._coordinators = Coordinators()
@@ -164,9 +166,16 @@ class Hub:
         if directives.revision <= self._directives.revision and directives != self._directives:
             raise ValueError(f"directives {directives.revision} are not above {self._directives.revision}")
         self._directives = directives
+        self._forget()
         for outbox in self._outboxes if self._publication is not None else ():
             outbox.directives(self._directions())
         self._metrics.show_order(self.order)
+
+    def _forget(self) -> None:
+        """Drop what directives say is forgotten; an agent that is connected all the same stays known."""
+        self._forgotten = forgotten_by(self._directives)
+        self._facts = without(self._facts, self._forgotten)
+        self.agents.forget(self._forgotten.keys() - self._facts.reports.keys())
 
     def hello(self, agent: AgentId, version: str) -> bool:
         """Take notice of an agent; False when its site has too many."""
@@ -174,17 +183,18 @@ class Hub:
         self._keep_registers()
         return known
 
-    def report(self, report: Report) -> None:
-        """Merge a register, and relay it at once if it says something new. Only agents that said hello count.
+    def report(self, report: Report) -> bool:
+        """Merge a register, and relay it at once if it says something new; False for who is to say hello first.
 
         That a silent agent is heard again is news too: its register counts from now on.
         """
         was_silent = self.agents.is_silent(report.agent)
         if not self.agents.heard(report.agent):
-            return
+            return False
         self._metrics.reports.labels(report.site, self._merge(report)).inc()
         if was_silent and self._clock() - self._beat_s >= SOON_S:
             self.beat()
+        return True
 
     def relay(self, reports: Iterable[Report]) -> None:
         """Merge registers that another coordinator tells, as good as from the agents themselves.
@@ -192,12 +202,19 @@ class Hub:
         What is news goes on, to other coordinators too: there it is no news the second time, so that loops end.
         """
         for report in reports:
-            known_here = self._publication is not None and report.site in self._publication.assignments
-            outcome = self._merge(report) if known_here and self.agents.learn(report.agent) else "unknown"
-            self._metrics.relayed.labels(outcome).inc()
+            self._metrics.relayed.labels(self._relay(report)).inc()
+
+    def _relay(self, report: Report) -> str:
+        """What became of it."""
+        if is_forgotten(report, self._forgotten):
+            return "forgotten"
+        known_here = self._publication is not None and report.site in self._publication.assignments
+        return self._merge(report) if known_here and self.agents.learn(report.agent) else "unknown"
 
     def _merge(self, report: Report) -> str:
         """What became of it."""
+        if is_forgotten(report, self._forgotten):
+            return "forgotten"
         known, merged = self._facts.reports.get(report.agent), merge(self._facts, report)
         if merged is self._facts:
             return "late"

@@ -76,6 +76,7 @@ RULES: Mapping[str, Rule] = MappingProxyType(
         "/gslb.api.v1.Admin/SetOverride": _OPERATE,
         "/gslb.api.v1.Admin/ClearOverride": _OPERATE,
         "/gslb.api.v1.Admin/Failback": _OPERATE,
+        "/gslb.api.v1.Admin/ForgetAgent": _OPERATE,
         "/gslb.api.v1.Admin/GetAudit": _ADMIN,
         "/gslb.api.v1.Discovery/Subscribe": _processes(Kind.DNS),
         "/gslb.api.v1.Health/Exchange": _processes(Kind.AGENT),

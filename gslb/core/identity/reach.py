@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from gslb.core.directives import Scope, ScopeKind
+from gslb.core.facts import AgentId
 from gslb.core.identity.access import Denied, Grant
 from gslb.core.model import Model, Service
 
@@ -22,6 +23,17 @@ def refuse_scope(grant: Grant, scope: Scope, model: Model) -> Denied | None:
     return Denied(
         reason="reach",
         text=f"operator/{grant.operator} is bound to some services, and {scope.kind} '{scope.name}' {used}:"
+        " ask an operator who is not bound",
+    )
+
+
+def refuse_agent(grant: Grant, agent: AgentId) -> Denied | None:
+    """Why this operator may not decide about an agent, which speaks of all members of its site and of other sites'."""
+    if not grant.is_bound:
+        return None
+    return Denied(
+        reason="reach",
+        text=f"operator/{grant.operator} is bound to some services, and what agent {agent} says is of others too:"
         " ask an operator who is not bound",
     )
 

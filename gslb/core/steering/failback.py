@@ -84,8 +84,8 @@ def held(snapshot: Snapshot, directives: Directives, decision: Decision) -> Iter
 
 
 def changed_latches(snapshot: Snapshot, before: Directives, after: Directives) -> frozenset[str] | None:
-    """Endpoints whose latch differs; None where more than latches does."""
-    if replace(before, revision=0, latches=()) != replace(after, revision=0, latches=()):
+    """Endpoints whose latch differs; None where more does, but for agents that are forgotten: those the facts lack."""
+    if _without_latches(before) != _without_latches(after):
         return None
     differing = {latch.key for latch in set(before.latches) ^ set(after.latches)}
     pools = outline(snapshot).pools
@@ -95,6 +95,10 @@ def changed_latches(snapshot: Snapshot, before: Directives, after: Directives) -
         if (pool := PoolKey(key.pool, key.monitor, key.family)) in pools
     )
     return frozenset(seat.member.endpoint for name, found in seats for seat in found if seat.member.name == name)
+
+
+def _without_latches(directives: Directives) -> Directives:
+    return replace(directives, revision=0, latches=(), forgotten=())
 
 
 def advance(
