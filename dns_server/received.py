@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
-from google.protobuf.message import DecodeError
+from google.protobuf.message import DecodeError, Message
 
 from gslb.api.v1.discovery_pb2 import FactsUpdate
 from gslb.api.v1.facts_pb2 import Coordinators, Envelope
@@ -24,7 +24,7 @@ from gslb.core.order import Order
 
 _LENGTH_BYTES = 4
 
-M_co = TypeVar("M_co", covariant=True)
+Content = TypeVar("Content", bound=Message)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,15 +102,13 @@ def load_coordinators(saved: bytes) -> tuple[str, ...]:
     return tuple(_decode(Coordinators, saved).addresses)
 
 
-class _Message(Protocol[M_co]):
-    def FromString(self, s: bytes) -> M_co: ...  # noqa: N802 - protobuf's name
-
-
-def _decode(kind: _Message[M_co], content: bytes) -> M_co:
+def _decode(kind: type[Content], content: bytes) -> Content:
+    message = kind()
     try:
-        return kind.FromString(content)
+        message.ParseFromString(content)
     except DecodeError:
         raise InvalidSnapshot("a message cannot be read") from None
+    return message
 
 
 def _parts(saved: bytes) -> Iterator[bytes]:

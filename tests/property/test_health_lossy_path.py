@@ -12,7 +12,7 @@ from math import inf
 from random import Random
 
 import pytest
-from support.agents import HTTP, monitor
+from support.monitors import HTTP, monitor
 
 from gslb.core import health as machine
 from gslb.core.facts import Cause, Verdict

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from hypothesis import given
 from hypothesis import strategies as st
-from support.agents import tcp_monitor
+from support.monitors import tcp_monitor
 
 from gslb.core import health as machine
 from gslb.core.facts import Cause, Verdict

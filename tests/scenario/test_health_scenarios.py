@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from support.agents import tcp_monitor
+from support.monitors import tcp_monitor
 
 from gslb.core import health as machine
 from gslb.core.facts import Cause

@@ -14,14 +14,14 @@ from ipaddress import ip_network
 from pathlib import Path
 
 from prometheus_client import CollectorRegistry
+from support.waiting import until
 
 from gslb.core.facts import Verdict
 from gslb.core.health import Health
 from gslb.core.layouts import Layout, Target
 from gslb.core.model import IPNetwork
-from gslb.core.monitors import HttpProbe, Monitor, TcpProbe
+from gslb.core.monitors import Monitor
 from gslb.core.order import Order
-from gslb.runtime.clock import monotonic_s
 from site_agent.assignment import Assignment
 from site_agent.metrics import AgentMetrics
 from site_agent.prober import Prober
@@ -32,59 +32,7 @@ from site_agent.target import Means
 from site_agent.turnstile import Turnstile
 
 LOOPBACK = (ip_network("127.0.0.0/8"), ip_network("::1/128"))
-DEADLINE_S = 10.0
 FINE = b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nfine"
-HTTP = HttpProbe(
-    tls=False,
-    verify=True,
-    host=None,
-    sni=None,
-    method="GET",
-    path="/",
-    status=((200, 299),),
-    body=None,
-    keep=False,
-)
-TCP = TcpProbe(tls=False, verify=True, sni=None)
-
-
-def monitor(
-    probe: HttpProbe | TcpProbe,
-    *,
-    name: str = "web",
-    port: int = 80,
-    interval_ms: int = 2000,
-    timeout_ms: int = 1000,
-    fall: int = 2,
-    rise: int = 3,
-    ok: int = 3,
-    hold_ms: int = 10_000,
-    crash: bool = True,
-) -> Monitor:
-    return Monitor(
-        name=name,
-        port=port,
-        interval_ms=interval_ms,
-        timeout_ms=timeout_ms,
-        fall=fall,
-        rise=rise,
-        ok=ok,
-        hold_ms=hold_ms,
-        crash=crash,
-        probe=probe,
-    )
-
-
-def tcp_monitor(
-    *,
-    fall: int = 2,
-    rise: int = 3,
-    ok: int = 3,
-    hold_ms: int = 10_000,
-    interval_ms: int = 2000,
-    crash: bool = True,
-) -> Monitor:
-    return monitor(TCP, fall=fall, rise=rise, ok=ok, hold_ms=hold_ms, interval_ms=interval_ms, crash=crash)
 
 
 def assignment(*pairs: tuple[Target, Monitor], config: int = 1, allow: bool = True) -> Assignment:
@@ -99,14 +47,6 @@ def assignment(*pairs: tuple[Target, Monitor], config: int = 1, allow: bool = Tr
 
 def target(address: str = "127.0.0.1", *, endpoint: str = "one", monitor: str = "web") -> Target:
     return Target(endpoint=endpoint, monitor=monitor, address=address)
-
-
-async def until(condition: Callable[[], bool], what: str) -> None:
-    """Wait for the condition, looking every few milliseconds, with a deadline."""
-    deadline_s = monotonic_s() + DEADLINE_S
-    while not condition():
-        assert monotonic_s() < deadline_s, f"not within {DEADLINE_S} s: {what}"
-        await asyncio.sleep(0.002)
 
 
 @dataclass
@@ -127,7 +67,7 @@ class Work:
         return self.registry.get_sample_value(name, labels) or 0.0
 
     async def until(self, target: Target, verdict: Verdict) -> Health:
-        await until(lambda: self.health(target).verdict is verdict, f"{target} {verdict.name}")
+        await until(lambda: self.health(target).verdict is verdict)
         return self.health(target)
 
 

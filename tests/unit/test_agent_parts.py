@@ -8,7 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from support.agents import HTTP, monitor, target, tcp_monitor
+from support.agents import target
+from support.monitors import HTTP, monitor, tcp_monitor
 
 from gslb.api.v1 import health_pb2 as pb
 from gslb.codec.facts import dump_order

@@ -9,19 +9,9 @@ from pathlib import Path
 
 import pytest
 import trustme
-from support.agents import (
-    FINE,
-    HTTP,
-    TCP,
-    assignment,
-    monitor,
-    process,
-    scripted,
-    target,
-    tcp_monitor,
-    until,
-    working,
-)
+from support.agents import FINE, assignment, process, scripted, target, working
+from support.monitors import HTTP, TCP, monitor, tcp_monitor
+from support.waiting import until
 
 from gslb.core.facts import Cause, State, Verdict
 from gslb.core.monitors import HttpProbe, TcpProbe
@@ -73,7 +63,7 @@ async def test_a_server_that_closes_is_confirmed_twice_and_then_ignored() -> Non
     async with scripted(close_soon) as server, working() as work:
         one, rules = target(), monitor(HTTP, port=server.port, interval_ms=SLOW_MS)
         work.prober.assign(assignment((one, rules)))
-        await until(lambda: work.count("gslb_agent_watched_connections_lost_total", outcome="ignored") > 0, "ignored")
+        await until(lambda: work.count("gslb_agent_watched_connections_lost_total", outcome="ignored") > 0)
         assert work.count("gslb_agent_watched_connections_lost_total", outcome="harmless") == 2
         assert len(server.requests) == 3
         assert work.health(one).verdict is Verdict.UP
@@ -87,7 +77,7 @@ async def test_without_crash_watch_a_loss_means_nothing() -> None:
         work.prober.assign(assignment((one, rules)))
         await work.until(one, Verdict.UP)
         server.kill()
-        await until(lambda: work.count("gslb_agent_watched_connections_lost_total", outcome="ignored") == 1, "ignored")
+        await until(lambda: work.count("gslb_agent_watched_connections_lost_total", outcome="ignored") == 1)
         assert work.health(one).verdict is Verdict.UP
 
 
@@ -111,7 +101,7 @@ async def test_a_denied_target_is_unknown_with_its_reason() -> None:
     async with scripted(FINE) as server, working() as work:
         one, rules = target(), monitor(HTTP, port=server.port)
         work.prober.assign(assignment((one, rules), allow=False))
-        await until(lambda: work.prober.is_settled, "settled")
+        await until(lambda: work.prober.is_settled)
         health = work.health(one)
         assert health.state == State(Verdict.UNKNOWN, Cause.DENIED)
         assert health.detail == (
@@ -125,7 +115,7 @@ async def test_an_agent_probes_nothing_beyond_its_own_bounds() -> None:
     async with scripted(FINE) as server, working(only=(ip_network("10.0.0.0/8"),)) as work:
         one, rules = target(), monitor(HTTP, port=server.port)
         work.prober.assign(assignment((one, rules)))
-        await until(lambda: work.prober.is_settled, "settled")
+        await until(lambda: work.prober.is_settled)
         assert work.health(one).state == State(Verdict.UNKNOWN, Cause.DENIED)
         assert server.connections == 0
 
@@ -134,7 +124,7 @@ async def test_a_name_is_checked_at_the_address_it_resolves_to() -> None:
     async with scripted(FINE) as server, working() as work:
         one, rules = target("localhost"), monitor(HTTP, port=server.port)
         work.prober.assign(assignment((one, rules), allow=False))
-        await until(lambda: work.health(one).cause is Cause.DENIED, "denied")
+        await until(lambda: work.health(one).cause is Cause.DENIED)
         assert server.connections == 0
 
 
@@ -228,7 +218,7 @@ async def test_an_observer_that_restarts_while_a_member_is_lost_says_so(tmp_path
         async with working(seen) as work:
             work.prober.assign(assignment((lost, rules)))
             await work.until(lost, Verdict.UP)
-            await until(seen.exists, "kept")
+            await until(seen.exists)
         server.kill()
         for file, verdict in ((seen, Verdict.DOWN), (tmp_path / "none", Verdict.UNKNOWN)):
             async with working(file) as work:

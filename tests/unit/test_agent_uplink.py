@@ -12,7 +12,9 @@ import aiohttp
 import grpc
 import pytest
 from prometheus_client import CollectorRegistry
-from support.agents import FINE, HTTP, assignment, monitor, process, scripted, target, until
+from support.agents import FINE, assignment, process, scripted, target
+from support.monitors import HTTP, monitor
+from support.waiting import until
 
 from gslb.api.v1 import health_pb2 as pb
 from gslb.api.v1 import health_pb2_grpc
@@ -74,7 +76,7 @@ class Coordinator(health_pb2_grpc.HealthServicer):
 
     async def heard(self, condition: Callable[[Report], bool]) -> Report:
         """The first report, from now or before, for which that holds."""
-        await until(lambda: any(condition(report) for report in self.reports), "a report")
+        await until(lambda: any(condition(report) for report in self.reports))
         return next(report for report in self.reports if condition(report))
 
 
@@ -125,7 +127,7 @@ async def test_hello_then_the_whole_register_every_second() -> None:
     async with scripted(FINE) as server, coordinator() as hub, agent(hub.port) as work:
         wanted = assignment(pair(server.port))
         await hub.assign(wanted)
-        await until(lambda: len(hub.reports) >= 3, "three reports")
+        await until(lambda: len(hub.reports) >= 3)
         assert [(hello.agent, hello.boot) for hello in hub.hellos] == [("here/a", hub.reports[0].boot)]
         assert [report.sequence for report in hub.reports[:3]] == [1, 2, 3]
         assert {report.states for report in hub.reports} == {bytes([UP])}
@@ -145,7 +147,7 @@ async def test_a_change_is_reported_at_once() -> None:
         killed_s = monotonic_s()
         await hub.heard(lambda report: report.states[0] & 3 == Verdict.DOWN)
         assert monotonic_s() - killed_s < 0.5
-        await until(lambda: "connection re" in hub.evidence[-1].texts[0], "evidence")
+        await until(lambda: "connection re" in hub.evidence[-1].texts[0])
 
 
 async def test_the_register_is_withheld_until_every_target_has_a_result() -> None:
@@ -153,10 +155,10 @@ async def test_the_register_is_withheld_until_every_target_has_a_result() -> Non
         hung.stop()
         slow = monitor(HTTP, name="slow", port=hung.port, timeout_ms=600, interval_ms=QUIET_MS)
         await hub.assign(assignment(pair(server.port), (target(monitor="slow"), slow)))
-        await until(lambda: work.count("gslb_agent_probes_total", kind="http", cause="ok") == 1, "the first result")
+        await until(lambda: work.count("gslb_agent_probes_total", kind="http", cause="ok") == 1)
         assert not hub.reports
         assert not work.ready.is_set()
-        await until(lambda: bool(hub.reports), "a report")
+        await until(lambda: bool(hub.reports))
         assert hub.reports[0].states == bytes([State(Verdict.DOWN, Cause.TIMEOUT).octet, UP])
 
 
@@ -181,7 +183,7 @@ async def test_evidence_is_whole_first_and_then_what_changes() -> None:
     async with scripted(FINE) as good, process() as victim, coordinator() as hub, agent(hub.port):
         other = monitor(HTTP, name="other", port=victim.port, interval_ms=QUIET_MS)
         await hub.assign(assignment(pair(good.port), (target(monitor="other"), other)))
-        await until(lambda: bool(hub.evidence), "evidence")
+        await until(lambda: bool(hub.evidence))
         assert list(hub.evidence[0].targets) == [0, 1]
         assert list(hub.evidence[0].texts) == ["status 200"]
         assert min(hub.evidence[0].latencies_us) > 0
@@ -189,7 +191,7 @@ async def test_evidence_is_whole_first_and_then_what_changes() -> None:
         whole = len(hub.evidence)
         victim.kill()
         await hub.heard(lambda report: report.states[0] & 3 == Verdict.DOWN)
-        await until(lambda: len(hub.evidence) > whole, "evidence of the change")
+        await until(lambda: len(hub.evidence) > whole)
         change = hub.evidence[whole]
         assert (list(change.targets), list(change.flaps)) == ([0], [1])
 
@@ -201,7 +203,7 @@ async def test_it_reconnects_when_the_coordinator_comes_back() -> None:
         await hub.assign(assignment(pair(server.port)))
         before = await hub.heard(lambda report: True)
         await first.aclose()
-        await until(lambda: work.count("gslb_agent_connected_coordinators") == 0, "disconnected")
+        await until(lambda: work.count("gslb_agent_connected_coordinators") == 0)
         again = await second.enter_async_context(coordinator(hub.port))
         after = await again.heard(lambda report: True)  # nobody has assigned anything again
         assert again.hellos[0].boot == before.boot == after.boot
@@ -219,7 +221,7 @@ async def test_a_stream_that_the_coordinator_ends_is_opened_again(code: grpc.Sta
         await hub.heard(lambda report: True)
         with pytest.raises(grpc.aio.AbortError):
             await hub.streams.pop().abort(code, "enough")
-        await until(lambda: len(hub.hellos) == 2, "a second greeting")
+        await until(lambda: len(hub.hellos) == 2)
         assert work.count("gslb_agent_disconnects_total") == 1
 
 
@@ -232,7 +234,7 @@ async def test_the_highest_order_wins_whoever_sends_it() -> None:
             await one.assign(newer)
             await two.heard(lambda report: report.layout == newer.layout.digest)
             await two.assign(older)
-            await until(lambda: work.count("gslb_agent_assignments_total", outcome="old") == 1, "refusal")
+            await until(lambda: work.count("gslb_agent_assignments_total", outcome="old") == 1)
             last = one.reports[-1].sequence
             report = await two.heard(lambda report: report.sequence > last)
             assert report.layout == newer.layout.digest
@@ -259,7 +261,7 @@ async def test_a_bad_assignment_changes_nothing() -> None:
         await hub.heard(lambda report: True)
         bad = pb.Assignment(order=dump_order(replace(good.order, config=9)), layout=bytes(8))
         await hub.streams[0].write(pb.ExchangeResponse(assignment=bad))
-        await until(lambda: work.count("gslb_agent_assignments_total", outcome="refused") == 1, "refusal")
+        await until(lambda: work.count("gslb_agent_assignments_total", outcome="refused") == 1)
         last = hub.reports[-1].sequence
         assert (await hub.heard(lambda report: report.sequence > last)).layout == good.layout.digest
 
@@ -269,7 +271,7 @@ async def test_the_boot_number_rises_from_start_to_start(tmp_path: Path) -> None
         hub.current = pb.Assignment(layout=assignment().layout.digest, order=dump_order(assignment().order))
         for starts in (1, 2, 3):
             async with agent(hub.port, data=tmp_path):
-                await until(lambda starts=starts: len(hub.hellos) == starts, "a greeting")
+                await until(lambda starts=starts: len(hub.hellos) == starts)
         assert hub.hellos[0].boot < hub.hellos[1].boot < hub.hellos[2].boot
 
 
@@ -290,7 +292,7 @@ async def test_metrics_and_readiness_over_http(unused_tcp_port: int) -> None:
         task = asyncio.create_task(run(options))
         try:
             async with aiohttp.ClientSession(f"http://127.0.0.1:{unused_tcp_port}") as client:
-                await until(lambda: bool(hub.hellos), "a greeting")
+                await until(lambda: bool(hub.hellos))
                 async with client.get("/readyz") as reply:
                     assert (reply.status, await reply.text()) == (503, "no assignment from any coordinator yet\n")
                 await hub.assign(assignment())

@@ -65,7 +65,9 @@ async def running(options: Options) -> AsyncIterator[Running]:
     task = asyncio.create_task(run(options, on_ready=ready.set_result, registry=CollectorRegistry()))
     try:
         await asyncio.wait([ready, task], return_when=asyncio.FIRST_COMPLETED)
-        yield Running(ready.result() if ready.done() else await task, task)  # type: ignore[arg-type]
+        if task.done():
+            await task
+        yield Running(ready.result(), task)
     finally:
         task.cancel()
         await asyncio.wait([task], timeout=10)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -277,10 +278,10 @@ def test_facts_survive_their_file() -> None:
 @pytest.mark.parametrize(
     "load", [partial(Received.load, trust=ANYBODY), partial(Directions.load, trust=ANYBODY), load_facts]
 )
-def test_damaged_content_is_refused(load: object) -> None:
+def test_damaged_content_is_refused(load: Callable[[bytes], object]) -> None:
     for content in (b"\xff" * 40, b"\x00\x00\xff\xff"):
         with pytest.raises(InvalidSnapshot):
-            load(content)  # type: ignore[operator]
+            load(content)
 
 
 # Trial

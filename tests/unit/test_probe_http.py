@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 import trustme
-from support.agents import FINE, HTTP, LOOPBACK, monitor, process, scripted
+from support.agents import FINE, LOOPBACK, process, scripted
+from support.monitors import HTTP, monitor
 
 from gslb.core.errors import InvalidSnapshot
 from gslb.core.facts import Cause

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 import trustme
-from support.agents import FINE, LOOPBACK, TCP, monitor, process, scripted
+from support.agents import FINE, LOOPBACK, process, scripted
+from support.monitors import TCP, monitor
 
 from gslb.core.facts import Cause
 from gslb.core.monitors import TcpProbe
