@@ -13,9 +13,7 @@ from gslb.core.place import Place
 from gslb.core.snapshot import CLASS_V4_BITS, CLASS_V6_BITS, ECS_V4_BITS, ECS_V6_BITS, ClassMap, RangeMap
 from gslb.core.steering.stages.base import Key
 
-SLOW_TO_DRAW = settings(
-    max_examples=40, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large], deadline=None
-)
+SLOW_TO_DRAW = settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 
 
 def longest_match(networks: tuple[IPNetwork, ...], version: int, address: int, longest: int) -> IPNetwork | None:

@@ -14,9 +14,7 @@ from gslb.codec.snapshot import Bundle, dump_snapshot, load_snapshot
 from gslb.core.errors import InvalidSnapshot
 from gslb.core.snapshot import Snapshot
 
-SLOW_TO_DRAW = settings(
-    max_examples=30, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large], deadline=None
-)
+SLOW_TO_DRAW = settings(max_examples=30, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 FORGERIES = 60
 
 

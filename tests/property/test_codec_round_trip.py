@@ -16,9 +16,7 @@ from gslb.codec.snapshot import dump_snapshot, load_snapshot, refs
 from gslb.core.directives import NO_DIRECTIVES
 from gslb.core.snapshot import Snapshot
 
-SLOW_TO_DRAW = settings(
-    max_examples=40, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large], deadline=None
-)
+SLOW_TO_DRAW = settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 
 
 @SLOW_TO_DRAW

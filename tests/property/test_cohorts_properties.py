@@ -10,7 +10,7 @@ from gslb.core.steering.cohorts import tabulate, winners
 from gslb.core.steering.shares import scale
 
 NAMES = ("a", "b", "c", "d", "e")
-FAST = settings(max_examples=60, deadline=None)
+FAST = settings(max_examples=60)
 
 
 @st.composite

@@ -14,9 +14,7 @@ from gslb.core.model import GeoSources, Model
 from gslb.core.order import Order
 from gslb.core.snapshot import Snapshot
 
-SLOW_TO_DRAW = settings(
-    max_examples=30, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large], deadline=None
-)
+SLOW_TO_DRAW = settings(max_examples=30, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 
 
 def compiled(model: Model, table: GeoTable, earlier: tuple[Layout, ...] = ()) -> Snapshot:

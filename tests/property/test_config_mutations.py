@@ -61,7 +61,7 @@ def edits(draw: st.DrawFn) -> dict[str, bytes]:
 
 
 @given(edits())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_a_mutated_configuration_loads_or_says_why(files: dict[str, bytes]) -> None:
     try:
         problems = load(BundleSource(files), MAIN).warnings
@@ -74,7 +74,7 @@ def test_a_mutated_configuration_loads_or_says_why(files: dict[str, bytes]) -> N
 
 @given(st.binary(max_size=300))
 @example("À\0".encode())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_any_bytes_load_or_say_why(content: bytes) -> None:
     files = {MAIN: content}
     try:
@@ -85,7 +85,7 @@ def test_any_bytes_load_or_say_why(content: bytes) -> None:
 
 
 @given(st.text(alphabet=st.sampled_from('ab1 \n\t"\\();$@.*TXTA'), max_size=200))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_any_zone_file_loads_or_says_why(text: str) -> None:
     files = {
         MAIN: b"zones: [{name: g.example, nameservers: ns.other.example, contact: a@b.example, file: z}]",

@@ -9,7 +9,7 @@ from gslb.core.snapshot import Snapshot
 from gslb.core.steering.outline import outline
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(snapshots())
 def test_every_member_that_is_judged_is_probed_by_the_agents_of_its_site(snapshot: Snapshot) -> None:
     layouts = {layout.site: layout for layout in snapshot.layouts}

@@ -16,9 +16,7 @@ from gslb.core.model import Family, Service
 from gslb.core.steering.decide import changed_endpoints, changed_latches, decide
 from gslb.core.steering.outline import pool_key
 
-SLOW = settings(
-    max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
-)
+SLOW = settings(max_examples=120, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 
 
 @SLOW

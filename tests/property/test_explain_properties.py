@@ -12,7 +12,7 @@ from gslb.core.steering.explain import explain
 from gslb.core.steering.outline import pool_key
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(worlds(), st.integers(0, COHORTS - 1), st.integers(0, COHORTS - 1))
 def test_explained_is_what_is_decided_and_drawn(world: World, for_pool: int, for_member: int) -> None:
     decision = world.decide()

@@ -20,7 +20,6 @@ from gslb.core.steering.outline import outline
 
 SOME = settings(
     max_examples=40,
-    deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
 )
 COHORTS_TRIED = range(0, COHORTS, 7)

@@ -45,7 +45,7 @@ def write(path: Path, records: Mapping[str, MMDBType]) -> Path:
 RECORDS = st.dictionaries(st.sampled_from(NAMES), VALUES, min_size=1, max_size=8)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(records=st.lists(RECORDS, min_size=1, max_size=4))
 def test_both_readers_find_the_same_places(records: list[MMDBType]) -> None:
     with TemporaryDirectory() as folder:

@@ -40,7 +40,6 @@ def scopes(model: Model) -> st.SearchStrategy[Scope]:
 
 @settings(
     max_examples=50,
-    deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
 )
 @given(worlds(), st.data())

@@ -27,9 +27,7 @@ from gslb.core.silence import NO_SILENCE
 from gslb.core.snapshot import ClassMap, RangeMap, Snapshot
 from gslb.core.steering.decide import decide
 
-SLOW = settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
-)
+SLOW = settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 RESOLVERS = [ip_address(text) for text in ("192.0.2.7", "10.200.0.1", "2001:db8::7", "81.2.69.144")]
 APEX = Name.from_text("gslb.example.com")
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from random import Random
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from support.basics import range_maps
 from support.trees import tree, written
@@ -19,7 +19,6 @@ from gslb.core.errors import InvalidSnapshot
 from gslb.core.snapshot import RangeMap
 from gslb.geo.tree import BadTree, cut_in_python
 
-PATIENT = settings(deadline=None)
 WIDTHS = st.sampled_from([32, 128])
 Overlay = Callable[[RangeMap, RangeMap, Callable[[int, int], int]], RangeMap]
 
@@ -48,7 +47,6 @@ def test_the_native_module_is_built() -> None:
     assert native.IS_BUILT
 
 
-@PATIENT
 @given(data=st.data(), width=WIDTHS, modulus=st.integers(1, 9))
 def test_overlays_are_equal_and_ask_the_same_in_the_same_order(data: st.DataObject, width: int, modulus: int) -> None:
     base, over = data.draw(range_maps(width, 3)), data.draw(range_maps(width, 3))
@@ -58,7 +56,6 @@ def test_overlays_are_equal_and_ask_the_same_in_the_same_order(data: st.DataObje
     assert followed(plain.overlay, made_natively(base), made_natively(over), modulus) == expected
 
 
-@PATIENT
 @given(data=st.data(), width=WIDTHS, bits=st.integers(1, 128))
 def test_coarsened_maps_are_equal(data: st.DataObject, width: int, bits: int) -> None:
     ranges = data.draw(range_maps(width, 3))
@@ -66,14 +63,12 @@ def test_coarsened_maps_are_equal(data: st.DataObject, width: int, bits: int) ->
     assert native.coarsened(ranges, bits, width) == plain.coarsened(ranges, bits, width)
 
 
-@PATIENT
 @given(data=st.data(), width=WIDTHS)
 def test_first_appearances_are_equal(data: st.DataObject, width: int) -> None:
     ranges = data.draw(range_maps(width, 3))
     assert native.firsts(ranges) == plain.firsts(ranges)
 
 
-@PATIENT
 @given(data=st.data(), width=WIDTHS, idle=st.integers(0, 8))
 def test_pieces_are_equal_octet_by_octet_and_load_as_what_they_were(data: st.DataObject, width: int, idle: int) -> None:
     drawn = data.draw(range_maps(width - idle, 3))
@@ -105,7 +100,6 @@ def outcome(load: Loader, pieces: Sequence[tuple[int, bytes, Sequence[int]]], wi
         return None
 
 
-@PATIENT
 @given(data=st.data(), width=WIDTHS)
 def test_pieces_of_any_content_are_loaded_alike_or_refused_alike(data: st.DataObject, width: int) -> None:
     octets = st.lists(st.sampled_from([0, 1, 127, 128, 129, 255]), max_size=40).map(bytes)
@@ -114,7 +108,6 @@ def test_pieces_of_any_content_are_loaded_alike_or_refused_alike(data: st.DataOb
     assert outcome(native.load, pieces, width) == outcome(load_in_python, pieces, width)
 
 
-@PATIENT
 @given(data=st.data(), width=WIDTHS, size=st.sampled_from([24, 28, 32]), version=st.sampled_from([4, 6]))
 def test_whole_and_damaged_trees_are_cut_alike_or_refused_alike(
     data: st.DataObject, width: int, size: int, version: int
@@ -132,7 +125,6 @@ def test_whole_and_damaged_trees_are_cut_alike_or_refused_alike(
         assert native.cut(bytes(content), len(nodes), size, version) == expected
 
 
-@PATIENT
 @given(data=st.data(), width=WIDTHS)
 def test_native_columns_read_like_tuples(data: st.DataObject, width: int) -> None:
     ranges = data.draw(range_maps(width, 3))

@@ -48,7 +48,7 @@ class Coordinator:
         return Directions.unpack(Envelope(payload=payload, order=dump_order(self.order)), ANYBODY)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(STEPS)
 def test_the_order_of_a_dns_server_never_falls(steps: list[tuple[int, str]]) -> None:
     coordinators = Coordinator(), Coordinator()

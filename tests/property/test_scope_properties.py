@@ -13,7 +13,7 @@ from gslb.core.steering.scope import shared_classes
 SOME_COHORTS = range(0, COHORTS, 61)
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(max_examples=100, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(worlds())
 def test_a_class_that_is_not_shared_gets_one_answer_for_all_cohorts(world: World) -> None:
     decision = world.decide()
