@@ -32,11 +32,12 @@ from gslb.core.steering.scope import Shared, shared_classes
 Slots = tuple[str, ...]
 RowKey = tuple[Outcome, Slots]
 """An outcome in lanes that bind these slots; what names no slot is the same in all (())."""
-ColumnKey = tuple[tuple[int, int], ...]
-"""Runs of classes: (row, length)."""
+ColumnKey = tuple[int, ...]
+"""By class: a row."""
 
 Key = TypeVar("Key", bound=Hashable)
 
+_LEVELS = tuple(Level)
 _FAMILIES = {
     Family.A: pb.ENGINE_FAMILY_A,
     Family.AAAA: pb.ENGINE_FAMILY_AAAA,
@@ -115,7 +116,7 @@ class DecisionDumper:
 
     def __init__(self, snapshot: Snapshot) -> None:
         self._everything = outline(snapshot)
-        self._pools = tuple(self._everything.pools)
+        self._seen = {key: number for number, key in enumerate(self._everything.pools)}
         self._members = {
             pool.name: {member.name: number for number, member in enumerate(pool.members)}
             for pool in snapshot.model.pools
@@ -130,45 +131,47 @@ class DecisionDumper:
     def dump(self, decision: Decision) -> bytes:
         """What is new since the decision before; what takes long is proportional to that."""
         message = pb.EngineDecision(whole=self._before is None)
-        self._tell_pools(decision, message)
-        for column in self._assign(decision, message):
+        pools, units = self._moved(decision)
+        self._tell_pools(decision, pools, message)
+        for column in self._assign(decision, units, message):
             self._release(column)
         message.dropped_columns.extend(self._columns.recycle())
         message.dropped_rows.extend(self._rows.recycle())
         self._before = decision
         return dump(message)
 
-    def _tell_pools(self, decision: Decision, message: pb.EngineDecision) -> None:
+    def _moved(self, decision: Decision) -> tuple[Iterable[PoolKey], Iterable[int]]:
+        """Pools, and numbers of units, that say something else than in the decision before. Looks at nothing else if it
+        is from that one that the decision was made: most of it is no longer near the processor."""
+        before, moved = self._before, decision.moved
+        if before is None:
+            return decision.pools, range(len(decision.rows.served))
+        if moved is not None and moved.digest == before.digest:
+            return sorted(moved.pools, key=self._seen.__getitem__), sorted(moved.units)
+        pools = map(is_not, before.pools.values(), decision.pools.values())
+        units = map(is_not, before.rows.served, decision.rows.served)
+        return compress(decision.pools, pools), compress(count(), units)
+
+    def _tell_pools(self, decision: Decision, moved: Iterable[PoolKey], message: pb.EngineDecision) -> None:
         """Levels at which other members serve than before, or with other shares."""
         before = self._before.pools if self._before is not None else {}
-        for number in _differing(before.values(), decision.pools.values()):
-            key = self._pools[number]
+        for key in moved:
+            members = self._members[key.pool]
             old = before[key].vectors if before else {}
-            message.vectors.extend(self._vectors(number, key, old, decision.pools[key].vectors))
+            for shares, levels in _changed(old, decision.pools[key].vectors).items():
+                message.vectors.add(
+                    seen=self._seen[key],
+                    levels=levels,
+                    members=[members[name] for name, _ in shares],
+                    shares=[share for _, share in shares],
+                )
 
-    def _vectors(
-        self, number: int, key: PoolKey, old: Mapping[Level, Shares], new: Mapping[Level, Shares]
-    ) -> Iterator[pb.VectorData]:
-        changed: dict[Shares, int] = {}
-        for level in Level:
-            shares = new.get(level, ())
-            if shares != old.get(level, ()):
-                changed[shares] = changed.get(shares, 0) | 1 << level
-        members = self._members[key.pool]
-        for shares, levels in changed.items():
-            yield pb.VectorData(
-                seen=number,
-                levels=levels,
-                members=[members[name] for name, _ in shares],
-                shares=[share for _, share in shares],
-            )
-
-    def _assign(self, decision: Decision, message: pb.EngineDecision) -> list[int]:
+    def _assign(self, decision: Decision, moved: Iterable[int], message: pb.EngineDecision) -> list[int]:
         """Give lanes their columns; returns the columns that they had before, one a use."""
         known: dict[tuple[int, int], int] = {}
         new: dict[int, list[int]] = {}
         left: list[int] = []
-        for number, lane, was, row in self._moved(decision):
+        for number, lane, was, row in self._moved_lanes(decision, moved):
             key = id(row), id(lane.chain)
             column, held = known.get(key), self._column_of[number]
             if column is None:
@@ -178,13 +181,14 @@ class DecisionDumper:
             self._column_of[number] = column
             left.extend(() if held is None else (held,))
             new.setdefault(column, []).append(number)
-        message.assignments.extend(pb.AssignmentData(column=column, lanes=lanes) for column, lanes in new.items())
+        for column, lanes in new.items():
+            message.assignments.add(column=column, lanes=lanes)
         return left
 
-    def _moved(self, decision: Decision) -> Iterator[tuple[int, Lane, Row | None, Row]]:
-        """Lanes, by number, whose rows are other objects than before; with both."""
+    def _moved_lanes(self, decision: Decision, moved: Iterable[int]) -> Iterator[tuple[int, Lane, Row | None, Row]]:
+        """Lanes of these units, by number, whose rows are other objects than before; with both."""
         before = self._before.rows.served if self._before is not None else ()
-        for number in _differing(before, decision.rows.served):
+        for number in moved:
             unit, first, new = self._everything.units[number], self._first_lanes[number], decision.rows.served[number]
             rows = zip(unit.lanes, before[number].rows if before else repeat(None), new.rows, strict=False)
             for lane_number, (lane, was, row) in enumerate(rows, first):
@@ -193,27 +197,27 @@ class DecisionDumper:
 
     def _numbers(
         self, row: Row, was: Row | None, held: int | None, slots: Slots, message: pb.EngineDecision
-    ) -> Iterator[int]:
+    ) -> ColumnKey:
         """By class, the number of the outcome's row. What is equal to what `was` there keeps the number that the column
         `held` has there: to hash an outcome takes much longer than to compare it with one of the same shares."""
-        before: Iterable[tuple[Outcome | None, int]] = repeat((None, 0))
-        if was is not None and held is not None:
-            before = zip(was, chain.from_iterable(repeat(*run) for run in self._columns.key(held)), strict=True)
+        before: Sequence[Outcome | None] = was or [None] * len(row)
+        numbers = list(self._columns.key(held)) if held is not None else [0] * len(row)
         known: dict[int, int] = {}
-        for outcome, (earlier, number) in zip(row, before, strict=False):
+        for cls in compress(count(), map(is_not, row, before)):
+            outcome = row[cls]
             if id(outcome) not in known:
-                known[id(outcome)] = number if outcome == earlier else self._row(outcome, slots, message)
-            yield known[id(outcome)]
+                known[id(outcome)] = numbers[cls] if outcome == before[cls] else self._row(outcome, slots, message)
+            numbers[cls] = known[id(outcome)]
+        return tuple(numbers)
 
-    def _column(self, numbers: Iterable[int], message: pb.EngineDecision) -> int:
+    def _column(self, numbers: ColumnKey, message: pb.EngineDecision) -> int:
         """The number of the column of these rows, sent if it is new."""
-        runs = tuple((number, len(list(run))) for number, run in groupby(numbers))
-        column = self._columns.get(runs)
+        column = self._columns.get(numbers)
         if column is None:
-            column = self._columns.add(runs)
-            rows, lengths = zip(*runs, strict=True)
-            message.columns.append(pb.ColumnData(id=column, rows=rows, lengths=lengths))
-            for used in set(rows):
+            column = self._columns.add(numbers)
+            runs = [(row, len(list(run))) for row, run in groupby(numbers)]
+            message.columns.add(id=column, rows=[row for row, _ in runs], lengths=[length for _, length in runs])
+            for used in set(numbers):
                 self._rows.use(used)
         return column
 
@@ -228,15 +232,18 @@ class DecisionDumper:
 
     def _release(self, column: int) -> None:
         """One use less; what is not used any more is let go, down to its rows."""
-        runs = self._columns.release(column)
-        for row in {row for row, _ in runs or ()}:
+        for row in set(self._columns.release(column) or ()):
             self._rows.release(row)
 
 
-def _differing(before: Iterable[object], after: Iterable[object]) -> Iterator[int]:
-    """Numbers of objects that are others than `before`; all where nothing was before. Looks at no more than it must:
-    between two decisions, most of this is no longer near the processor."""
-    return compress(count(), map(is_not, chain(before, repeat(None)), after))
+def _changed(old: Mapping[Level, Shares], new: Mapping[Level, Shares]) -> Mapping[Shares, int]:
+    """Shares, and at which levels (bits) they are others than before."""
+    changed: dict[Shares, int] = {}
+    for level in _LEVELS:
+        shares = new.get(level, ())
+        if shares != old.get(level, ()):
+            changed[shares] = changed.get(shares, 0) | 1 << level
+    return changed
 
 
 def _dump_row(number: int, outcome: Outcome, slots: Slots) -> pb.RowData:

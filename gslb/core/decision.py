@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import NamedTuple, Protocol
 
@@ -185,15 +185,29 @@ class Rows(Mapping[tuple[Name, Family], Row]):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Difference:
+    """Where a decision says something else than an earlier one.
+
+    `digest`: the earlier one's. `units`: numbers in `Rows.units`.
+    """
+
+    digest: bytes
+    pools: frozenset[PoolKey]
+    units: frozenset[int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
     """`rows[(service, family)][class]`; only families that some member of the service has (or `all_down` gives).
 
-    Decisions of one snapshot that are equal have equal `digest`s.
+    Decisions of one snapshot that are equal have equal `digest`s. `moved`: from the decision that it was made on top
+    of, so that who follows decisions need not search for what is new; None where there was none.
     """
 
     pools: Mapping[PoolKey, PoolState]
     rows: Rows
     digest: bytes
+    moved: Difference | None = field(default=None, compare=False, repr=False)
 
     @property
     def down(self) -> frozenset[Name]:

@@ -10,7 +10,7 @@ from support import health
 from support.naive import Naive
 from support.worlds import World, worlds
 
-from gslb.core.decision import LastResort, Pools, shares_of
+from gslb.core.decision import Decision, LastResort, Pools, shares_of
 from gslb.core.facts import Verdict
 from gslb.core.model import Family, Service
 from gslb.core.steering.decide import changed_endpoints, changed_latches, decide
@@ -54,6 +54,19 @@ def test_partial_decision_equals_the_whole(world: World, data: st.DataObject) ->
     assert all(partial.rows[key] is row for key, row in before.rows.items() if whole.rows[key] == row)
     again = decide(later.snapshot, later.directives, later.facts, later.silent, partial, frozenset())
     assert again is partial
+    check_moved(before, partial)
+    check_moved(before, decide(later.snapshot, later.directives, later.facts, later.silent, before))
+
+
+def check_moved(before: Decision, later: Decision) -> None:
+    """A decision says exactly where it differs from the one that it was made on top of."""
+    if later is before:
+        return
+    assert later.moved is not None
+    assert later.moved.digest == before.digest
+    assert later.moved.pools == {key for key, state in before.pools.items() if later.pools[key] != state}
+    served = enumerate(zip(before.rows.served, later.rows.served, strict=True))
+    assert later.moved.units == {number for number, (old, new) in served if old != new}
 
 
 @settings(SLOW, max_examples=40)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 
 from support.dnsworld import facts_of, make_snapshot
@@ -93,3 +94,13 @@ def test_a_site_that_fails_tells_the_policys_rows_once_for_all_sets() -> None:
 def test_nothing_is_told_of_a_decision_that_says_the_same() -> None:
     _, change = told()
     assert change == pb.EngineDecision()
+
+
+def test_a_decision_made_on_top_of_another_than_the_one_before_is_searched_for_what_is_new() -> None:
+    first, skipped = decided(), decided("eu0/m")
+    later = decided("eu0/m", "eu1/m", before=skipped)
+    dumper, searching = DecisionDumper(snapshot()), DecisionDumper(snapshot())
+    assert dumper.dump(first) == searching.dump(first)
+    change = dumper.dump(later)
+    assert len(pb.EngineDecision.FromString(change).vectors) == 2
+    assert change == searching.dump(replace(later, moved=None))

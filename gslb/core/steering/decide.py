@@ -7,11 +7,10 @@ those as they are touches no row.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from itertools import repeat
-from typing import TypeVar
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple, TypeVar
 
-from gslb.core.decision import Decision, Level, PoolKey, Rows, Served
+from gslb.core.decision import Decision, Difference, Level, PoolKey, Rows, Served
 from gslb.core.directives import Directives
 from gslb.core.facts import Facts
 from gslb.core.model import AllDown, Family
@@ -38,6 +37,13 @@ _UNSERVED = Served((), False)
 _NOTHING = Decision(pools={}, rows=Rows((), {}, ()), digest=EMPTY)
 
 
+class _LookedAt(NamedTuple):
+    """What may differ from the decision before; everything else is as it was."""
+
+    pools: Iterable[PoolKey]
+    units: Iterable[int]
+
+
 def decide(
     snapshot: Snapshot,
     directives: Directives,
@@ -62,7 +68,8 @@ def decide(
     pools = _overlay(before.pools, fresh, partial)
 
     numbers = _units_of(everything, before.pools, fresh) if partial else range(len(everything.units))
-    return _conclude(everything, before, pools, _steer(everything, numbers, pools, before.rows.served))
+    served = _steer(everything, numbers, pools, before.rows.served)
+    return _conclude(everything, before, pools, served, _LookedAt(touched, numbers))
 
 
 def _pools_of(everything: Outline, endpoints: Iterable[str]) -> frozenset[PoolKey]:
@@ -150,27 +157,39 @@ def _served(unit: Unit, columns: Sequence[Column], last: tuple[Level | None, ...
     return Served(tuple(rows), any(map(is_down, choices.values())))
 
 
-def _conclude(everything: Outline, before: Decision, pools: States, served: Sequence[Served]) -> Decision:
+def _conclude(
+    everything: Outline, before: Decision, pools: States, served: Sequence[Served], looked_at: _LookedAt
+) -> Decision:
     """The decision, with the digest moved on by what differs; `before` itself where nothing does."""
-    texts: dict[int, str] = {}
-    known = before.rows.served or [_UNSERVED] * len(served)
-    moved = [triple for triple in zip(everything.units, known, served, strict=True) if triple[1] is not triple[2]]
-    out = _pool_marks(before.pools, pools) + [_mark(unit, old, texts) for unit, old, _ in moved if old is not _UNSERVED]
-    into = _pool_marks(pools, before.pools) + [_mark(unit, new, texts) for unit, _, new in moved]
-    if not out and not into:
+    had = before.rows.served or [_UNSERVED] * len(served)
+    moved = Difference(
+        digest=before.digest,
+        pools=frozenset(key for key in looked_at.pools if pools[key] is not before.pools.get(key)),
+        units=frozenset(number for number in looked_at.units if served[number] is not had[number]),
+    )
+    if not moved.pools and not moved.units:
         return before
-    rows = Rows(everything.units, everything.unit_of, served)
-    return Decision(pools=pools, rows=rows, digest=adjust(before.digest, out=out, into=into))
+    texts: dict[int, str] = {}
+    out, into = _marks(everything, moved, before.pools, had, texts), _marks(everything, moved, pools, served, texts)
+    return Decision(
+        pools=pools,
+        rows=Rows(everything.units, everything.unit_of, served),
+        digest=adjust(before.digest, out=out, into=into),
+        moved=moved if before is not _NOTHING else None,
+    )
 
 
-def _pool_marks(pools: States, other: States) -> list[Mark]:
-    """Of what is in the first but not, as the same object, in the other, which has the same keys or none."""
-    pairs = zip(pools.items(), other.values() if other else repeat(None), strict=False)
-    return [pool_mark(key, state) for (key, state), held in pairs if held is not state]
+def _marks(
+    everything: Outline, moved: Difference, pools: States, served: Sequence[Served], texts: dict[int, str]
+) -> Iterator[Mark]:
+    """Of what has moved, as it was or as it is. `texts` of rows by identity."""
+    yield from (pool_mark(key, pools[key]) for key in moved.pools if key in pools)
+    for number in moved.units:
+        if served[number] is not _UNSERVED:
+            yield _mark(everything.units[number], served[number], texts)
 
 
 def _mark(unit: Unit, served: Served, texts: dict[int, str]) -> Mark:
-    """`texts` of rows by identity."""
     for row in served.rows:
         if id(row) not in texts:
             texts[id(row)] = rows_text(row)

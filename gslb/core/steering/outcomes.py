@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import assert_never
 
 from gslb.core.decision import Addresses, LastResort, Level, NoData, Outcome, PoolKey, Pools, PoolState, ServFail
@@ -47,7 +48,9 @@ def resolve(unit: Unit, choices: Choices, last: tuple[Level | None, ...]) -> tup
     return tuple(_all_down(unit.all_down, family, choice, level) for family, choice, level in lanes)
 
 
+@lru_cache(maxsize=4096)
 def _share(choice: Choice | None) -> Outcome:
+    """Mostly one object for equal choices of one decision and the next, which need not be compared then."""
     return Pools(choice.level, scale(choice.row)) if choice is not None else NODATA
 
 
