@@ -52,11 +52,12 @@ async def _serve(engine: Engine, port: int, snapshot: Snapshot, swaps: int) -> N
     index = build_view(snapshot)
     whole = decide(snapshot, NO_DIRECTIVES, NO_FACTS, NO_SILENCE)
     less = decide(snapshot, _less(), NO_FACTS, NO_SILENCE, previous=whole)
+    again = decide(snapshot, NO_DIRECTIVES, NO_FACTS, NO_SILENCE, previous=less)
     bundle = dump_snapshot(snapshot)
     engine.prepare(index.with_decision(whole), [bundle.chunks[ref.digest] for ref in refs(bundle.manifest)])
     engine.publish(index.with_decision(whole))
     await engine.start([SocketAddress("127.0.0.1", port)])
-    await _swap(engine, (index.with_decision(less), index.with_decision(whole)), swaps)
+    await _swap(engine, (index.with_decision(less), index.with_decision(again)), swaps)
 
 
 async def _swap(engine: Engine, views: tuple[View, View], swaps: int) -> None:
