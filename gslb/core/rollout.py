@@ -92,11 +92,13 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Watch:
-    """How a trial goes. `since_s`: when this coordinator began to watch; `well_since_s`: since when all is well.
+    """How a trial goes. `begun_s`: when this coordinator watched it for the first time, and `since_s`: since when it
+    does without a break; `well_since_s`: since when all is well.
 
     `outcome`: what is to be done now, and `reason`: why it is to be rolled back.
     """
 
+    begun_s: float
     since_s: float
     well_since_s: float | None = None
     outcome: Outcome = Outcome.WAIT
@@ -115,7 +117,7 @@ def look(watch: Watch, order: Order, soak_s: int, sight: Sight | None, now_s: fl
         and not sight.differs_s
     )
     if not is_well:
-        late = now_s - watch.since_s > PATIENCE_S + soak_s
+        late = now_s - watch.begun_s > PATIENCE_S + soak_s
         reason = f"it did not serve it as it should within {PATIENCE_S + soak_s:.0f} s" if late else ""
         return replace(watch, well_since_s=None, outcome=Outcome.ROLL_BACK if late else Outcome.WAIT, reason=reason)
     well_since_s = now_s if watch.well_since_s is None else watch.well_since_s

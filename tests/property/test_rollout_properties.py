@@ -53,7 +53,7 @@ def seen_well(sight: Sight | None) -> bool:
 def test_nothing_is_released_that_was_not_well_without_a_break_for_the_whole_soak(
     told: list[tuple[float, Sight | None]],
 ) -> None:
-    now_s, watch, well_since_s = 0.0, Watch(since_s=0.0), None
+    now_s, watch, well_since_s = 0.0, Watch(begun_s=0.0, since_s=0.0), None
     for later_s, sight in told:
         now_s += later_s
         watch = look(watch, ORDER, SOAK_S, sight, now_s)
@@ -69,7 +69,7 @@ def test_nothing_is_released_that_was_not_well_without_a_break_for_the_whole_soa
 
 @given(st.floats(0, 100), st.floats(0, 2))
 def test_what_does_well_is_released_after_the_soak(start_s: float, serves_after_s: float) -> None:
-    watch, now_s = Watch(since_s=start_s), start_s
+    watch, now_s = Watch(begun_s=start_s, since_s=start_s), start_s
     while watch.outcome is Outcome.WAIT:
         now_s += 0.5
         sight = replace(WELL, order=ORDER if now_s - start_s > serves_after_s else Order(5, 6, 0))
@@ -87,7 +87,7 @@ def test_what_does_well_is_released_after_the_soak(start_s: float, serves_after_
     ],
 )
 def test_what_is_wrong_is_rolled_back_at_once(sight: Sight, reason: str) -> None:
-    watch = look(Watch(since_s=-9.0), ORDER, SOAK_S, sight, 1.0)
+    watch = look(Watch(begun_s=-9.0, since_s=-9.0), ORDER, SOAK_S, sight, 1.0)
     assert (watch.outcome, watch.reason) == (Outcome.ROLL_BACK, reason)
 
 
@@ -101,7 +101,7 @@ def test_what_is_wrong_is_rolled_back_at_once(sight: Sight, reason: str) -> None
     ],
 )
 def test_what_is_wrong_with_another_one_or_only_for_a_moment_so_far_does_not_count(sight: Sight) -> None:
-    assert look(Watch(since_s=0.0), ORDER, SOAK_S, sight, 1.0).outcome is Outcome.WAIT
+    assert look(Watch(begun_s=0.0, since_s=0.0), ORDER, SOAK_S, sight, 1.0).outcome is Outcome.WAIT
 
 
 @given(st.floats(0, 20), st.lists(st.tuples(st.floats(0.1, 2), st.booleans()), max_size=20))
@@ -121,8 +121,9 @@ def test_that_nobody_watches_counts_from_the_last_one_that_did_or_for_longer_fro
 def test_patience_with_one_that_lives_and_does_not_take_it_has_an_end() -> None:
     late_s = PATIENCE_S + SOAK_S + 1
     sight = replace(WELL, order=Order(5, 6, 0))
-    assert look(Watch(since_s=0.0), ORDER, SOAK_S, sight, late_s - 2).outcome is Outcome.WAIT
-    assert look(Watch(since_s=0.0), ORDER, SOAK_S, sight, late_s).outcome is Outcome.ROLL_BACK
+    assert look(Watch(begun_s=0.0, since_s=0.0), ORDER, SOAK_S, sight, late_s - 2).outcome is Outcome.WAIT
+    assert look(Watch(begun_s=0.0, since_s=0.0), ORDER, SOAK_S, sight, late_s).outcome is Outcome.ROLL_BACK
+    assert look(Watch(begun_s=0.0, since_s=late_s - 2), ORDER, SOAK_S, sight, late_s).outcome is Outcome.ROLL_BACK
 
 
 @given(st.dictionaries(names, st.booleans()), st.none() | names, st.integers(0, 20))

@@ -23,7 +23,7 @@ from gslb.coordinator.relay.dns_servers import DnsServer
 from gslb.coordinator.relay.hub import Hub
 from gslb.core.errors import Conflict
 from gslb.core.order import Order
-from gslb.core.rollout import FOUND_AFTER_S, Rollout, Stage
+from gslb.core.rollout import FOUND_AFTER_S, PATIENCE_S, Rollout, Stage
 from gslb.runtime.clock import monotonic_s
 from gslb.store.base import ABSENT, ELECTIONS
 from gslb.store.embedded import EmbeddedStore
@@ -105,6 +105,20 @@ async def test_who_was_stopped_has_not_seen_that_all_was_well_meanwhile() -> Non
         await watcher.attend(FENCE)
         clock.now_s += 1.0
     one.configuration.release.assert_not_called()
+
+
+async def test_one_that_dies_again_and_again_is_not_on_trial_for_ever() -> None:
+    """Each time it is away for too long to be watched, and not for long enough to be given up."""
+    one = Coordinator(clock := Clock())
+    watcher, end_s = one.watcher(), clock.now_s + PATIENCE_S + SOAK_S
+    while clock.now_s <= end_s + 10:
+        for asked in (Order(), ORDER, ORDER):  # after each start it asks itself anew
+            one.first.asked = asked
+            await watcher.attend(FENCE)
+            clock.now_s += 1.0
+        clock.now_s += 7.0
+    one.configuration.release.assert_not_called()
+    assert "within 305 s" in one.configuration.roll_back.call_args.args[0].reason
 
 
 async def test_a_leader_that_cannot_hear_it_leaves_it_to_who_can() -> None:

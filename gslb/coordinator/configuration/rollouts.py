@@ -89,13 +89,16 @@ class Rollouts:
 
 
 class Looks:
-    """Whether a look at a trial goes on from the last one, or begins anew."""
+    """Whether a look at a trial goes on from the last one, or begins anew. `begun_s`: when the first one was."""
 
     def __init__(self) -> None:
         self._order, self._looked_s = Order(), 0.0
+        self.begun_s = 0.0
 
     def go_on(self, order: Order, now_s: float) -> bool:
         """Not if something else was on trial then, or if it was so long ago that who looks was stopped itself."""
+        if self._order != order:
+            self.begun_s = now_s
         goes_on = self._order == order and now_s - self._looked_s <= STOPPED_S
         self._order, self._looked_s = order, now_s
         return goes_on

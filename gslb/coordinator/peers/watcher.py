@@ -31,7 +31,7 @@ class Watcher:
         self._rollouts = rollouts
         self._clock = clock
         self._looks = Looks()
-        self._watch = Watch(since_s=clock())
+        self._watch: Watch | None = None
         self._log = get_logger("coordinator")
 
     async def run(self) -> None:
@@ -55,7 +55,7 @@ class Watcher:
 
     async def _elected(self, leadership: Leadership) -> None:
         self._log.info("watching the first dns server", term=leadership.revision)
-        self._watch = Watch(since_s=self._clock())
+        self._watch = None
         while leadership.is_held():
             await self.attend(leadership.fence)
             await asyncio.sleep(BEAT_S)
@@ -66,8 +66,8 @@ class Watcher:
         if candidate is None or rollout is None:
             return
         order, now_s = candidate.publication.snapshot.order, self._clock()
-        if not self._looks.go_on(order, now_s):
-            self._watch = Watch(since_s=now_s)
+        if not self._looks.go_on(order, now_s) or self._watch is None:
+            self._watch = Watch(begun_s=self._looks.begun_s, since_s=now_s)
         self._watch = look(self._watch, order, rollout.soak_s, self._sight(candidate.first, now_s), now_s)
         await self._rollouts.conclude(self._watch.outcome, self._watch.reason, fence)
 
