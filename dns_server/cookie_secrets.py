@@ -49,6 +49,11 @@ class CookieSecrets:
         return self._file.refused if self._file else 0
 
     @property
+    def spoilt(self) -> str:
+        """Why the file cannot be used now; empty = it can, or there is none."""
+        return self._file.spoilt if self._file else ""
+
+    @property
     def has_file(self) -> bool:
         return self._file is not None
 

@@ -6,19 +6,19 @@ Where coordinators are is saved, so that a restart finds them even if those it w
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from functools import partial
 
 from dns_server.demand import Demand
 from dns_server.engines.base import Engine
 from dns_server.files import Kind
+from dns_server.guides import Guides
 from dns_server.received import dump_coordinators
 from dns_server.replica import Replica
 from dns_server.saver import Saver
 from dns_server.self_query import SelfQuery
 from dns_server.stream import Identity, Shared, Stream
 from gslb.api.v1.discovery_pb2_grpc import DiscoveryStub
-from gslb.codec.sealing import Trust
 from gslb.core.coordinators import Known
 from gslb.core.hearing import Hearing
 from gslb.runtime import rpc
@@ -42,7 +42,7 @@ class Feed:
         saver: Saver,
         engine: Engine,
         named: Iterable[str],
-        trust: Callable[[], Trust],
+        guides: Guides,
         self_query: SelfQuery,
         security: Security = LOOPBACK_ONLY,
     ) -> None:
@@ -58,7 +58,7 @@ class Feed:
             engine=engine,
             demand=demand,
             save_now=saver.put_now,
-            trust=trust,
+            guides=guides,
             tell=self._tell,
         )
         self._saver = saver

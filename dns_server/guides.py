@@ -29,3 +29,8 @@ class Guides:
             trust=trusted_keys.watch(trusted),
             break_glass=break_glass.watch(overrides, kept),
         )
+
+    @property
+    def spoilt(self) -> str:
+        """Which of them cannot be used now, so that what they said before counts, and why; empty = none."""
+        return "; ".join(filter(None, (one.spoilt for one in (self.break_glass, self.trust, self.cookie_secrets))))

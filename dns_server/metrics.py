@@ -205,7 +205,7 @@ def _guides(sources: Sources) -> Iterator[Metric]:
     yield GaugeMetricFamily(
         "gslb_dns_break_glass_bad",
         "1: the file is wrong, what it said before is in force.",
-        value=not glass.is_good,
+        value=bool(glass.spoilt),
     )
     yield CounterMetricFamily(
         "gslb_dns_refused_break_glass_files", "Break-glass files found unusable.", value=glass.refused

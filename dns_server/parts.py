@@ -108,7 +108,7 @@ def make_parts(options: Options, guides: Guides) -> Parts:
     about = Identity(name=options.name, engine=engine.name, queries_total=lambda: engine.counters.queries_total)
     named = map(str, options.coordinators)
     self_query = SelfQuery(replica, monotonic_s)
-    feed = Feed(about, replica, saver, engine, named, lambda: guides.trust.current, self_query, options.security)
+    feed = Feed(about, replica, saver, engine, named, guides, self_query, options.security)
     nsid = options.name if options.nsid is None else options.nsid
     return Parts(
         files=files,

@@ -18,6 +18,7 @@ from dns_server.demand import Demand
 from dns_server.engines.base import Engine
 from dns_server.fetch import Fetch
 from dns_server.files import Kind
+from dns_server.guides import Guides
 from dns_server.received import Directions, Received
 from dns_server.replica import Replica
 from dns_server.saver import Dump
@@ -28,7 +29,7 @@ from gslb.api.v1 import discovery_pb2 as pb
 from gslb.api.v1.facts_pb2 import Envelope
 from gslb.api.v1.facts_pb2 import Report as ReportMessage
 from gslb.codec.facts import dump_order, load_order, load_report
-from gslb.codec.sealing import Sealed, Trust, Untrusted
+from gslb.codec.sealing import Sealed, Untrusted
 from gslb.core.errors import InvalidSnapshot
 from gslb.core.facts import AgentId, Report, digest
 from gslb.core.hearing import Hearing
@@ -60,7 +61,7 @@ class Identity:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shared:
-    """What the streams to all coordinators share. `trial`: one snapshot at a time is tried out. `trust`: in force now.
+    """What the streams to all coordinators share. `trial`: one snapshot at a time is tried out.
 
     `save_now`: a snapshot is saved before it serves, so that a crash never falls back behind what clients have seen.
     `told`: what was logged and need not be again, since a stranger could repeat it at will.
@@ -76,7 +77,7 @@ class Shared:
     demand: Demand
     save_now: Callable[[Kind, Dump], Awaitable[None]]
     tell: Callable[[str, Iterable[str]], None]
-    trust: Callable[[], Trust]
+    guides: Guides
     told: set[tuple[str, str]] = field(default_factory=set)
 
 
@@ -165,7 +166,7 @@ class Stream:
 
     async def _take_directives(self, envelope: Envelope) -> None:
         try:
-            taken = self._replica.take_directions(Directions.unpack(envelope, self._shared.trust()))
+            taken = self._replica.take_directions(Directions.unpack(envelope, self._shared.guides.trust.current))
         except InvalidSnapshot as error:
             await self._refuse(load_order(envelope.order), "directives", error)
             return
@@ -177,7 +178,7 @@ class Stream:
     async def _take_manifest(self, envelope: Envelope) -> None:
         order = load_order(envelope.order)
         try:
-            self._shared.trust().check(Sealed.MANIFEST, envelope)
+            self._shared.guides.trust.current.check(Sealed.MANIFEST, envelope)
             await self._take_trusted(envelope, order)
         except InvalidSnapshot as error:
             await self._refuse(order, "snapshot", error)
@@ -254,6 +255,7 @@ class Stream:
                 break_glass_digest=digest_of(self._replica.break_glass),
                 asked=dump_order(self._shared.self_query.asked),
                 trouble=self._shared.self_query.trouble[:MAX_REASON_CHARACTERS],
+                spoilt=self._shared.guides.spoilt[:MAX_REASON_CHARACTERS],
             )
             await self._write(pb.SubscribeRequest(status=status))
             if self._fetch is not None and monotonic_s() - self._progress_s > STALLED_S:

@@ -16,7 +16,10 @@ Stamps = Mapping[Path, Stamp]
 
 
 class Watched(Generic[Content]):
-    """`current`: what was read last and could be used. `refused`: how often it could not be."""
+    """`current`: what was read last and could be used. `refused`: how often it could not be.
+
+    `spoilt`: why what is there now cannot be; empty = it is what counts.
+    """
 
     def __init__(
         self,
@@ -34,7 +37,7 @@ class Watched(Generic[Content]):
         self._log = get_logger(part)
         self._files = files
         self._read = read
-        self.is_good = True
+        self.spoilt = ""
         self.refused = 0
         self._stamps = self._look()
         self._gone: set[Path] = set()
@@ -68,11 +71,11 @@ class Watched(Generic[Content]):
         try:
             found = self._read()
         except GslbError as error:
-            self.is_good = False
+            self.spoilt = f"{self._what}: {error}"
             self.refused += 1
             self._log.error(f"{self._what} refused, keeping what was in force", reason=str(error))
             return False
-        self.is_good = True
+        self.spoilt = ""
         if found == self.current:
             return False
         self.current = found

@@ -132,16 +132,16 @@ def test_a_bad_file_changes_nothing_and_a_good_one_ends_it(path: Path) -> None:
     assert len(watched.current) == 2
     path.write_text("overrides: [{")
     assert not watched.renew()
-    assert (len(watched.current), watched.is_good, watched.refused) == (2, False, 1)
+    assert (len(watched.current), watched.spoilt != "", watched.refused) == (2, True, 1)
     path.write_text("overrides: []")
     assert watched.renew()
-    assert (watched.current, watched.is_good) == ((), True)
+    assert (watched.current, watched.spoilt) == ((), "")
 
 
 def test_a_bad_file_at_the_start_is_no_override(path: Path) -> None:
     path.write_text("what")
     watched = watch(path, kept_of(path))
-    assert (watched.current, watched.is_good, watched.refused) == ((), False, 1)
+    assert (watched.current, watched.spoilt != "", watched.refused) == ((), True, 1)
 
 
 def test_what_a_file_said_before_it_was_spoilt_is_in_force_after_a_restart(path: Path) -> None:
@@ -149,10 +149,10 @@ def test_what_a_file_said_before_it_was_spoilt_is_in_force_after_a_restart(path:
     before = watch(path, kept_of(path)).current
     path.write_text("overrides: [{")
     watched = watch(path, kept_of(path))
-    assert (watched.current, watched.is_good, watched.refused) == (before, False, 1)
+    assert (watched.current, watched.spoilt != "", watched.refused) == (before, True, 1)
     path.write_text("overrides: []")
     assert watched.renew()
-    assert (watched.current, watched.is_good) == ((), True)
+    assert (watched.current, watched.spoilt) == ((), "")
     path.write_text("overrides: [{")
     assert watch(path, kept_of(path)).current == ()
 

@@ -262,6 +262,20 @@ def test_a_dns_server_that_has_broken_the_glass_is_an_alarm_and_no_false_one() -
     assert server.differs_since_s == clock.now_s, "now a difference is one again"
 
 
+def test_a_spoilt_file_of_a_dns_server_is_an_alarm_while_it_is_connected() -> None:
+    clock = Clock()
+    hub = make_hub(clock)
+    server = hub.dns_servers.connect("d1", "python", "1", Order())
+    assert server is not None
+    hub.dns_servers.status(server, hub.order, b"", 0, spoilt="break-glass file: f.yaml:1:2: what is this")
+    assert raise_alarms(hub, None, (), clock()) == (
+        "dns server d1 cannot use a file on its machine and goes by what that said before: break-glass file:"
+        " f.yaml:1:2: what is this",
+    )
+    hub.dns_servers.status(server, hub.order, b"", 0)
+    assert raise_alarms(hub, None, (), clock()) == ()
+
+
 def test_there_is_room_for_so_many_dns_servers() -> None:
     servers = DnsServers(Clock())
     for number in range(MAX_DNS_SERVERS):

@@ -98,9 +98,10 @@ async def test_a_bad_file_keeps_the_old_secrets_and_is_counted_once(path: Path) 
         assert secrets.current == (bytes.fromhex(ONE),)
         write(path, TWO, mode=0o644)
         await until(lambda: secrets.refused == 3)
+        assert secrets.spoilt.startswith(f"cookie secrets: {path}: ")
         write(path, TWO)
         await until(lambda: seen == [(bytes.fromhex(TWO),)])
-    assert secrets.refused == 3
+    assert (secrets.refused, secrets.spoilt) == (3, "")
 
 
 async def test_a_file_that_says_the_same_changes_nothing(path: Path) -> None:

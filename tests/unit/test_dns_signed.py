@@ -207,10 +207,13 @@ async def test_break_glass_is_told_to_the_coordinator_and_shown(setting: Setting
         assert server.metric("gslb_dns_break_glass_unknown_overrides") == 1
         path.write_text("overrides: [")
         await until(lambda: server.metric("gslb_dns_break_glass_bad") == 1)
+        await until(lambda: bool(status_of(setting.said).spoilt))
+        assert status_of(setting.said).spoilt.startswith(f"break-glass file: {path}:2:1: this is not YAML")
         assert await server.www() != ["192.0.2.1"]
         path.unlink()
         await until(partial(_over, setting.said))
         await server.until_www("192.0.2.1")
+        assert not status_of(setting.said).spoilt
 
 
 def _over(said: Coordinator) -> bool:

@@ -1237,6 +1237,7 @@ class DnsServerStatus(_message.Message):
     BREAK_GLASS_FIELD_NUMBER: _builtins.int
     BREAK_GLASS_DIGEST_FIELD_NUMBER: _builtins.int
     TROUBLE_FIELD_NUMBER: _builtins.int
+    SPOILT_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     engine: _builtins.str
     version: _builtins.str
@@ -1252,6 +1253,8 @@ class DnsServerStatus(_message.Message):
     break_glass_digest: _builtins.bytes
     trouble: _builtins.str
     """What was wrong when it asked itself as clients do; empty = nothing."""
+    spoilt: _builtins.str
+    """Files on its machine that it cannot use, and why; empty = none."""
     @_builtins.property
     def order(self) -> _facts_pb2.Order: ...
     def __init__(
@@ -1269,10 +1272,11 @@ class DnsServerStatus(_message.Message):
         break_glass: _builtins.int = ...,
         break_glass_digest: _builtins.bytes = ...,
         trouble: _builtins.str = ...,
+        spoilt: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["order", b"order"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["age_ms", b"age_ms", "break_glass", b"break_glass", "break_glass_digest", b"break_glass_digest", "connected", b"connected", "decision", b"decision", "engine", b"engine", "name", b"name", "order", b"order", "queries_total", b"queries_total", "refused", b"refused", "trouble", b"trouble", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["age_ms", b"age_ms", "break_glass", b"break_glass", "break_glass_digest", b"break_glass_digest", "connected", b"connected", "decision", b"decision", "engine", b"engine", "name", b"name", "order", b"order", "queries_total", b"queries_total", "refused", b"refused", "spoilt", b"spoilt", "trouble", b"trouble", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

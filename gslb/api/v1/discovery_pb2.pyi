@@ -178,6 +178,7 @@ class DnsStatus(_message.Message):
     BREAK_GLASS_DIGEST_FIELD_NUMBER: _builtins.int
     ASKED_FIELD_NUMBER: _builtins.int
     TROUBLE_FIELD_NUMBER: _builtins.int
+    SPOILT_FIELD_NUMBER: _builtins.int
     decision: _builtins.bytes
     """Of the decision that serves; the coordinator compares it with its own."""
     queries_total: _builtins.int
@@ -187,6 +188,8 @@ class DnsStatus(_message.Message):
     """
     break_glass_digest: _builtins.bytes
     trouble: _builtins.str
+    spoilt: _builtins.str
+    """Files of its operator on its machine that it cannot use now, and why: what they said before holds. Empty = none."""
     @_builtins.property
     def order(self) -> _facts_pb2.Order: ...
     @_builtins.property
@@ -205,10 +208,11 @@ class DnsStatus(_message.Message):
         break_glass_digest: _builtins.bytes = ...,
         asked: _facts_pb2.Order | None = ...,
         trouble: _builtins.str = ...,
+        spoilt: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["asked", b"asked", "order", b"order"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["asked", b"asked", "break_glass", b"break_glass", "break_glass_digest", b"break_glass_digest", "decision", b"decision", "order", b"order", "queries_total", b"queries_total", "trouble", b"trouble"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["asked", b"asked", "break_glass", b"break_glass", "break_glass_digest", b"break_glass_digest", "decision", b"decision", "order", b"order", "queries_total", b"queries_total", "spoilt", b"spoilt", "trouble", b"trouble"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

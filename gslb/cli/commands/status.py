@@ -164,6 +164,8 @@ def _dns_servers(answer: admin_pb2.GetStatusResponse) -> Table:
             state = Text(f"refused: {server.refused}", style="red")
         elif server.trouble:
             state = Text(f"asked itself: {server.trouble}", style="red")
+        elif server.spoilt:
+            state = Text(f"cannot use {server.spoilt}", style="red")
         elif server.break_glass:
             state = Text(f"break glass: {server.break_glass} ({_digest(server.break_glass_digest)})", style="red")
         elif answer.rollout.first == server.name and answer.rollout.stage == admin_pb2.ROLLOUT_STAGE_TRIAL:

@@ -112,6 +112,11 @@ def _dns_servers(hub: Hub, now_s: float) -> Iterator[str]:
                 f"dns server {server.name} answers by {count} override{'s' * (count != 1)} of a break-glass file on"
                 f" its machine (digest {digest.hex()[:8]}), which beat everything said here"
             )
+        if server.spoilt and server.streams:
+            yield (
+                f"dns server {server.name} cannot use a file on its machine and goes by what that said before:"
+                f" {server.spoilt}"
+            )
         if server.trouble and server.streams:
             yield f"dns server {server.name} gets wrong answers when it asks itself: {server.trouble}"
         if server.differs_since_s is not None and now_s - server.differs_since_s > DIFFERS_AFTER_S:

@@ -133,6 +133,7 @@ def _dns_server(server: DnsServer, now_s: float) -> pb.DnsServerStatus:
         break_glass=server.break_glass[0],
         break_glass_digest=server.break_glass[1],
         trouble=server.trouble,
+        spoilt=server.spoilt,
         refused=f"{server.refused[0]}: {server.refused[1]}" if server.refused else "",
     )
 

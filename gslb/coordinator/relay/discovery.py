@@ -84,6 +84,7 @@ class DiscoveryService:
                         status.queries_total,
                         (status.break_glass, status.break_glass_digest[:MAX_DIGEST_BYTES]),
                         (load_order(status.asked), status.trouble[:MAX_REASON_CHARACTERS]),
+                        status.spoilt[:MAX_REASON_CHARACTERS],
                     )
                 case "demand":
                     self._hub.demands.take(message.demand)

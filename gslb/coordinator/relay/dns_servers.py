@@ -20,7 +20,8 @@ class DnsServer:
     """`refused`: order and reason of what it would not serve. `differs_since_s`: since when it decides otherwise.
 
     `asked`: of the snapshot it last asked itself about, as clients do, and `trouble`: what was wrong then.
-    `break_glass`: how many overrides of its machine's own it decides by, and their digest.
+    `break_glass`: how many overrides of its machine's own it decides by, and their digest. `spoilt`: which files there
+    it cannot use, and why.
     """
 
     name: str
@@ -32,6 +33,7 @@ class DnsServer:
     break_glass: tuple[int, bytes] = (0, b"")
     asked: Order = field(default_factory=Order)
     trouble: str = ""
+    spoilt: str = ""
     refused: tuple[Order, str] | None = None
     seen_s: float = 0.0
     streams: int = 0
@@ -70,10 +72,12 @@ class DnsServers:
         queries_total: int,
         break_glass: tuple[int, bytes] = (0, b""),
         asked: tuple[Order, str] = (Order(), ""),
+        spoilt: str = "",
     ) -> None:
         server.order, server.decision, server.queries_total = order, decision, queries_total
         server.break_glass = break_glass
         server.asked, server.trouble = asked
+        server.spoilt = spoilt
         server.seen_s = self._clock()
         if server.refused is not None and order >= server.refused[0]:
             server.refused = None
