@@ -73,7 +73,7 @@ def explain_failure(admin: SocketAddress, error: grpc.aio.AioRpcError) -> str:
                 f"the coordinator at {admin} and this command do not trust each other: it wants a certificate of its"
                 " own authority that is valid now (`--tls DIR`, `gslb pki show FILE`), and its own must be one too"
             )
-        case grpc.StatusCode.UNAVAILABLE if "failed to connect" in (error.details() or "").lower():
+        case grpc.StatusCode.UNAVAILABLE if rpc.is_nobody(error):
             return f"no coordinator answers at {admin}: is it running there? `--admin ADDR:PORT` names another one"
         case grpc.StatusCode.DEADLINE_EXCEEDED:
             return f"the coordinator at {admin} did not answer in time: it may be overloaded or cut off; try again"

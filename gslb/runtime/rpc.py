@@ -59,14 +59,20 @@ _SERVER: tuple[tuple[str, int], ...] = (
 )
 
 
-_UNTRUSTED = ("handshake failed", "socket closed", "tls_error")
-"""What gRPC says when a peer refuses the other's certificate, or its absence."""
+_NOBODY = ("failed to connect to all addresses", "socket closed")
+"""How gRPC begins when it could not speak with the peer at all; a peer may quote what it heard from others."""
+_UNTRUSTED = ("handshake failed", "socket closed")
+"""What it says in there when a peer refuses the other's certificate, or its absence."""
+
+
+def is_nobody(error: grpc.aio.AioRpcError) -> bool:
+    """Whether a call never reached its peer, as far as gRPC tells."""
+    return error.code() is grpc.StatusCode.UNAVAILABLE and (error.details() or "").lower().startswith(_NOBODY)
 
 
 def is_mistrust(error: grpc.aio.AioRpcError) -> bool:
-    """Whether a call got nowhere because one side refused the other's certificate, as far as gRPC tells."""
-    said = (error.details() or "").lower()
-    return error.code() is grpc.StatusCode.UNAVAILABLE and any(sign in said for sign in _UNTRUSTED)
+    """Whether that may be because one side refused the other's certificate."""
+    return is_nobody(error) and any(sign in (error.details() or "").lower() for sign in _UNTRUSTED)
 
 
 def reason(error: BaseException) -> str:

@@ -78,3 +78,15 @@ def test_several_are_given_with_commas(monkeypatch: pytest.MonkeyPatch) -> None:
     assert CliRunner().invoke(main, ["status", "--admin", "h1:1"]).exit_code == 0
     assert tried == [(SocketAddress("h1", 1), SocketAddress("::1", 2)), (SocketAddress("h1", 1),)]
     assert "is not ADDR:PORT" in CliRunner().invoke(main, ["status", "--admin", "h1:1,h2"]).output
+
+
+def test_what_a_coordinator_quotes_is_not_taken_for_its_own_absence() -> None:
+    """An operator who cannot drain because etcd is gone must not be told that the coordinator is."""
+    quoted = "etcd at 10.0.0.1:2379: no connection: Failed to connect to remote host: Ssl handshake failed"
+    for details, told in (
+        (quoted, quoted),
+        (f"failed to connect to all addresses; last error: {quoted}", "do not trust each other"),
+        ("failed to connect to all addresses; last error: Connection refused", "no coordinator answers"),
+    ):
+        error = grpc.aio.AioRpcError(grpc.StatusCode.UNAVAILABLE, grpc.aio.Metadata(), grpc.aio.Metadata(), details)
+        assert told in client.explain_failure(SocketAddress("127.0.0.1", 7400), error)

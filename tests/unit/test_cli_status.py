@@ -86,6 +86,14 @@ def test_queries_are_shown_by_clients_once_for_all_families(shown: str) -> None:
     ]
 
 
+def test_a_service_that_is_not_there_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client, "call", lambda admin, use: answer())
+    assert CliRunner().invoke(main, ["status", "--service", "WWW.gslb.test."]).exit_code == 0
+    missed = CliRunner().invoke(main, ["status", "--service", "ww.gslb.test"])
+    assert missed.exit_code == 1
+    assert "no service 'ww.gslb.test' is shown: did you mean `www.gslb.test`?" in missed.output
+
+
 def test_what_stands_beside_a_verdict(shown: str) -> None:
     (line,) = (line for line in shown.splitlines() if "2001:db8::10" in line)
     assert re.split(r"\s{2,}", line.strip()) == [

@@ -12,7 +12,7 @@ from types import ModuleType
 import pytest
 
 from gslb.coordinator import follower
-from gslb.coordinator.admin import alarms
+from gslb.coordinator.admin import alarms, status
 from gslb.coordinator.configuration import force, rollouts
 from gslb.coordinator.peers import roster
 
@@ -35,7 +35,8 @@ def sentences() -> list[str]:
         for node in nodes(module, ast.Assign)
         if any(getattr(target, "attr", getattr(target, "id", None)) in names for target in node.targets)
     )
-    return [pattern(text) for text in (*yields, *held) if isinstance(text, ast.JoinedStr)]
+    added = (call.args[0] for call in nodes(status, ast.Call) if ast.unparse(call.func).endswith("alarms.append"))
+    return [pattern(text) for text in (*yields, *held, *added) if isinstance(text, ast.JoinedStr)]
 
 
 def nodes(module: ModuleType, kind: type[ast.AST]) -> Iterator[ast.AST]:

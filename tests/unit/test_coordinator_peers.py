@@ -33,7 +33,7 @@ from gslb.core.errors import Conflict, StoreUnavailable
 from gslb.runtime import rpc
 from gslb.runtime.clock import monotonic_s
 from gslb.runtime.tls import LOOPBACK_ONLY
-from gslb.store.base import ELECTIONS, Listing
+from gslb.store.base import ELECTIONS, Event, Listing
 from gslb.store.embedded import EmbeddedStore
 from gslb.store.leadership import Leadership
 
@@ -104,6 +104,25 @@ async def test_without_a_majority_the_list_begins_as_one_member_has_it(
         assert (lists, one.leader) == ([("h2:1",)], "")
         monkeypatch.undo()
         await until(lambda: one.leader == "two")
+
+
+async def test_without_the_store_nobody_is_said_to_lead(store: EmbeddedStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def away(*_: object) -> Listing:
+        raise StoreUnavailable("no majority")
+
+    async def unwatched(*_: object) -> AsyncIterator[tuple[Event, ...]]:
+        raise StoreUnavailable("no majority")
+        yield ()
+
+    monkeypatch.setattr(EmbeddedStore, "watch", unwatched)
+    await store.commit(compares={}, puts={f"{ELECTIONS}{LEADER}": b"two"})
+    roster = Roster(store, "one", monotonic_s)
+    async with beside(roster.run(None, ignore)):
+        await until(lambda: roster.leader == "two")
+        with monkeypatch.context() as broken:
+            broken.setattr(EmbeddedStore, "list", away)
+            await until(lambda: roster.leader == "")
+        await until(lambda: roster.leader == "two")
 
 
 async def test_two_of_one_name_are_told(store: EmbeddedStore) -> None:

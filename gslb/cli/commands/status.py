@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import click
 from rich.table import Table
@@ -11,6 +11,7 @@ from rich.text import Text
 from gslb.api.v1 import admin_pb2, facts_pb2
 from gslb.cli import client, options, screen
 from gslb.cli.rollouts import describe
+from gslb.config.problems import did_you_mean
 from gslb.runtime.addresses import SocketAddress
 
 _ACTIONS = {
@@ -41,7 +42,7 @@ def status(admin: tuple[SocketAddress, ...], as_json: bool, services: tuple[str,
         out.print(describe(answer.rollout), style="yellow")
     for alarm in answer.alarms:
         out.print(f"ALARM {alarm}", style="bold red")
-    wanted = {name.rstrip(".").lower() for name in services}
+    wanted = _known(answer, services)
     parts = (
         _services(answer, wanted),
         _pools(answer),
@@ -54,6 +55,15 @@ def status(admin: tuple[SocketAddress, ...], as_json: bool, services: tuple[str,
         if made.row_count:
             out.print()
             out.print(made)
+
+
+def _known(answer: admin_pb2.GetStatusResponse, services: Iterable[str]) -> set[str]:
+    """The names that were asked for, as the answer has them. Raises ClickException for one that it has not."""
+    shown = {service.name for service in answer.services}
+    wanted = {name.rstrip(".").lower() for name in services}
+    for name in sorted(wanted - shown):
+        raise click.ClickException(f"no service '{name}' is shown{did_you_mean(name, shown)}")
+    return wanted
 
 
 def _services(answer: admin_pb2.GetStatusResponse, wanted: set[str]) -> Table:

@@ -42,6 +42,7 @@ class Roster:
         self._addresses: Mapping[str, str] = MappingProxyType({})
         self._gone_s: dict[str, float] = {}
         self._leader = ""
+        self._is_read = False
         self._watcher = ""
 
     @property
@@ -51,8 +52,8 @@ class Roster:
 
     @property
     def leader(self) -> str:
-        """The name of the coordinator that leads; '' when nobody does, or nobody knows."""
-        return self._leader
+        """The name of the coordinator that leads; '' when nobody does, or nobody knows since the store is away."""
+        return self._leader if self._is_read else ""
 
     @property
     def watcher(self) -> str:
@@ -74,7 +75,7 @@ class Roster:
 
     async def _follow(self) -> None:
         await self._begin()
-        async with aclosing(follow(self._store, ELECTIONS)) as listings:
+        async with aclosing(follow(self._store, ELECTIONS, listed=self._listed)) as listings:
             async for listing in listings:
                 self._take(listing)
 
@@ -92,6 +93,9 @@ class Roster:
             over = {name for name, gone_s in self._gone_s.items() if self._clock() - gone_s > LINGER_S}
             if over:
                 self._replace({name: found for name, found in self._addresses.items() if name not in over})
+
+    def _listed(self, error: StoreUnavailable | None) -> None:
+        self._is_read = error is None
 
     def _take(self, listing: Listing) -> None:
         elected = dict(_read(listing, ELECTIONS))
