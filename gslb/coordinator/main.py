@@ -11,13 +11,18 @@ from pathlib import Path
 
 from prometheus_client import CollectorRegistry
 
+from gslb.coordinator.admin.apply import ApplyCall
+from gslb.coordinator.admin.backup import BackupCall
 from gslb.coordinator.admin.decider import Decider
+from gslb.coordinator.admin.directing import DirectingCalls
 from gslb.coordinator.admin.directives import DirectivesKeeper
 from gslb.coordinator.admin.failback import Failback
 from gslb.coordinator.admin.forgetting import Forgetting
+from gslb.coordinator.admin.history import HistoryCalls
 from gslb.coordinator.admin.overrides import Overrides
 from gslb.coordinator.admin.rollout import RolloutCalls
 from gslb.coordinator.admin.service import AdminService
+from gslb.coordinator.admin.showing import ShowingCalls
 from gslb.coordinator.audit.journal import REMARKS, Journal, newest
 from gslb.coordinator.audit.remarks import Remarks
 from gslb.coordinator.backup.taking import Backups
@@ -154,23 +159,31 @@ async def run(
         await memory.recall()
         services = Services(
             admin=AdminService(
-                options.name,
-                hub,
-                roster,
-                decider,
-                configuration,
-                overrides,
-                failback,
-                forgetting,
-                RolloutCalls(rollouts, hub),
-                Backups(store, inputs, wall_unix_s),
-                metrics,
                 door=door,
-                audit=partial(newest, store),
                 remarks=remarks,
-                troubles=troubles,
-                clock=monotonic_s,
-                wall_clock=wall_unix_s,
+                apply=ApplyCall(configuration, metrics, remarks.refused),
+                history=HistoryCalls(configuration),
+                rollout=RolloutCalls(rollouts, hub),
+                backup=BackupCall(Backups(store, inputs, wall_unix_s)),
+                directing=DirectingCalls(
+                    hub=hub,
+                    decider=decider,
+                    door=door,
+                    overrides=overrides,
+                    failback=failback,
+                    forgetting=forgetting,
+                    wall_clock=wall_unix_s,
+                ),
+                showing=ShowingCalls(
+                    name=options.name,
+                    hub=hub,
+                    roster=roster,
+                    decider=decider,
+                    rollout=RolloutCalls(rollouts, hub),
+                    newest_audits=partial(newest, store),
+                    troubles=troubles,
+                    clock=monotonic_s,
+                ),
             ),
             discovery=DiscoveryService(hub, metrics, door.caller),
             health=HealthService(hub, metrics, monotonic_s, door.caller),

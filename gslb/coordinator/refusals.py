@@ -13,6 +13,7 @@ from gslb.coordinator.wrapping import Context, Continuation, Request, Response, 
 from gslb.core.errors import GslbError
 from gslb.runtime.logs import get_logger
 
+NO_CONFIGURATION = "no configuration has been applied yet: use `gslb apply FILE`"
 _STATUS = MappingProxyType(
     {
         "conflict": grpc.StatusCode.ABORTED,
@@ -39,6 +40,10 @@ def invalid(text: str) -> RpcRefused:
 
 def not_found(text: str) -> RpcRefused:
     return RpcRefused(grpc.StatusCode.NOT_FOUND, text)
+
+
+def not_configured() -> RpcRefused:
+    return RpcRefused(grpc.StatusCode.FAILED_PRECONDITION, NO_CONFIGURATION)
 
 
 def status_of(error: BaseException) -> tuple[grpc.StatusCode, str]:

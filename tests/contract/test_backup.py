@@ -91,7 +91,7 @@ async def test_all_of_it_comes_back_above_what_was(
             "local/ann",
             True,
         )
-        rolled = await running.admin.Rollback(pb.RollbackRequest(revision=1), timeout=DEADLINE_S)
+        rolled = await running.admin.Rollback(pb.RollbackRequest(revision=1, now=True), timeout=DEADLINE_S)
         assert rolled.applied.order.config == 3
         again = tmp_path / "again"
         await save(running, again)

@@ -11,7 +11,7 @@ from support.coordinators import CONFIG, DOWN, LONDON, NEW_YORK, UP, Running, co
 
 from gslb import __version__
 from gslb.api.v1 import admin_pb2 as pb
-from gslb.coordinator.admin import service
+from gslb.coordinator.admin import showing
 from gslb.coordinator.admin.decider import Concluded
 from gslb.coordinator.admin.status import FORGOTTEN_S, add_details, make_head
 from gslb.coordinator.peers.roster import Roster
@@ -93,7 +93,7 @@ async def test_evidence_that_comes_while_the_status_is_made_is_of_no_age(
     ) -> None:
         add_details(status, concluded, agents, demand, now_s - 60)
 
-    monkeypatch.setattr(service, "add_details", begun_earlier)
+    monkeypatch.setattr(showing, "add_details", begun_earlier)
     async with running.agent("us/a1") as agent, running.dns_server("d") as dns:
         await agent.evidence({1: "connection refused"}, verdict_ages_ms=100, probe_ages_ms=50)
         await agent.report(UP, DOWN)
@@ -115,7 +115,7 @@ async def test_a_site_that_leaves_while_the_status_is_made_is_shown_as_it_was(
     async with running.agent("us/a1") as agent, running.dns_server("d") as dns:
         await agent.report(UP, DOWN)
         await dns.until(lambda: bool(dns.updates))
-        monkeypatch.setattr(service, "make_head", after_all_have_left)
+        monkeypatch.setattr(showing, "make_head", after_all_have_left)
         (shown,) = [agent for site in (await running.status()).sites for agent in site.agents]
     assert (shown.agent, shown.age_ms) == ("us/a1", int(FORGOTTEN_S * 1000))
 

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from gslb.coordinator.refusals import not_configured
 from gslb.coordinator.relay.hub import Hub
 from gslb.coordinator.relay.publication import Publication
 from gslb.core.decision import Decision
@@ -62,6 +63,13 @@ class Decider:
                 self._last,
             )
             return self._last
+
+    async def concluded(self) -> Concluded:
+        """The same where there must be one. Raises RpcRefused."""
+        concluded = await self.conclude()
+        if concluded is None:
+            raise not_configured()
+        return concluded
 
 
 def _conclude(

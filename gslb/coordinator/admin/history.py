@@ -21,10 +21,9 @@ from gslb.coordinator.configuration.differences import (
 )
 from gslb.coordinator.configuration.history import Record
 from gslb.coordinator.configuration.keeper import Configuration
-from gslb.coordinator.refusals import RpcRefused, not_found
+from gslb.coordinator.refusals import NO_CONFIGURATION, RpcRefused, not_found
 from gslb.core.model import Model
 
-NO_CONFIGURATION = "no configuration has been applied yet: use `gslb apply FILE`"
 MAX_LISTED = 100
 MAX_CHANGES = 1_000
 MAX_DETAIL_CHARACTERS = 300

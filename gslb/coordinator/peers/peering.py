@@ -29,7 +29,7 @@ class PeeringService:
         self._hub = hub
         self._metrics = metrics
 
-    async def Listen(self, _: object, stream: Stream) -> None:  # noqa: N802 - the name in the .proto file
+    async def Listen(self, _: object, stream: Stream) -> None:
         hello = (await first(stream, "hello")).hello
         if not 0 < len(hello.name) <= MAX_NAME_CHARACTERS:
             raise invalid("the first message must be a `hello` with the name of the coordinator that listens")

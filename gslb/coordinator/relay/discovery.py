@@ -34,7 +34,7 @@ class DiscoveryService:
         self._hub = hub
         self._metrics = metrics
 
-    async def Subscribe(self, _: object, stream: Stream) -> None:  # noqa: N802 - the name in the .proto file
+    async def Subscribe(self, _: object, stream: Stream) -> None:
         hello = await first(stream, "hello")
         self._caller(stream).check_is(Kind.DNS, hello.hello.name)
         server = self._connect(hello)

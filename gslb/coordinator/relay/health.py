@@ -37,7 +37,7 @@ class HealthService:
         self._metrics = metrics
         self._clock = clock
 
-    async def Exchange(self, _: object, stream: Stream) -> None:  # noqa: N802 - the name in the .proto file
+    async def Exchange(self, _: object, stream: Stream) -> None:
         agent, version = _hello(await first(stream, "hello"))
         self._caller(stream).check_is(Kind.AGENT, agent)
         await self._first_assignment(agent)
