@@ -210,7 +210,7 @@ async def run(
                 store, options.name, configuration, overrides, forgetting, failback, overseer, metrics, monotonic_s
             )
             tasks.create_task(leader.run())
-            tasks.create_task(Watcher(store, options.name, hub, rollouts, monotonic_s).run())
+            tasks.create_task(Watcher(store, options.name, hub, rollouts, metrics, monotonic_s).run())
             tasks.create_task(_with_others(options, port, roster, hub, metrics))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager, suppress
 
 import aiohttp
@@ -32,6 +32,18 @@ async def begin(world: World, first: str, soak_s: int, by: str) -> int:
 async def served(world: World, name: str) -> int:
     """The revision of the configuration that this dns server serves."""
     return int(await world.metric(name, "gslb_dns_order", number="config"))
+
+
+async def watched(world: World, names: Collection[str]) -> str:
+    """Which of these coordinators watches the first dns server, once one does."""
+    found: list[str] = []
+
+    async def watches() -> bool:
+        found[:] = [name for name in names if await world.metric(name, "gslb_coordinator_watches")]
+        return bool(found)
+
+    await world.until(f"a watcher among {', '.join(names)}", watches)
+    return found[0]
 
 
 async def ended(world: World, by: str) -> pb.Rollout:

@@ -43,10 +43,16 @@ class Coordinator:
         self.hub.dns_servers = Mock(get=Mock(return_value=self.first))
         rollout = Rollout(revision=2, stage=Stage.TRIAL, first="ns2", soak_s=SOAK_S)
         self.configuration = Mock(Configuration, rollout=rollout)
-        self.rollouts = Rollouts(self.configuration, self.hub, Metrics(CollectorRegistry()))
+        self.metrics = Metrics(registry := CollectorRegistry())
+        self.rollouts = Rollouts(self.configuration, self.hub, self.metrics)
+        self.registry = registry
 
     def watcher(self, store: EmbeddedStore | None = None, name: str = "a") -> Watcher:
-        return Watcher(store or Mock(EmbeddedStore), name, self.hub, self.rollouts, self.clock)
+        return Watcher(store or Mock(EmbeddedStore), name, self.hub, self.rollouts, self.metrics, self.clock)
+
+    @property
+    def watches(self) -> bool:
+        return bool(self.registry.get_sample_value("gslb_coordinator_watches"))
 
     def lose_first(self) -> None:
         self.first.seen_s = -1000.0
@@ -75,12 +81,12 @@ async def test_of_those_that_hear_it_one_watches_and_another_as_soon_as_that_one
             task = asyncio.create_task(work)
             stack.push_async_callback(asyncio.wait, [task])
             stack.callback(task.cancel)
-        await until(lambda: roster.watcher == "a")
+        await until(lambda: roster.watcher == "a" and (a.watches, b.watches) == (True, False))
         b.hear_first()
         a.lose_first()
-        await until(lambda: roster.watcher == "b")
+        await until(lambda: roster.watcher == "b" and (a.watches, b.watches) == (False, True))
         b.hub.candidate = None
-        await until(lambda: roster.watcher == "")
+        await until(lambda: roster.watcher == "" and not b.watches)
 
 
 async def test_what_does_well_is_released_by_who_watches() -> None:

@@ -11,6 +11,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 
 from gslb.coordinator.configuration.rollouts import Looks, Rollouts
+from gslb.coordinator.metrics import Metrics
 from gslb.coordinator.peers.holding import hold
 from gslb.coordinator.peers.roster import WATCHER
 from gslb.coordinator.relay.agents import BEAT_S
@@ -24,13 +25,22 @@ from gslb.store.leadership import Leadership
 class Watcher:
     """`clock` is monotonic."""
 
-    def __init__(self, store: Store, name: str, hub: Hub, rollouts: Rollouts, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        name: str,
+        hub: Hub,
+        rollouts: Rollouts,
+        metrics: Metrics,
+        clock: Callable[[], float],
+    ) -> None:
         self._store = store
         self._name = name
         self._hub = hub
         self._rollouts = rollouts
         self._clock = clock
         self._looks = Looks()
+        self._metrics = metrics
         self._watch: Watch | None = None
         self._log = get_logger("coordinator")
 
@@ -56,9 +66,10 @@ class Watcher:
     async def _elected(self, leadership: Leadership) -> None:
         self._log.info("watching the first dns server", term=leadership.revision)
         self._watch = None
-        while leadership.is_held():
-            await self.attend(leadership.fence)
-            await asyncio.sleep(BEAT_S)
+        with self._metrics.watches.track_inprogress():
+            while leadership.is_held():
+                await self.attend(leadership.fence)
+                await asyncio.sleep(BEAT_S)
 
     async def attend(self, fence: Mapping[str, int]) -> None:
         """Look at the first dns server, and end the trial when it is time."""
