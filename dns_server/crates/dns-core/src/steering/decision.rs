@@ -15,13 +15,16 @@ use crate::steering::vector::Vector;
 
 /// By level; None where the pool can serve nothing.
 type Levels = [Option<Arc<Vector>>; LEVELS];
+/// Pools that lie together: when one of them changes, these are copied, and of all the others one reference for so many.
+type Shelf = [Levels; SHELF];
+const SHELF: usize = 16;
 
 /// Which slots share each class of each lane, and how members share each pool. What a difference leaves as it was is
 /// shared with the decision before.
 #[derive(Clone)]
 pub struct Decision {
     /// By pool as it is seen.
-    vectors: Arc<Vec<Arc<Levels>>>,
+    vectors: Arc<Vec<Arc<Shelf>>>,
     rows: Slots<Row>,
     columns: Slots<[u32]>,
     /// By lane: a column.
@@ -48,7 +51,7 @@ impl Decision {
 
     fn nothing(steering: &Steering) -> Self {
         Self {
-            vectors: Arc::new(vec![Arc::default(); steering.seen.len()]),
+            vectors: Arc::new(vec![Arc::default(); steering.seen.len().div_ceil(SHELF)]),
             rows: Arc::default(),
             columns: Arc::default(),
             assigned: Arc::new(vec![NONE; steering.lanes.len()]),
@@ -56,7 +59,7 @@ impl Decision {
     }
 
     fn fits(&self, steering: &Steering) -> bool {
-        self.assigned.len() == steering.lanes.len() && self.vectors.len() == steering.seen.len()
+        self.assigned.len() == steering.lanes.len() && self.vectors.len() == steering.seen.len().div_ceil(SHELF)
     }
 
     fn apply(&mut self, message: &EngineDecision, steering: &Steering, tables: &mut Tables) -> Result<(), Invalid> {
@@ -111,15 +114,16 @@ impl Decision {
         }
         let held = Arc::make_mut(&mut self.vectors);
         for data in vectors {
-            let (Some(seen), Some(levels)) = (steering.seen.get(data.seen as usize), held.get_mut(data.seen as usize))
-            else {
+            let at = data.seen as usize;
+            let (Some(seen), Some(shelf)) = (steering.seen.get(at), held.get_mut(at / SHELF)) else {
                 return Err(Invalid::Content("a vector is of a pool that nobody sees"));
             };
             let vector = match data.members.is_empty() {
                 true => None,
                 false => Some(Arc::new(Vector::load(data, seen, steering, tables)?)),
             };
-            for (level, place) in Arc::make_mut(levels).iter_mut().enumerate() {
+            let levels = Arc::make_mut(shelf).get_mut(at % SHELF);
+            for (level, place) in levels.into_iter().flatten().enumerate() {
                 if data.levels >> level & 1 == 1 {
                     place.clone_from(&vector);
                 }
@@ -140,6 +144,7 @@ impl Decision {
     /// How members share a pool as it is seen; None where it can serve nothing at the level.
     #[inline]
     pub fn vector(&self, seen: u32, level: u8) -> Option<&Vector> {
-        self.vectors.get(seen as usize)?.get(usize::from(level))?.as_deref()
+        let seen = seen as usize;
+        self.vectors.get(seen / SHELF)?.get(seen % SHELF)?.get(usize::from(level))?.as_deref()
     }
 }
