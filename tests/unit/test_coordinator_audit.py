@@ -17,7 +17,9 @@ from support.waiting import eventually, until
 
 from gslb.api.v1 import admin_pb2 as pb
 from gslb.api.v1 import facts_pb2
+from gslb.cli import client
 from gslb.cli.main import main
+from gslb.codec.facts import dump_order
 from gslb.coordinator.audit.entry import MAX_TEXT_CHARACTERS, Entry, Note
 from gslb.coordinator.audit.journal import CHANGES, REMARKS, Journal, Trail, newest
 from gslb.coordinator.audit.remarks import MAX_WAITING, Remarks
@@ -224,3 +226,13 @@ async def test_the_command_shows_it(tmp_path: Path) -> None:
     assert "local" in shown.output
     assert "0.0 -> 1.0" in shown.output
     assert [one["what"] for one in json.loads(as_json.output)["entries"]] == ["first"]
+
+
+def test_the_trail_shows_the_incarnation_where_a_restore_has_raised_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = (((5, 7, 2), (8, 6, 1)), ((8, 6, 1), (8, 6, 2)))
+    orders = [[dump_order(Order(*numbers)) for numbers in row] for row in rows]
+    entries = [pb.AuditEntry(before=before, after=after) for before, after in orders]
+    monkeypatch.setattr(client, "call", lambda admin, use: pb.GetAuditResponse(entries=entries))
+    shown = CliRunner().invoke(main, ["audit"]).output
+    assert "5.7.2 -> 8.6.1" in shown
+    assert " 6.1 -> 6.2" in shown

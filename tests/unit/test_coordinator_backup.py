@@ -157,6 +157,17 @@ async def test_a_restore_that_is_killed_leaves_nothing_in_force_and_can_be_done_
         assert one.entry.after == Order(done.incarnation, 1, 0)
 
 
+async def test_a_store_that_cannot_be_read_is_restored_all_the_same(tmp_path: Path) -> None:
+    place = Place(folder=tmp_path / "coordinator", etcd=None)
+    async with open_storage(place.folder, None, new_incarnation=3) as storage:
+        await storage.store.commit(compares={}, puts={CURRENT: b"?", "directives": b"\xff"})
+    path = write(tmp_path / "b", kept(RECORD))
+    done = await restore(path, place, who="local/ann", now_unix_s=5, may_replace=lambda *_: True)
+    async with open_storage(place.folder, None, new_incarnation=9) as storage:
+        ((one,),) = [await newest(storage.store, 10)]
+        assert (one.entry.before, one.entry.after) == (Order(3, 0, 0), Order(done.incarnation, 1, 0))
+
+
 async def test_the_incarnation_is_above_all_that_were(tmp_path: Path) -> None:
     path = write(tmp_path / "backup", kept(RECORD))
     for folder, there, now, expected in (("a", 3, 50, 50), ("b", 90, 50, 91), ("c", 3, 4, HEAD.incarnation + 1)):

@@ -42,9 +42,11 @@ def audit(admin: tuple[SocketAddress, ...], limit: int, as_json: bool) -> None:
 
 
 def _orders(entry: admin_pb2.AuditEntry) -> str:
-    before, after = _order(entry.before), _order(entry.after)
+    """Before and after; with the incarnation where that has changed, for then the rest may have fallen."""
+    same_store = entry.before.incarnation == entry.after.incarnation
+    before, after = (_order(order, same_store) for order in (entry.before, entry.after))
     return after if before == after else f"{before} -> {after}"
 
 
-def _order(order: facts_pb2.Order) -> str:
-    return f"{order.config}.{order.directive}"
+def _order(order: facts_pb2.Order, is_short: bool) -> str:
+    return f"{order.config}.{order.directive}" if is_short else f"{order.incarnation}.{order.config}.{order.directive}"

@@ -21,18 +21,23 @@ from gslb.coordinator.configuration.history import (
     record_key,
 )
 from gslb.coordinator.configuration.retention import load_kept
+from gslb.core.directives import NO_DIRECTIVES
 from gslb.core.errors import StoreUnavailable
 from gslb.store.base import CommitTooLarge, check_commit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Summary:
-    """What a backup holds. `in_force` None: no configuration was applied. `missing`: revisions that lack an input."""
+    """What a backup holds. `in_force` None: no configuration was applied. `missing`: revisions that lack an input.
+
+    `directive`: the revision of the directives.
+    """
 
     head: Head
     in_force: Record | None
     configurations: int
     overrides: int
+    directive: int
     inputs: int
     missing: tuple[int, ...]
     size_bytes: int
@@ -64,7 +69,7 @@ class _Seen:
         self._records: dict[int, frozenset[bytes]] = {}
         self._in_force: Record | None = None
         self._pointer: int | None = None
-        self._overrides = 0
+        self._directives = NO_DIRECTIVES
 
     def key(self, item: Key) -> None:
         key = item.key.encode()
@@ -83,7 +88,7 @@ class _Seen:
         elif item.key == KEPT:
             load_kept(item.value)
         elif item.key == directives.KEY:
-            self._overrides = len(directives.load(item.value).overrides)
+            self._directives = directives.load(item.value)
         elif item.key == ROLLOUT:
             load_rollout(item.value)
         elif item.key.startswith(RECORDS):
@@ -107,7 +112,8 @@ class _Seen:
             head=self.head,
             in_force=self._in_force,
             configurations=len(self._records),
-            overrides=self._overrides,
+            overrides=len(self._directives.overrides),
+            directive=self._directives.revision,
             inputs=len(self.inputs),
             missing=tuple(revision for revision, inputs in self._records.items() if inputs & self.missing),
             size_bytes=size_bytes,

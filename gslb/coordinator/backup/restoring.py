@@ -8,18 +8,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from gslb.codec.backup import Input, Item, Key, read
+from gslb.coordinator.admin import directives
 from gslb.coordinator.audit.entry import Entry, Note
 from gslb.coordinator.audit.journal import Journal
 from gslb.coordinator.backup.checking import Summary, check
 from gslb.coordinator.backup.taking import LEFT_OUT
-from gslb.coordinator.configuration.history import CURRENT
+from gslb.coordinator.configuration.history import CURRENT, load_pointer
 from gslb.coordinator.storage import Storage, open_storage
-from gslb.core.errors import GslbError
+from gslb.core.errors import GslbError, StoreUnavailable
 from gslb.core.order import Order
 from gslb.store.base import ELECTIONS, MAX_COMMIT_BYTES, MAX_COMMIT_KEYS, Store
 from gslb.store.etcd.options import EtcdOptions
@@ -65,13 +66,24 @@ async def restore(
         if present and not may_replace(summary, len(present)):
             raise NotRestored("the store is not empty: --replace puts the backup in its place; nothing was changed")
         incarnation = max(now_unix_s, store.incarnation + 1, summary.head.incarnation + 1)
-        before = Order(store.incarnation, 0, 0)
+        before = await _in_force(store)
         await store.raise_incarnation(incarnation)
         await _empty(store, present)
         config = summary.in_force.revision if summary.in_force is not None else 0
         note = Note(who=who, peer="", action="restore", what=path.name)
-        await _write(path, storage, note.done(now_unix_s, before, Order(incarnation, config, 0)))
+        await _write(path, storage, note.done(now_unix_s, before, Order(incarnation, config, summary.directive)))
     return Restored(summary=summary, incarnation=incarnation)
+
+
+async def _in_force(store: Store) -> Order:
+    """What is there now, for the audit trail; 0 stands for what is not, or cannot be read, as a restore mends that."""
+    config = directive = 0
+    current, directions = await store.get(CURRENT), await store.get(directives.KEY)
+    with suppress(StoreUnavailable):
+        config = load_pointer(current.value) if current is not None else 0
+    with suppress(StoreUnavailable):
+        directive = directives.load(directions.value).revision if directions is not None else 0
+    return Order(store.incarnation, config, directive)
 
 
 async def _keys(store: Store) -> Sequence[str]:
