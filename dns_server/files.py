@@ -1,7 +1,8 @@
 """Last known good: what the dns server saves so that after a restart it can serve at once with nobody to ask.
 
 Three generations of each kind are kept, each file with a checksum. A file that is corrupt, or whose content is refused,
-is counted and the one before it is used. Writing never leaves a half-written file under a final name.
+is counted and the one before it is used: before it in the order that never falls, where the content has one, since the
+file that was written last may be an old one put back. Writing never leaves a half-written file under a final name.
 """
 
 from __future__ import annotations
@@ -13,9 +14,10 @@ from contextlib import suppress
 from enum import StrEnum
 from hashlib import blake2b
 from pathlib import Path
-from typing import TypeVar
+from typing import BinaryIO, TypeVar
 
 from gslb.core.errors import GslbError, InvalidSnapshot
+from gslb.core.order import Order
 from gslb.runtime.logs import get_logger
 
 GENERATIONS = 3
@@ -24,6 +26,8 @@ _CHECKSUM_BYTES = 32
 _DIGITS = 10
 
 Content = TypeVar("Content")
+Rank = Callable[[BinaryIO], Order]
+"""Reads from a file's content what order it claims to have; may refuse by a GslbError."""
 
 
 class Kind(StrEnum):
@@ -60,12 +64,12 @@ class Files:
         else:
             self.written[kind] += 1
 
-    def load(self, kind: Kind, read: Callable[[bytes], Content]) -> Content | None:
+    def load(self, kind: Kind, read: Callable[[bytes], Content], rank: Rank = lambda _: Order()) -> Content | None:
         """`read` of the newest generation that it accepts; None when there is none, or none newer than was read before.
 
-        It refuses by a GslbError.
+        It refuses by a GslbError. Newest is what has the highest order, of the same order what was written last.
         """
-        for path in reversed(self._generations(kind)):
+        for path in self._best_first(kind, rank):
             if path == self._read.get(kind):
                 break
             try:
@@ -103,12 +107,27 @@ class Files:
         """Oldest first."""
         return sorted(path for path in self._root.glob(f"{kind}.*") if path.suffix[1:].isdigit())
 
+    def _best_first(self, kind: Kind, rank: Rank) -> Sequence[Path]:
+        ranked = ((_ranked(path, rank), path) for path in self._generations(kind))
+        return [path for _, path in sorted(ranked, reverse=True)]
+
     def _sync_directory(self) -> None:
         descriptor = os.open(self._root, os.O_RDONLY)
         try:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
+
+
+def _ranked(path: Path, rank: Rank) -> tuple[bool, Order]:
+    """What does not even look right comes first: it is refused when it is read, and counted."""
+    try:
+        with path.open("rb") as file:
+            looks_right = file.read(len(_MAGIC)) == _MAGIC
+            file.seek(_CHECKSUM_BYTES, os.SEEK_CUR)
+            return not looks_right, rank(file)
+    except (OSError, GslbError):
+        return True, Order()
 
 
 def _checked(content: bytes) -> bytes:

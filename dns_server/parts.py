@@ -20,7 +20,7 @@ from dns_server.replica import Replica
 from dns_server.saver import Saver
 from dns_server.self_query import SelfQuery
 from dns_server.stream import Identity
-from dns_server.trial import try_out
+from dns_server.trial import Passed, try_out
 from gslb.codec.sealing import Trust
 from gslb.core.answering import identity
 from gslb.core.order import Order
@@ -125,11 +125,22 @@ def make_parts(options: Options, guides: Guides) -> Parts:
 
 def _restore(files: Files, replica: Replica, engine: Engine, trust: Trust) -> None:
     facts = files.load(Kind.FACTS, load_facts)
-    directions = files.load(Kind.DIRECTIVES, lambda saved: Directions.load(saved, trust))
     if facts is not None:
         replica.take_reports(facts.reports.values())
-    if directions is not None:
+    directions = files.load(Kind.DIRECTIVES, lambda saved: Directions.load(saved, trust), Directions.rank)
+
+    def tried(saved: bytes) -> Passed:
+        received = Received.load(saved, trust)
+        fitting = directions if directions is not None and directions.fits(received) else None
+        return try_out(received, replica.premises_by(fitting), engine)
+
+    passed = files.load(Kind.SNAPSHOT, tried, Received.rank)
+    waits = passed is not None and directions is not None and not directions.fits(passed.received)
+    if directions is not None and not waits:
         replica.take_directions(directions)
-    passed = files.load(Kind.SNAPSHOT, lambda saved: try_out(Received.load(saved, trust), replica.premises, engine))
     if passed is not None:
         replica.take_snapshot(passed)
+    if (
+        directions is not None and waits
+    ):  # the snapshot that they went with cannot be read: an older one is better than none
+        replica.take_directions(directions)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import TypeVar
+from typing import BinaryIO, TypeVar
 
 from google.protobuf.message import DecodeError, Message
 
@@ -50,6 +50,12 @@ class Received:
         trust.check(Sealed.MANIFEST, envelope)
         return cls(envelope=envelope, chunks={sha256(part).digest(): part for part in parts})
 
+    @staticmethod
+    def rank(saved: BinaryIO) -> Order:
+        """The order that a saved one claims, from its beginning. Raises InvalidSnapshot."""
+        length = int.from_bytes(saved.read(_LENGTH_BYTES))
+        return load_order(_decode(Envelope, saved.read(length)).order)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Directions:
@@ -62,6 +68,10 @@ class Directions:
     def order(self) -> Order:
         return load_order(self.envelope.order)
 
+    def fits(self, received: Received) -> bool:
+        """Whether that snapshot's decision follows them; else they wait for one of their own incarnation."""
+        return self.order.incarnation <= received.order.incarnation
+
     def dump(self) -> tuple[bytes, ...]:
         return (self.envelope.SerializeToString(deterministic=True),)
 
@@ -69,6 +79,11 @@ class Directions:
     def load(cls, saved: bytes, trust: Trust) -> Directions:
         """Raises InvalidSnapshot."""
         return cls.unpack(_decode(Envelope, saved), trust)
+
+    @staticmethod
+    def rank(saved: BinaryIO) -> Order:
+        """The order that saved ones claim. Raises InvalidSnapshot."""
+        return load_order(_decode(Envelope, saved.read()).order)
 
     @classmethod
     def unpack(cls, envelope: Envelope, trust: Trust) -> Directions:

@@ -123,6 +123,12 @@ class Replica:
         """For a snapshot on trial, which may bring the layouts that reports wait for."""
         return replace(self._premises, facts=self.facts)
 
+    def premises_by(self, directions: Directions | None) -> Premises:
+        """The same once these are taken; None: no others are."""
+        if directions is None:
+            return self.premises
+        return self._following(self.premises, directions)
+
     def is_older(self, order: Order) -> bool:
         """Whether a snapshot of this order would be a step back."""
         return self._is_past(order) or (order.incarnation, order.config) < (self.order.incarnation, self.order.config)
@@ -219,10 +225,13 @@ class Replica:
         """The premises by these directives: with what is in force on this machine, without what they forget."""
         self._forgotten = forgotten_by(directions.directives)
         self._held = dict(without(Facts(self._held), self._forgotten).reports)
+        return self._following(self._premises, directions)
+
+    def _following(self, premises: Premises, directions: Directions) -> Premises:
         return replace(
-            self._premises,
+            premises,
             directives=replace(directions.directives, break_glass=self.break_glass),
-            facts=without(self._premises.facts, self._forgotten),
+            facts=without(premises.facts, forgotten_by(directions.directives)),
         )
 
     def _take_coming(self, order: Order) -> None:
