@@ -2,10 +2,46 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable
 from pathlib import Path
 
+from gslb.runtime.clock import monotonic_s
 from gslb.runtime.logs import get_logger
 from site_agent.saving import save
+
+YOUNG_S = 60.0
+MOST = 2**62
+"""No clock shows it and no counter gets there: whoever says so is not believed."""
+
+
+class Boot:
+    """The number of this life, which may turn out to be too low: where the counter was lost and the clock is behind.
+
+    Only a young agent begins above what a coordinator knows. For an older one it means that another of its name has
+    started since: to that one it yields, else the two would outbid each other for ever. `clock` is monotonic.
+    """
+
+    def __init__(self, number: int, file: Path | None, clock: Callable[[], float] = monotonic_s) -> None:
+        self.number = number
+        self._file = file
+        self._clock = clock
+        self._accepted_s: float | None = None
+
+    def accept(self) -> None:
+        """A coordinator takes this number."""
+        if self._accepted_s is None:
+            self._accepted_s = self._clock()
+
+    async def begin_above(self, known: int) -> None:
+        """As a coordinator has heard a higher one. Raises OSError."""
+        is_young = self._accepted_s is None or self._clock() - self._accepted_s < YOUNG_S
+        if not (is_young and self.number <= known < MOST):
+            return
+        self.number = known + 1
+        get_logger("agent").warning("boot number was too low, as after a lost folder: raised", boot=self.number)
+        if self._file is not None:
+            await asyncio.to_thread(save, self._file, f"{self.number}\n")
 
 
 def next_boot(file: Path | None, wall_unix_ms: int) -> int:

@@ -28,7 +28,7 @@ from gslb.runtime.logs import get_logger
 from gslb.runtime.tls import LOOPBACK_ONLY, Security
 from site_agent.acquaintances import acquaintances, recalled
 from site_agent.assignment import load_assignment
-from site_agent.boot import next_boot
+from site_agent.boot import Boot, next_boot
 from site_agent.metrics import AgentMetrics
 from site_agent.prober import Prober
 from site_agent.publisher import Publisher
@@ -111,11 +111,11 @@ class Agent:
 
     async def run(self) -> None:
         """Until cancelled."""
-        boot = next_boot(self._file("boot"), wall_unix_ms())
+        boot = Boot(next_boot(self._file("boot"), wall_unix_ms()), self._file("boot"))
         known_before, seen_before = acquaintances(self._file("coordinators")), sightings(self._file("seen"))
         lag = LoopLag()
         publisher = Publisher(self._agent, boot, lag, self._metrics)
-        self._log.info("agent starts", boot=boot)
+        self._log.info("agent starts", boot=boot.number)
         async with asyncio.TaskGroup() as tasks:
             means = Means(
                 resolver=Resolver(),

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from gslb.core.facts import AgentId, Report, Verdict
 from gslb.core.layouts import Target
 from gslb.runtime.clock import monotonic_ms, monotonic_s
+from site_agent.boot import Boot
 from site_agent.metrics import AgentMetrics
 from site_agent.prober import Prober
 from site_agent.selfcheck import LoopLag, SelfCheck
@@ -33,7 +34,7 @@ class Feed:
 class Publisher:
     """The one writer of this agent's register."""
 
-    def __init__(self, agent: AgentId, boot: int, lag: LoopLag, metrics: AgentMetrics) -> None:
+    def __init__(self, agent: AgentId, boot: Boot, lag: LoopLag, metrics: AgentMetrics) -> None:
         self._agent = agent
         self._boot = boot
         self._lag = lag
@@ -91,7 +92,7 @@ class Publisher:
         sick = self._check.is_sick(now_ms=monotonic_ms(), lag_ms=lag_ms, outlooks=prober.outlooks())
         self._latest = Report(
             agent=self._agent,
-            boot=self._boot,
+            boot=self._boot.number,
             sequence=self._sequence,
             layout=layout,
             states=states,

@@ -21,12 +21,14 @@ from gslb.runtime.clock import monotonic_ms, monotonic_s
 from gslb.runtime.logs import get_logger
 from gslb.runtime.tls import LOOPBACK_ONLY, PlaintextRefused, Security, UnusableCertificate
 from site_agent import report
+from site_agent.boot import Boot
 from site_agent.metrics import AgentMetrics
 from site_agent.prober import Prober
 from site_agent.publisher import Feed, Publisher
 
 WRITE_TIMEOUT_S = 5.0
 WHOLE_EVIDENCE_S = 5.0
+BOOT_DIGITS = 20
 MOST_BACKOFF_S = 5.0
 """Short of the usual 30 s: reports are what failover waits for, and a coordinator bears a few hundred greetings."""
 
@@ -47,7 +49,7 @@ class Shared:
     """
 
     agent: AgentId
-    boot: int
+    boot: Boot
     prober: Prober
     publisher: Publisher
     metrics: AgentMetrics
@@ -91,8 +93,23 @@ class Uplink:
             stream = HealthStub(channel).Exchange()
             try:
                 await self._exchange(stream)
+            except Disconnected:
+                await self._look_at_boot(stream)
+                raise
             finally:
                 stream.cancel()
+
+    async def _look_at_boot(self, stream: Stream) -> None:
+        """Whether the coordinator has ended it because our boot number is too low."""
+        if not stream.done():
+            return
+        trailing = dict(await stream.trailing_metadata() or ())
+        known = str(trailing.get(rpc.KNOWN_BOOT, ""))
+        if known.isdecimal() and len(known) <= BOOT_DIGITS:
+            try:
+                await self._shared.boot.begin_above(int(known))
+            except OSError as error:
+                self._log.error("boot number not saved", error=str(error))
 
     def _channel(self) -> grpc.aio.Channel:
         """With our certificate as it is now."""
@@ -105,7 +122,7 @@ class Uplink:
 
     async def _exchange(self, stream: Stream) -> None:
         shared = self._shared
-        hello = pb.AgentHello(agent=shared.agent, boot=shared.boot, version=__version__)
+        hello = pb.AgentHello(agent=shared.agent, boot=shared.boot.number, version=__version__)
         await _write(stream, pb.ExchangeRequest(hello=hello))
         feed = shared.publisher.open_feed()
         shared.metrics.connected.inc()
@@ -130,6 +147,7 @@ class Uplink:
             if message.HasField("assignment"):
                 self._backoff.reset()
                 self._is_told = False
+                self._shared.boot.accept()
                 self._shared.assign(message.assignment)
             elif message.HasField("coordinators"):
                 self._shared.tell(self._coordinator, message.coordinators.addresses)

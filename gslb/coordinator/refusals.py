@@ -24,14 +24,18 @@ _STATUS = MappingProxyType(
 )
 
 
+Trailing = tuple[tuple[str, str], ...]
+
+
 class RpcRefused(GslbError):
-    """A call that ends with `status` and this text."""
+    """A call that ends with `status` and this text; `trailing`: metadata for programs."""
 
     code = "rpc-refused"
 
-    def __init__(self, status: grpc.StatusCode, text: str) -> None:
+    def __init__(self, status: grpc.StatusCode, text: str, trailing: Trailing = ()) -> None:
         super().__init__(text)
         self.status = status
+        self.trailing = trailing
 
 
 def invalid(text: str) -> RpcRefused:
@@ -78,7 +82,7 @@ class Refusals(grpc.aio.ServerInterceptor):
         except Exception as error:  # noqa: BLE001 - a handler is a supervised task: it may end its own call only
             await context.abort(*self._refuse(error, method))
 
-    def _refuse(self, error: Exception, method: str) -> tuple[grpc.StatusCode, str]:
+    def _refuse(self, error: Exception, method: str) -> tuple[grpc.StatusCode, str, Trailing]:
         cause: BaseException = error
         while isinstance(cause, BaseExceptionGroup):
             cause = cause.exceptions[0]
@@ -88,4 +92,4 @@ class Refusals(grpc.aio.ServerInterceptor):
             self._log.error("call failed", method=method, exc_info=cause)
         else:
             self._log.info("call refused", method=method, status=status.name, reason=text)
-        return status, text
+        return status, text, cause.trailing if isinstance(cause, RpcRefused) else ()

@@ -32,6 +32,8 @@ STREAM_ENDS = (
 )
 """How a stream to another process ends without a fault of ours."""
 MISTRUST = "is a coordinator there, and does each trust the other's certificate? `gslb pki show` tells"
+KNOWN_BOOT = "gslb-known-boot"
+"""In the trailing metadata of an agent's stream that was refused for its boot number: the one it is below."""
 
 _COMMON: tuple[tuple[str, int], ...] = (
     ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),

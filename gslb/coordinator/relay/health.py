@@ -21,6 +21,7 @@ from gslb.coordinator.relay.streams import both_ways, first, messages, write
 from gslb.coordinator.wrapping import Context
 from gslb.core.facts import AgentId
 from gslb.core.identity.names import Kind
+from gslb.runtime.rpc import KNOWN_BOOT
 
 MAX_NAME_CHARACTERS = 128
 Stream: TypeAlias = "grpc.aio.ServicerContext[pb.ExchangeRequest, pb.ExchangeResponse]"
@@ -38,16 +39,32 @@ class HealthService:
         self._clock = clock
 
     async def Exchange(self, _: object, stream: Stream) -> None:
-        agent, version = _hello(await first(stream, "hello"))
+        hello = (await first(stream, "hello")).hello
+        agent = _name(hello)
         self._caller(stream).check_is(Kind.AGENT, agent)
         await self._first_assignment(agent)
-        if not self._hub.hello(agent, version):
+        self._check_boot(agent, hello.boot)
+        if not self._hub.hello(agent, hello.version[:MAX_NAME_CHARACTERS]):
             raise RpcRefused(
                 grpc.StatusCode.RESOURCE_EXHAUSTED,
                 f"{agent}: its site has {MAX_AGENTS_PER_SITE} agents: stop some first",
             )
         with self._metrics.streams.labels("Health").track_inprogress():
             await both_ways(self._take_reports(agent, stream), self._assign(agent, stream))
+
+    def _check_boot(self, agent: AgentId, boot: int) -> None:
+        """Refuse who would speak and never be listened to, as his reports lose in the merge: he can begin higher.
+
+        So he is no sign of life either of the one whose reports count.
+        """
+        known = self._hub.facts.reports.get(agent)
+        if known is not None and boot < known.boot:
+            raise RpcRefused(
+                grpc.StatusCode.OUT_OF_RANGE,
+                f"{agent}: its boot number {boot} is below {known.boot}, which has reported: its counter was lost and"
+                " its clock is behind, or another agent of this name runs",
+                ((KNOWN_BOOT, str(known.boot)),),
+            )
 
     async def _first_assignment(self, agent: AgentId) -> None:
         """Returns once the agent's site is known to exist; before any configuration it waits for one."""
@@ -73,6 +90,7 @@ class HealthService:
                         raise invalid(
                             f"a report of '{report.agent}' on the stream of '{agent}': each agent needs its own"
                         )
+                    self._check_boot(agent, report.boot)
                     if not self._hub.report(report):
                         raise RpcRefused(grpc.StatusCode.ABORTED, f"'{agent}' was forgotten meanwhile: connect again")
                 case "evidence":
@@ -108,12 +126,11 @@ class HealthService:
             await changed.wait()
 
 
-def _hello(message: pb.ExchangeRequest) -> tuple[AgentId, str]:
-    hello = message.hello
+def _name(hello: pb.AgentHello) -> AgentId:
     site, _, name = hello.agent.partition("/")
-    if not (message.HasField("hello") and site and name) or len(hello.agent) > MAX_NAME_CHARACTERS:
+    if not (site and name) or len(hello.agent) > MAX_NAME_CHARACTERS:
         raise invalid(
             f"the first message must be a `hello` with the agent's name as SITE/NAME, of at most {MAX_NAME_CHARACTERS}"
             " characters"
         )
-    return AgentId(hello.agent), hello.version[:MAX_NAME_CHARACTERS]
+    return AgentId(hello.agent)
