@@ -35,7 +35,7 @@ rollout: {{soak: {soak}}}
 zones: [{{name: gslb.test, nameservers: [ns1.gslb.test], contact: ops@gslb.test,
          records: [{{name: ns1, type: A, data: 192.0.2.53}}, {{name: text, type: TXT, data: '"{text}"'}}]}}]
 sites: [{{name: eu, location: {{latitude: 53.3, longitude: -6.3}}, probe_allow: [127.0.0.0/8]}}]
-monitors: [{{name: web, type: http, port: {port}, path: /healthz, interval: 1500ms, failback: {{after: 0s}}}}]
+monitors: [{{name: web, type: http, port: {port}, path: /healthz, interval: 1500ms, rise: 1, failback: {{after: 0s}}}}]
 pools:
   - {{name: web-eu, site: eu, monitor: web, members: [{{name: one, address: {0}}}, {{name: two, address: {1}}}]}}
 services: [{{name: www.gslb.test, pools: [web-eu], answers: all}}]

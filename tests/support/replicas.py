@@ -42,7 +42,7 @@ zones: [{{name: gslb.test, nameservers: [ns1.gslb.test], contact: ops@gslb.test,
 sites:
   - {{name: eu, location: {{latitude: 53.3, longitude: -6.3}}, probe_allow: [127.0.0.0/8]}}
   - {{name: us, location: {{latitude: 39.0, longitude: -77.5}}}}
-monitors: [{{name: web, type: http, port: {port}, path: /healthz, interval: 1500ms, failback: {failback}}}]
+monitors: [{{name: web, type: http, port: {port}, path: /healthz, interval: 1500ms, rise: 1, failback: {failback}}}]
 pools: [{{name: web-eu, site: eu, monitor: web, members: [{{name: one, address: {0}}}, {{name: two, address: {1}}}]}}]
 services: [{{name: www.gslb.test, pools: [web-eu], answers: all}}]
 """
