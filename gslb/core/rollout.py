@@ -7,7 +7,7 @@ are arguments, in seconds of a monotonic clock.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -128,6 +128,14 @@ def look(watch: Watch, order: Order, soak_s: int, sight: Sight | None, now_s: fl
 def is_heard(last_s: float, now_s: float) -> bool:
     """A dns server that last said something at `last_s`."""
     return now_s - last_s <= SILENT_AFTER_S
+
+
+def is_odd(first_s: float, others_s: Iterable[float]) -> bool:
+    """Whether a coordinator is no judge of the first dns server: others decide otherwise than it too.
+
+    For how long the first dns server and the others do.
+    """
+    return first_s > DIFFERS_AFTER_S and any(others_s)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

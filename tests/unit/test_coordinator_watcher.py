@@ -38,9 +38,12 @@ class Coordinator:
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self.clock = clock
-        self.first = DnsServer(name="ns2", order=ORDER, asked=ORDER, seen_s=clock())
+        self.first = DnsServer(name="ns2", order=ORDER, asked=ORDER, seen_s=1e12)
         self.hub = Mock(Hub, candidate=Mock(first="ns2", publication=Mock(snapshot=Mock(order=ORDER))))
-        self.hub.dns_servers = Mock(get=Mock(return_value=self.first))
+        self.other = DnsServer(name="ns1")
+        self.hub.dns_servers = Mock(
+            get=Mock(return_value=self.first), all=Mock(return_value=(DnsServer(name="ns0"), self.other, self.first))
+        )
         rollout = Rollout(revision=2, stage=Stage.TRIAL, first="ns2", soak_s=SOAK_S)
         self.configuration = Mock(Configuration, rollout=rollout)
         self.metrics = Metrics(registry := CollectorRegistry())
@@ -73,7 +76,6 @@ async def test_of_those_that_hear_it_one_watches_and_another_as_soon_as_that_one
 ) -> None:
     monkeypatch.setattr(module, "BEAT_S", 0.01)
     a, b = Coordinator(monotonic_s), Coordinator(monotonic_s)
-    a.hear_first()
     b.lose_first()
     roster = Roster(store, "c", monotonic_s)
     async with AsyncExitStack() as stack:
@@ -113,6 +115,31 @@ async def test_who_was_stopped_has_not_seen_that_all_was_well_meanwhile() -> Non
     one.configuration.release.assert_not_called()
 
 
+async def test_a_coordinator_from_which_other_dns_servers_differ_too_is_no_judge() -> None:
+    """It is cut off from agents perhaps, and knows less than all others."""
+    one = Coordinator(clock := Clock())
+    watcher = one.watcher()
+    one.first.differs_since_s = one.other.differs_since_s = clock.now_s
+    for _ in range(20):
+        await watcher.attend(FENCE)
+        clock.now_s += 1.0
+    assert not watcher.is_fit()
+    one.other.differs_since_s = None
+    assert watcher.is_fit()
+    one.configuration.roll_back.assert_not_called()
+    one.configuration.release.assert_not_called()
+
+
+async def test_what_alone_decides_otherwise_is_rolled_back() -> None:
+    one = Coordinator(clock := Clock())
+    watcher = one.watcher()
+    one.first.differs_since_s = clock.now_s
+    for _ in range(5):
+        await watcher.attend(FENCE)
+        clock.now_s += 1.0
+    assert "it decided otherwise" in one.configuration.roll_back.call_args.args[0].reason
+
+
 async def test_one_that_dies_again_and_again_is_not_on_trial_for_ever() -> None:
     """Each time it is away for too long to be watched, and not for long enough to be given up."""
     one = Coordinator(clock := Clock())
@@ -143,7 +170,7 @@ async def test_a_leader_that_cannot_hear_it_leaves_it_to_who_can() -> None:
     leader.configuration.roll_back.assert_not_called()
     await overseer.look(FENCE)
     end, fence = leader.configuration.roll_back.call_args.args
-    assert (end.revision, end.reason) == (2, "no coordinator hears it any more")
+    assert (end.revision, end.reason) == (2, "no coordinator hears it any more, or can judge it")
     assert fence == {**FENCE, ELECTIONS + WATCHER: ABSENT}
 
 
@@ -157,7 +184,7 @@ async def test_a_leader_that_was_stopped_does_not_take_what_it_missed_for_silenc
     for _ in range(int(FOUND_AFTER_S) + 1):
         clock.now_s += 1.0
         await overseer.look(FENCE)
-    assert leader.configuration.roll_back.call_args.args[0].reason == "no coordinator has heard it"
+    assert leader.configuration.roll_back.call_args.args[0].reason == "no coordinator has heard it, or can judge it"
 
 
 async def test_that_the_store_does_not_take_the_outcome_is_told_as_long_as_it_is_so() -> None:

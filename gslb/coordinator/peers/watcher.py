@@ -1,8 +1,9 @@
 """Who watches the first dns server while a configuration is on trial there: one coordinator that hears it.
 
 Coordinators that hear it stand for an election; the winner judges what it says, and stands down when it hears it no
-more, for one that does. So a way that is cut between one coordinator and the first dns server ends no trial. The leader
-need not be among them: it sees whether anybody watches, and rolls back what nobody does.
+more, for one that does. So a way that is cut between one coordinator and the first dns server ends no trial; nor does
+one that knows less than all others: when other dns servers decide otherwise than a coordinator too, it is no judge. The
+leader need not be among them: it sees whether anybody watches, and rolls back what nobody does.
 """
 
 from __future__ import annotations
@@ -15,8 +16,9 @@ from gslb.coordinator.metrics import Metrics
 from gslb.coordinator.peers.holding import hold
 from gslb.coordinator.peers.roster import WATCHER
 from gslb.coordinator.relay.agents import BEAT_S
+from gslb.coordinator.relay.dns_servers import DnsServer
 from gslb.coordinator.relay.hub import Hub
-from gslb.core.rollout import Attention, Outcome, Sight, Watch, is_heard, look
+from gslb.core.rollout import Attention, Outcome, Sight, Watch, is_heard, is_odd, look
 from gslb.runtime.logs import get_logger
 from gslb.store.base import ABSENT, ELECTIONS, Store
 from gslb.store.leadership import Leadership
@@ -49,7 +51,7 @@ class Watcher:
         async with asyncio.TaskGroup() as tasks:
             standing: asyncio.Task[None] | None = None
             while True:
-                if not self.hears_first():
+                if not self.is_fit():
                     if standing is not None:
                         standing.cancel()
                     standing = None
@@ -57,11 +59,17 @@ class Watcher:
                     standing = tasks.create_task(hold(self._store, WATCHER, self._name, self._elected))
                 await asyncio.sleep(BEAT_S)
 
-    def hears_first(self) -> bool:
-        """Whether something is on trial, and the dns server that has it is heard here."""
-        candidate = self._hub.candidate
-        server = self._hub.dns_servers.get(candidate.first) if candidate is not None else None
-        return server is not None and is_heard(server.seen_s, self._clock())
+    def is_fit(self) -> bool:
+        """Whether something is on trial, and the dns server that has it is heard here, and may be judged."""
+        candidate, servers = self._hub.candidate, self._hub.dns_servers
+        first = servers.get(candidate.first) if candidate is not None else None
+        if first is None or not is_heard(first.seen_s, self._clock()):
+            return False
+        others = (self._differs_s(server) for server in servers.all() if server is not first)
+        return not is_odd(self._differs_s(first), others)
+
+    def _differs_s(self, server: DnsServer) -> float:
+        return 0.0 if server.differs_since_s is None else self._clock() - server.differs_since_s
 
     async def _elected(self, leadership: Leadership) -> None:
         self._log.info("watching the first dns server", term=leadership.revision)
@@ -74,15 +82,15 @@ class Watcher:
     async def attend(self, fence: Mapping[str, int]) -> None:
         """Look at the first dns server, and end the trial when it is time."""
         candidate, rollout = self._hub.candidate, self._rollouts.on_trial
-        if candidate is None or rollout is None:
+        if candidate is None or rollout is None or not self.is_fit():
             return
         order, now_s = candidate.publication.snapshot.order, self._clock()
         if not self._looks.go_on(order, now_s) or self._watch is None:
             self._watch = Watch(begun_s=self._looks.begun_s, since_s=now_s)
-        self._watch = look(self._watch, order, rollout.soak_s, self._sight(candidate.first, now_s), now_s)
+        self._watch = look(self._watch, order, rollout.soak_s, self._sight(candidate.first), now_s)
         await self._rollouts.conclude(self._watch.outcome, self._watch.reason, fence)
 
-    def _sight(self, first: str, now_s: float) -> Sight | None:
+    def _sight(self, first: str) -> Sight | None:
         server = self._hub.dns_servers.get(first)
         if server is None:
             return None
@@ -91,7 +99,7 @@ class Watcher:
             asked=server.asked,
             trouble=server.trouble,
             refused=server.refused,
-            differs_s=0.0 if server.differs_since_s is None else now_s - server.differs_since_s,
+            differs_s=self._differs_s(server),
         )
 
 
@@ -122,5 +130,6 @@ class Overseer:
             self._attention = Attention(since_s=now_s)
         self._attention = self._attention.seen(now_s, is_watched=bool(self._watcher()))
         if self._attention.is_lost(now_s):
-            reason = "no coordinator hears it any more" if self._attention.was_paid else "no coordinator has heard it"
+            reason = "hears it any more" if self._attention.was_paid else "has heard it"
+            reason = f"no coordinator {reason}, or can judge it"
             await self._rollouts.conclude(Outcome.ROLL_BACK, reason, {**fence, ELECTIONS + WATCHER: ABSENT})
