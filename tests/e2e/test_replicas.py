@@ -81,12 +81,12 @@ async def test_a_killed_leader_is_followed_by_another_that_does_its_work(world: 
 
 
 async def test_an_old_leader_that_wakes_late_gives_up(world: Replicas) -> None:
-    """It slept past its lease; the order that others have made meanwhile stands."""
+    """Its lease is gone, though by its own clock it still leads; the order that others have made meanwhile stands."""
     leader = await world.until_led("a")
     other = next(name for name in NAMES if name != leader)
     world.signal(leader, signal.SIGSTOP)
     try:
-        await world.until_led(other, not_by=leader)
+        await world.depose(leader, other)
         await world.admins[other].SetOverride(drain(duration_s=3600), timeout=5)
         before = await world.status(other)
     finally:
@@ -120,7 +120,7 @@ async def test_a_trial_outlives_its_leader_and_every_coordinator_tells_the_same(
     await eventually("the first dns server", on_trial, children=world.children)
     world.children.kill(leader)
     await world.lose_a_server()
-    await world.until_led(other, not_by=leader)
+    await world.depose(leader, other)
 
     async def released() -> bool:
         return set((await served(other)).values()) == {revision}
@@ -156,7 +156,7 @@ async def test_a_latch_outlives_its_leader_and_any_coordinator_ends_it(world: Re
     await eventually("the latch", noted, children=world.children)
     before = await latch()
     world.children.kill(leader)
-    second = await world.until_led(third, not_by=leader)
+    second = await world.depose(leader, third)
     world.start_server(lost)
     await eventually("the member's return", up_again, children=world.children)
     assert (await latch()).revision == before.revision

@@ -119,6 +119,12 @@ class Cluster:
         by_id = {status["Status"]["header"]["member_id"]: status["Endpoint"] for status in statuses}
         return self._urls.index(by_id[leader])
 
+    def end_leases(self, prefix: str) -> None:
+        """Of all keys below it, as if those who hold them had been away for too long."""
+        found = json.loads(self.etcdctl("get", prefix, "--prefix", "--write-out", "json"))
+        for lease in {entry["lease"] for entry in found["kvs"]}:
+            self.etcdctl("lease", "revoke", f"{lease:x}")
+
     def etcdctl(self, *arguments: str) -> str:
         done = self._run(*arguments)
         assert done.returncode == 0, done.stderr

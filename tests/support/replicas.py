@@ -26,9 +26,11 @@ from gslb.api.v1.admin_pb2_grpc import AdminStub
 from gslb.cli import applying
 from gslb.cli.demo.children import Children, eventually, free_port
 from gslb.cli.demo.resolver import Resolver, resolver
+from gslb.coordinator.peers.roster import LEADER
 from gslb.core.identity.names import Kind
 from gslb.runtime import rpc
 from gslb.runtime.tls import LOOPBACK_ONLY, Security
+from gslb.store.base import ELECTIONS
 
 NAMES = ("a", "b", "c")
 DNS_NAMES = ("dns-1", "dns-2")
@@ -57,6 +59,7 @@ class Replicas:
     ports: dict[str, int]
     dns_ports: dict[str, int]
     resolvers: dict[str, Resolver]
+    members: Cluster
     stack: AsyncExitStack
     pki: Pki | None = None
     securities: dict[str, Security] = field(default_factory=dict)
@@ -148,6 +151,11 @@ class Replicas:
 
         await eventually("a leader", led, children=self.children, within_s=START_S)
         return await self.leader(asked)
+
+    async def depose(self, leader: str, asked: str) -> str:
+        """Who leads instead, at once: the leader's lease ends now, and not when it would have run out by itself."""
+        await asyncio.to_thread(self.members.end_leases, f"{self.folder.name}/keys/{ELECTIONS}{LEADER}")
+        return await self.until_led(asked, not_by=leader)
 
     async def until_whole(self, *coordinators: str) -> None:
         """Each of these hears the agent itself, both dns servers, and all others of these."""
@@ -245,6 +253,7 @@ async def replicas(folder: Path, members: Cluster, pki: Pki | None = None) -> As
             ports={},
             dns_ports=dns_ports,
             resolvers=resolvers,
+            members=members,
             stack=stack,
             pki=pki,
         )
