@@ -53,7 +53,7 @@ from gslb.core.identity.access import Access
 from gslb.core.identity.names import Kind
 from gslb.runtime import http
 from gslb.runtime.addresses import SocketAddress
-from gslb.runtime.clock import monotonic_s, wall_unix_s
+from gslb.runtime.clock import machine_start, monotonic_s, wall_unix_s
 from gslb.runtime.expiry import Expiry
 from gslb.runtime.logs import get_logger
 from gslb.runtime.tls import LOOPBACK_ONLY, Security
@@ -155,7 +155,7 @@ async def run(
             remarks.refused,
             wall_unix_s,
         )
-        memory = Memory(folder / "reports", hub, wall_unix_s)
+        memory = Memory(folder / "reports", hub, monotonic_s, machine_start())
         await memory.recall()
         services = Services(
             admin=AdminService(

@@ -6,6 +6,8 @@ import os
 import time
 from pathlib import Path
 
+_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+
 
 def monotonic_s() -> float:
     """Seconds that never step, for every duration and deadline."""
@@ -20,6 +22,14 @@ def wall_unix_s() -> int:
 def monotonic_ms() -> int:
     """The same in whole milliseconds, as the health machine and schedules count."""
     return time.monotonic_ns() // 1_000_000
+
+
+def machine_start() -> str:
+    """Names the start of this machine since which monotonic times count, for all its processes; empty = not known."""
+    try:
+        return _BOOT_ID.read_text().strip()
+    except OSError:
+        return ""
 
 
 def wall_unix_ms() -> int:

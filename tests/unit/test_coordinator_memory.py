@@ -51,21 +51,24 @@ async def test_verdicts_of_an_agent_that_is_gone_are_there_after_a_restart(tmp_p
             await eventually(lambda: is_up(running))
 
 
-async def test_how_long_an_agent_has_been_silent_is_not_forgotten(tmp_path: Path) -> None:
-    clock, path, wall_s = Clock(), tmp_path / "reports", iter((5_000, 5_100))
+@pytest.mark.parametrize(("start", "off_s"), [("one", 100.0), ("another", 0.0), ("", 0.0)])
+async def test_how_long_an_agent_has_been_silent_is_not_forgotten(tmp_path: Path, start: str, off_s: float) -> None:
+    """Over a start of the machine the time in between is not known, whatever a wall clock says."""
+    clock, path = Clock(), tmp_path / "reports"
     first = reporting(clock, US1)
-    memory = Memory(path, first, lambda: next(wall_s))
+    memory = Memory(path, first, clock, start and "one")
     keeping = asyncio.create_task(memory.run())
     clock.now_s += 4
     assert first.presence.silent_s() == {US1: 0.0}
     clock.now_s += 20
     await until(path.exists)
     keeping.cancel()
+    clock.now_s += 100
     second = make_hub(clock, settle_s=10.0)
     second.publish(publication(1, "us"))
-    await Memory(path, second, lambda: next(wall_s)).recall()
+    await Memory(path, second, clock, start).recall()
     clock.now_s += 10
-    assert second.presence.silent_s() == {US1: 20.0 + 100.0 + 10.0}
+    assert second.presence.silent_s() == {US1: 20.0 + off_s + 10.0}
 
 
 async def is_up(running: Running) -> bool:

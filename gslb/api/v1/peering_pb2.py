@@ -26,7 +26,7 @@ from gslb.api.v1 import discovery_pb2 as gslb_dot_api_dot_v1_dot_discovery__pb2
 from gslb.api.v1 import facts_pb2 as gslb_dot_api_dot_v1_dot_facts__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19gslb/api/v1/peering.proto\x12\x0bgslb.api.v1\x1a\x1bgslb/api/v1/discovery.proto\x1a\x17gslb/api/v1/facts.proto\"o\n\rListenRequest\x12\'\n\x05hello\x18\x01 \x01(\x0b\x32\x16.gslb.api.v1.PeerHelloH\x00\x12*\n\x05\x66\x61\x63ts\x18\x02 \x01(\x0b\x32\x19.gslb.api.v1.FactsRequestH\x00\x42\t\n\x07message\"\x19\n\tPeerHello\x12\x0c\n\x04name\x18\x01 \x01(\t\"i\n\x0eListenResponse\x12)\n\x05\x66\x61\x63ts\x18\x01 \x01(\x0b\x32\x18.gslb.api.v1.FactsUpdateH\x00\x12!\n\x04\x62\x65\x61t\x18\x02 \x01(\x0b\x32\x11.gslb.api.v1.BeatH\x00\x42\t\n\x07message\"p\n\x06Memory\x12$\n\x07reports\x18\x01 \x03(\x0b\x32\x13.gslb.api.v1.Report\x12(\n\x06silent\x18\x02 \x03(\x0b\x32\x18.gslb.api.v1.SilentAgent\x12\x16\n\x0ewritten_unix_s\x18\x03 \x01(\x04\x32P\n\x07Peering\x12\x45\n\x06Listen\x12\x1a.gslb.api.v1.ListenRequest\x1a\x1b.gslb.api.v1.ListenResponse(\x01\x30\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19gslb/api/v1/peering.proto\x12\x0bgslb.api.v1\x1a\x1bgslb/api/v1/discovery.proto\x1a\x17gslb/api/v1/facts.proto\"o\n\rListenRequest\x12\'\n\x05hello\x18\x01 \x01(\x0b\x32\x16.gslb.api.v1.PeerHelloH\x00\x12*\n\x05\x66\x61\x63ts\x18\x02 \x01(\x0b\x32\x19.gslb.api.v1.FactsRequestH\x00\x42\t\n\x07message\"\x19\n\tPeerHello\x12\x0c\n\x04name\x18\x01 \x01(\t\"i\n\x0eListenResponse\x12)\n\x05\x66\x61\x63ts\x18\x01 \x01(\x0b\x32\x18.gslb.api.v1.FactsUpdateH\x00\x12!\n\x04\x62\x65\x61t\x18\x02 \x01(\x0b\x32\x11.gslb.api.v1.BeatH\x00\x42\t\n\x07message\"\x89\x01\n\x06Memory\x12$\n\x07reports\x18\x01 \x03(\x0b\x32\x13.gslb.api.v1.Report\x12(\n\x06silent\x18\x02 \x03(\x0b\x32\x18.gslb.api.v1.SilentAgent\x12\x12\n\nwritten_ms\x18\x04 \x01(\x04\x12\x15\n\rmachine_start\x18\x05 \x01(\tJ\x04\x08\x03\x10\x04\x32P\n\x07Peering\x12\x45\n\x06Listen\x12\x1a.gslb.api.v1.ListenRequest\x1a\x1b.gslb.api.v1.ListenResponse(\x01\x30\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -39,8 +39,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_PEERHELLO']._serialized_end=234
   _globals['_LISTENRESPONSE']._serialized_start=236
   _globals['_LISTENRESPONSE']._serialized_end=341
-  _globals['_MEMORY']._serialized_start=343
-  _globals['_MEMORY']._serialized_end=455
-  _globals['_PEERING']._serialized_start=457
-  _globals['_PEERING']._serialized_end=537
+  _globals['_MEMORY']._serialized_start=344
+  _globals['_MEMORY']._serialized_end=481
+  _globals['_PEERING']._serialized_start=483
+  _globals['_PEERING']._serialized_end=563
 # @@protoc_insertion_point(module_scope)

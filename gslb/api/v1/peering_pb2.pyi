@@ -100,8 +100,11 @@ class Memory(_message.Message):
 
     REPORTS_FIELD_NUMBER: _builtins.int
     SILENT_FIELD_NUMBER: _builtins.int
-    WRITTEN_UNIX_S_FIELD_NUMBER: _builtins.int
-    written_unix_s: _builtins.int
+    WRITTEN_MS_FIELD_NUMBER: _builtins.int
+    MACHINE_START_FIELD_NUMBER: _builtins.int
+    written_ms: _builtins.int
+    """By the machine's monotonic clock, and the start of the machine since which that counts."""
+    machine_start: _builtins.str
     @_builtins.property
     def reports(self) -> _containers.RepeatedCompositeFieldContainer[_facts_pb2.Report]: ...
     @_builtins.property
@@ -113,11 +116,12 @@ class Memory(_message.Message):
         *,
         reports: _abc.Iterable[_facts_pb2.Report] | None = ...,
         silent: _abc.Iterable[_discovery_pb2.SilentAgent] | None = ...,
-        written_unix_s: _builtins.int = ...,
+        written_ms: _builtins.int = ...,
+        machine_start: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["reports", b"reports", "silent", b"silent", "written_unix_s", b"written_unix_s"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["machine_start", b"machine_start", "reports", b"reports", "silent", b"silent", "written_ms", b"written_ms"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

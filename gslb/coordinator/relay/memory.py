@@ -4,6 +4,10 @@ So a restart does not forget the verdicts of agents that are gone, nor that they
 
 Registers that come from here are like any others, and lose to newer ones. Without the file nothing is wrong that agents
 do not put right by themselves, so what cannot be read or written is said and no more.
+
+Silence goes on counting while nothing runs, by the machine's monotonic clock: a wall clock that was set forward would
+let verdicts lapse before their time, here and in failback latches. Over a start of the machine, and on another one, the
+count stands still instead, so verdicts lapse later, never earlier.
 """
 
 from __future__ import annotations
@@ -28,12 +32,13 @@ _HASH_BYTES = 32
 
 
 class Memory:
-    """`wall_clock`: Unix seconds; by it the time counts when nothing ran."""
+    """`clock`: the machine's monotonic one, which counts since `machine_start`."""
 
-    def __init__(self, path: Path, hub: Hub, wall_clock: Callable[[], int]) -> None:
+    def __init__(self, path: Path, hub: Hub, clock: Callable[[], float], machine_start: str) -> None:
         self._path = path
         self._hub = hub
-        self._wall_clock = wall_clock
+        self._clock = clock
+        self._machine_start = machine_start
         self._kept = self._state()
         self._log = get_logger("coordinator")
 
@@ -50,7 +55,8 @@ class Memory:
     def _tell(self, message: MemoryMessage) -> None:
         """Raises InvalidSnapshot."""
         reports = [load_report(one) for one in message.reports]
-        off_s = max(0, self._wall_clock() - message.written_unix_s)
+        is_same = bool(self._machine_start) and message.machine_start == self._machine_start
+        off_s = max(0.0, self._clock() - message.written_ms / 1000) if is_same else 0.0
         self._hub.relay(reports)
         self._hub.presence.remember({AgentId(one.agent): off_s + one.for_ms / 1000 for one in message.silent})
 
@@ -74,7 +80,8 @@ class Memory:
         message = MemoryMessage(
             reports=map(dump_report, facts.reports.values()),
             silent=[SilentAgent(agent=agent, for_ms=int(age_s * 1000)) for agent, age_s in silent_s.items()],
-            written_unix_s=self._wall_clock(),
+            written_ms=int(self._clock() * 1000),
+            machine_start=self._machine_start,
         )
         payload = message.SerializeToString()
         temporary = self._path.with_suffix(".new")
