@@ -29,7 +29,7 @@ from gslb.api.v1 import discovery_pb2 as pb
 from gslb.api.v1.facts_pb2 import Envelope
 from gslb.api.v1.facts_pb2 import Report as ReportMessage
 from gslb.codec.facts import dump_order, load_order, load_report
-from gslb.codec.sealing import Sealed, Untrusted
+from gslb.codec.sealing import Sealed, Trust, Untrusted
 from gslb.core.errors import InvalidSnapshot
 from gslb.core.facts import AgentId, Report, digest
 from gslb.core.hearing import Hearing
@@ -94,10 +94,14 @@ class Stream:
         self._asked_for: tuple[bytes, bytes] | None = None
         self._writing = asyncio.Lock()
         self._log = get_logger("dns")
+        self._distrusted_by: Trust | None = None
         self.heard = False
 
     async def run(self, call: Call) -> None:
-        """Until the stream ends; then, or when it breaks, raises AioRpcError, InvalidStateError or TimeoutError."""
+        """Until the stream ends; then, or when it breaks, raises AioRpcError, InvalidStateError or TimeoutError.
+
+        It also ends once other keys are trusted than when something was refused: that is sent to whoever comes anew.
+        """
         self._call = call
         identity = self._shared.identity
         hello = pb.DnsHello(
@@ -121,6 +125,8 @@ class Stream:
         if not isinstance(message, pb.SubscribeResponse):  # the end of the stream
             return False
         self._note_heard()
+        if self._distrusted_by not in (None, self._shared.guides.trust.current):
+            return False
         match message.WhichOneof("message"):
             case "facts":
                 self._replica.take_reports(self._valid(message.facts.reports))
@@ -236,6 +242,7 @@ class Stream:
         if (self._coordinator, reason) not in self._shared.told:
             self._log.error(f"{reason} refused", order=str(order), coordinator=self._coordinator, detail=str(error))
         if isinstance(error, Untrusted):
+            self._distrusted_by = self._shared.guides.trust.current
             self._shared.told.add((self._coordinator, reason))
         await self._nack(order, str(error))
 

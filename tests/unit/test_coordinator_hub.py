@@ -224,6 +224,23 @@ def test_a_lasting_difference_of_decisions_is_noted() -> None:
     assert server.differs_since_s is None, "of an order we do not have nothing can be said"
 
 
+def test_what_a_dns_server_refuses_is_held_against_it_until_it_takes_it() -> None:
+    """Also if it serves the same, as when only the key that signs is another."""
+    servers, same = DnsServers(Clock()), Order(7, 1, 1)
+    server = servers.connect("d1", "python", "1", same)
+    assert server is not None
+    servers.refuse(server, same, "unknown key")
+    servers.refuse(server, Order(7, 1, 0), "unknown key")
+    servers.status(server, same, b"", 0)
+    servers.accept(server, Order(7, 1, 0))
+    assert server.refused == (same, "unknown key")
+    servers.accept(server, same)
+    assert server.refused is None
+    servers.refuse(server, Order(7, 2, 0), "too large")
+    servers.status(server, Order(7, 3, 0), b"", 0)
+    assert server.refused is None
+
+
 def test_a_dns_server_that_differs_or_is_away_is_an_alarm() -> None:
     clock = Clock()
     hub = make_hub(clock)

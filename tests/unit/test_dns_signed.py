@@ -17,6 +17,7 @@ from support.waiting import until
 from dns_server.main import run
 from dns_server.options import Options
 from gslb.api.v1.discovery_pb2 import DnsStatus
+from gslb.codec.facts import load_order
 from gslb.codec.sealing import NO_SIGNER, Sealed, Signer
 from gslb.codec.snapshot import dump_snapshot
 from gslb.core.directives import Action, Directives, Override, Scope, ScopeKind
@@ -151,6 +152,23 @@ async def test_a_key_follows_another_without_a_gap(setting: Setting) -> None:
     async with dns_server(setting.folder, trusted_keys=(setting.keys,)) as server:
         assert await server.www() == ["192.0.2.1"]
         assert server.metric("gslb_dns_order", number="directive") == 1
+
+
+async def test_what_was_refused_is_had_again_once_its_key_is_trusted(setting: Setting) -> None:
+    """Without a restart, and though the coordinator has nothing new to send."""
+    said = setting.said
+    async with setting.serving() as server:
+        await setting.serve_world()
+        said.signer = setting.signer("two")
+        said.publish(make_snapshot(order=Order(1, 2, 0)))
+        await until(lambda: len(said.refused()) == 1)
+        setting.trust("two")
+        await until(lambda: server.metric("gslb_dns_trusted_keys") == 2)
+        said.beat()
+        await until(lambda: len(said.all("hello")) == 2)
+        assert load_order(said.all("hello")[-1].hello.order) == Order(1, 1, 0)
+        said.publish(make_snapshot(order=Order(1, 2, 0)))
+        await until(lambda: Order(1, 2, 0) in said.acked())
 
 
 async def test_files_that_no_trusted_key_has_signed_do_not_serve(setting: Setting) -> None:

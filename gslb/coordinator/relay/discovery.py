@@ -71,6 +71,7 @@ class DiscoveryService:
                     outbox.reports(self._hub.facts.reports.values())
                 case "ack":
                     self._metrics.acks.labels("ack").inc()
+                    self._hub.dns_servers.accept(server, load_order(message.ack.order))
                 case "nack":
                     self._metrics.acks.labels("nack").inc()
                     order, reason = load_order(message.nack.order), message.nack.reason[:MAX_REASON_CHARACTERS]

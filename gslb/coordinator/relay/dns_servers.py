@@ -79,12 +79,21 @@ class DnsServers:
         server.asked, server.trouble = asked
         server.spoilt = spoilt
         server.seen_s = self._clock()
+        if server.refused is not None and order > server.refused[0]:
+            server.refused = None
+
+    def accept(self, server: DnsServer, order: Order) -> None:
+        """It has taken what was sent to it under this order."""
         if server.refused is not None and order >= server.refused[0]:
             server.refused = None
 
     def refuse(self, server: DnsServer, order: Order, reason: str) -> None:
-        """It goes on with what it had; held against it until it serves `order` or a later one."""
-        server.refused = order, reason
+        """It goes on with what it had; held against it until it accepts `order` or serves a later one.
+
+        That it serves this very order is no excuse: signed with another key the same is sent again.
+        """
+        if server.refused is None or order >= server.refused[0]:
+            server.refused = order, reason
 
     def compare(self, ours: Iterable[tuple[Order, bytes]]) -> None:
         """Note who concludes otherwise from an order of ours; to be called every second with our own decisions.
