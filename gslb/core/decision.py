@@ -42,13 +42,6 @@ class PoolKey(NamedTuple):
     family: Family
 
 
-class VectorKey(NamedTuple):
-    """One vector of a pool: its members' shares at a level."""
-
-    key: PoolKey
-    level: Level
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MemberState:
     """`verdict` is the agents' (UP without a monitor), `cause` its evidence; `override` beats it.
