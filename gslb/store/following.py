@@ -43,7 +43,7 @@ async def follow(
             listed(error)
             await asyncio.sleep(backoff.delay_s())
             continue
-        listed(None)
+        listed(_gone_back(seen, listing))
         if seen is None or listing.revision >= seen.revision:
             before, seen = seen, listing
             if before is None or before.entries != seen.entries:
@@ -56,6 +56,15 @@ async def follow(
             await asyncio.sleep(backoff.delay_s())
         else:
             backoff.reset()
+
+
+def _gone_back(seen: Listing | None, listing: Listing) -> StoreUnavailable | None:
+    """What a majority says never goes back by itself."""
+    if seen is None or listing.revision >= seen.revision:
+        return None
+    return StoreUnavailable(
+        f"it is at revision {listing.revision} after {seen.revision}: it was taken back without `gslb restore`"
+    )
 
 
 async def _watched(store: Store, prefix: str, seen: Listing, end: float) -> AsyncGenerator[Listing, None]:

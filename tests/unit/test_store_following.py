@@ -1,4 +1,4 @@
-"""Following a store whose watches do not last."""
+"""Following a store whose watches do not last, or that goes back."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from support.waiting import until
 
 from gslb.core.errors import StoreUnavailable
 from gslb.store import following
-from gslb.store.base import Event
+from gslb.store.base import Event, Listing
 from gslb.store.embedded import EmbeddedStore
 
 
@@ -53,4 +53,28 @@ async def test_a_watch_that_is_refused_at_once_is_followed_by_a_pause(
         assert Pauses.taken >= refused - 1
         await store.commit(compares={}, puts={"a": b"2"})
         assert (await changed).entries[0].value == b"2"  # listing goes on meanwhile
+    await store.close()
+
+
+async def test_a_store_that_goes_back_is_said_and_gives_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, said = await EmbeddedStore.open(tmp_path / "store.db", new_incarnation=1), list[str]()
+    revision = await store.commit(compares={}, puts={"a": b"1"})
+    listed = store.list
+
+    async def older(prefix: str, *, stale: bool = False) -> Listing:
+        return Listing(entries=(), revision=revision - 1)
+
+    states = following.follow(store, "", relist_s=0.01, listed=lambda error: said.append(str(error or "")))
+    async with asyncio.timeout(5), aclosing(states):
+        await anext(states)
+        changed = asyncio.ensure_future(anext(states))
+        monkeypatch.setattr(store, "list", older)
+        await until(lambda: f"at revision {revision - 1} after {revision}: it was taken back" in said[-1])
+        assert not changed.done()
+        monkeypatch.setattr(store, "list", listed)
+        await until(lambda: said[-1] == "")
+        await store.commit(compares={}, puts={"a": b"2"})
+        assert (await changed).entries[0].value == b"2"
     await store.close()

@@ -14,6 +14,7 @@ from gslb.codec.facts import dump_directives, load_directives
 from gslb.coordinator.audit.entry import Note
 from gslb.coordinator.audit.journal import Journal
 from gslb.coordinator.relay.hub import Hub
+from gslb.coordinator.taken_back import check_not_taken_back
 from gslb.core.directives import NO_DIRECTIVES, Directives
 from gslb.core.errors import Conflict, InvalidSnapshot, StoreUnavailable
 from gslb.store.base import ABSENT, Store
@@ -54,6 +55,7 @@ class DirectivesKeeper:
         async with self._one_at_a_time:
             for _ in range(_ATTEMPTS):
                 present, revision = await self._read()
+                check_not_taken_back("directives", stored=present.revision, in_force=self._hub.directives.revision)
                 following = rewrite(present)
                 if following is present:
                     return present

@@ -27,6 +27,7 @@ from gslb.coordinator.configuration.offer import End, Offer, Outcome, check_expe
 from gslb.coordinator.configuration.retention import DEFAULT_LIMITS, Limits
 from gslb.coordinator.refusals import RpcRefused
 from gslb.coordinator.relay.hub import Hub
+from gslb.coordinator.taken_back import check_not_taken_back
 from gslb.core.errors import Conflict, GslbError
 from gslb.core.identity.access import Grant
 from gslb.core.order import Order
@@ -153,9 +154,11 @@ class Configuration:
         raise Conflict("others are applying configurations all the time: try again")
 
     async def _apply_after(self, current: Current, offer: Offer, contents: Contents) -> Outcome:
+        newest = current.newest
+        stored = newest.revision if newest is not None else 0
+        check_not_taken_back("configuration", stored=stored, in_force=self._hub.newest_order.config)
         check_expected(offer, current)
         await self._catch_up(current)
-        newest = current.newest
         if newest is not None and self._force.has(newest) and is_same(newest, offer.files):
             if current.candidate is not None and offer.now and not offer.dry_run:
                 await self._release(current, End(newest.revision, offer.note, offer.author), NO_FENCE)
