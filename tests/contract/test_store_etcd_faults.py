@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -11,7 +12,7 @@ from socket import create_server
 
 import pytest
 from support.etcd import Cluster, members_of_module
-from support.waiting import until
+from support.waiting import eventually, until
 
 from gslb.core.errors import Conflict, StoreUnavailable
 from gslb.runtime.addresses import SocketAddress
@@ -21,6 +22,8 @@ from gslb.store.etcd.store import EtcdStore
 from gslb.store.following import follow
 
 DEADLINE_S = 30
+CANCELLED, LONGEST_S = 50, 0.03
+"""How often, and how long anything lives until it is."""
 AFTER = 20
 """Writes acknowledged after a fault, before a test believes that all is well."""
 
@@ -174,6 +177,42 @@ async def test_an_endpoint_that_takes_connections_and_never_answers_costs_no_cal
         async with asyncio.timeout(DEADLINE_S), store.campaign("e", "one") as leadership:
             assert await store.commit(compares=leadership.fence, puts={"a": b"1"})
         await store.close()
+
+
+async def test_whoever_is_cancelled_anywhere_leaves_nothing_behind(
+    store: EtcdStore, members: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither here nor at etcd: no key that goes with a lease, no watch. A lease nobody heard of ends by itself."""
+    monkeypatch.setattr(election, "LEASE_S", 2)
+
+    async def watch() -> None:
+        async with aclosing(store.watch("", 0)) as commits:
+            async for _ in commits:
+                pass
+
+    async def lead() -> None:
+        async with store.campaign(f"e{chance.randrange(3)}", "one") as leadership:
+            await leadership.over()
+
+    async def write() -> None:
+        await store.commit(compares={}, puts={"a": b"1"})
+
+    async def no_lease_is_left() -> bool:
+        return set(await asyncio.to_thread(members.leases)) <= leases
+
+    chance, loop, leases = random.Random(1), asyncio.get_running_loop(), set(members.leases())
+    before = len(asyncio.all_tasks())
+    async with asyncio.timeout(DEADLINE_S):
+        for _ in range(CANCELLED):
+            tasks = [asyncio.create_task(one()) for one in (watch, lead, lead, write, lambda: store.list(""))]
+            for task in tasks:
+                loop.call_later(chance.uniform(0, LONGEST_S), task.cancel)
+            await asyncio.wait(tasks)
+            assert not [task for task in tasks if not task.cancelled() and task.exception()]
+        await until(lambda: len(asyncio.all_tasks()) == before)
+        assert (await store.list("election/")).entries == ()
+        await until(lambda: members.watchers() == 0)
+        await eventually(no_lease_is_left)
 
 
 async def test_a_write_whose_answer_is_lost_is_not_repeated(store: EtcdStore, members: Cluster) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import fcntl
 import json
 import random
+import re
 import shutil
 import signal
 import socket
@@ -17,6 +18,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.request import urlopen
 
 import pytest
 
@@ -130,6 +132,14 @@ class Cluster:
         assert done.returncode == 0, done.stderr
         return done.stdout
 
+    def leases(self) -> list[str]:
+        """All that somebody was granted and that are not over."""
+        return self.etcdctl("lease", "list").split()[3:]
+
+    def watchers(self) -> int:
+        """At all members, which must speak without TLS."""
+        return sum(_metric(url, "etcd_debugging_mvcc_watcher_total") for url in self._urls)
+
     def close(self) -> None:
         for member in self.members:
             member.kill()
@@ -139,6 +149,13 @@ class Cluster:
         return subprocess.run(
             command, capture_output=True, text=True, timeout=START_S, check=False, env={"ETCDCTL_API": "3"}
         )
+
+
+def _metric(url: str, name: str) -> int:
+    with urlopen(f"{url}/metrics", timeout=START_S) as page:
+        found = re.search(rf"^{name} (\d+)$", page.read().decode(), re.MULTILINE)
+    assert found, f"etcd shows no {name}"
+    return int(found[1])
 
 
 @contextmanager
