@@ -1,8 +1,9 @@
 """One engine of ours in a process of its own, with a world of any size and nobody to feed it.
 
-`python -m bench.dns.alone ENGINE PORT NAMES PREFIXES SWAPS FOLDER`: serves NAMES names, with PREFIXES own /24 prefixes
-over the country database, and publishes SWAPS times a second a decision in which one more or one less pool serves. The
-model is multiplied here instead of being read from a file of a million names: what is measured is serving.
+`python -m bench.dns.alone ENGINE PORT NAMES PREFIXES FOLDER`: serves NAMES names, with PREFIXES own /24 prefixes over
+the country database, and publishes a decision in which one more or one less pool serves as many times a second as the
+file FOLDER/swaps says. So one process is measured with and without: two would differ by where their memory lies, too.
+The model is multiplied here instead of being read from a file of a million names: what is measured is serving.
 """
 
 from __future__ import annotations
@@ -39,16 +40,28 @@ from gslb.runtime.addresses import SocketAddress
 
 SEED = 11
 _SWAPPED = "s0-US"
+_SWAPS = "swaps"
 _LOOK_S = 0.2
 
 
 def main() -> None:
-    engine, port, names, prefixes, swaps, folder = sys.argv[1:]
+    engine, port, names, prefixes, folder = sys.argv[1:]
     snapshot = _snapshot(World(names=int(names)), int(prefixes), Path(folder) / "country.mmdb")
-    asyncio.run(_serve(make_engine(engine, entropy=SEED), int(port), snapshot, int(swaps)))
+    asyncio.run(_serve(make_engine(engine, entropy=SEED), int(port), snapshot, Path(folder)))
 
 
-async def _serve(engine: Engine, port: int, snapshot: Snapshot, swaps: int) -> None:
+def tell_swaps(folder: Path, swaps: int) -> None:
+    """To all that run with this folder; they follow within `_LOOK_S`."""
+    new = folder / "swaps.new"
+    new.write_text(f"{swaps}\n")
+    new.replace(folder / _SWAPS)
+
+
+def _told(swaps: Path) -> int:
+    return int(swaps.read_text())
+
+
+async def _serve(engine: Engine, port: int, snapshot: Snapshot, folder: Path) -> None:
     index = build_view(snapshot)
     whole = decide(snapshot, NO_DIRECTIVES, NO_FACTS, NO_SILENCE)
     less = decide(snapshot, _less(), NO_FACTS, NO_SILENCE, previous=whole)
@@ -57,20 +70,19 @@ async def _serve(engine: Engine, port: int, snapshot: Snapshot, swaps: int) -> N
     engine.prepare(index.with_decision(whole), [bundle.chunks[ref.digest] for ref in refs(bundle.manifest)])
     engine.publish(index.with_decision(whole))
     await engine.start([SocketAddress("127.0.0.1", port)])
-    await _swap(engine, (index.with_decision(less), index.with_decision(again)), swaps)
+    await _swap(engine, (index.with_decision(less), index.with_decision(again)), folder / _SWAPS)
 
 
-async def _swap(engine: Engine, views: tuple[View, View], swaps: int) -> None:
+async def _swap(engine: Engine, views: tuple[View, View], swaps: Path) -> None:
     """Until killed; only while somebody asks, so that servers that have their turn later disturb nobody."""
-    if swaps == 0:
-        await asyncio.Event().wait()
     asked = 0
     while True:
-        if asked == engine.counters.queries_total:
+        before, asked = asked, engine.counters.queries_total
+        wanted = _told(swaps)
+        if wanted == 0 or asked == before:
             await asyncio.sleep(_LOOK_S)
-            continue
-        asked = engine.counters.queries_total
-        await _swap_for(_LOOK_S, engine, views, swaps)
+        else:
+            await _swap_for(_LOOK_S, engine, views, wanted)
 
 
 async def _swap_for(seconds: float, engine: Engine, views: tuple[View, View], swaps: int) -> None:

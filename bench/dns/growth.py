@@ -1,12 +1,13 @@
 """What an answer of ours costs as the installation grows: `python -m bench.dns.growth [--rounds N] ...`.
 
-One native server for each size, side by side, in turns: more names, more prefixes of the user's own, more decisions
-swapped a second. Loopback only; the largest need some gigabytes of memory and two minutes to start.
+One native server for each size, side by side, in turns: more names, more prefixes of the user's own. The first also has
+turns in which decisions are swapped. Loopback only; the largest need some gigabytes of memory and two minutes to start.
 """
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from ipaddress import IPv4Address
 from itertools import islice
@@ -34,43 +35,58 @@ class Size:
 
 SIZES = (
     Size(title="1,000 names"),
+    Size(title="10 swaps a second", swaps=10),
+    Size(title="100 swaps a second", swaps=100),
     Size(title="10,000 names", names=10_000),
     Size(title="100,000 names", names=100_000),
     Size(title="1,000,000 names", names=1_000_000),
     Size(title="100,000 own prefixes", prefixes=100_000),
     Size(title="1,000,000 own prefixes", prefixes=1_000_000),
-    Size(title="10 swaps a second", swaps=10),
-    Size(title="100 swaps a second", swaps=100),
 )
 
 
 def main() -> None:
     given = setup.arguments("bench.dns.growth", __doc__, largest=1_000_000)
-    absent: dict[str, str] = {}
-    loads: list[tuple[Server, Load]] = []
+    sizes = {size.title: size for size in SIZES if max(size.names, size.prefixes) <= given.largest}
     with setup.prepared(given) as here:
-        for size in (size for size in SIZES if max(size.names, size.prefixes) <= given.largest):
-            say(f"starting {size.title}")
-            try:
-                loads.append(_start(here, size))
-            except Unavailable as reason:
-                absent[size.title] = str(reason)
-                here.processes.stop(size.title)
-        turns = measure(loads, here.processes, given.rounds, say)
+        alone.tell_swaps(here.folder, 0)
+        loads, absent = _started(here, sizes.values())
+
+        def begin(server: Server) -> None:
+            alone.tell_swaps(here.folder, sizes[server.name].swaps)
+
+        turns = measure(loads, here.processes, given.rounds, say, begin)
     text = table.about(here.load, given) + table.of_sizes(turns, absent)
     print(text)
     if given.into is not None:
         table.put(text, "growth", given.into)
 
 
-def _start(here: Setup, size: Size) -> tuple[Server, Load]:
+def _started(here: Setup, sizes: Iterable[Size]) -> tuple[list[tuple[Server, Load]], Mapping[str, str]]:
+    """What is there to measure, and why the rest is not. Sizes that differ by swaps alone are one process."""
+    running: dict[tuple[int, int], Server] = {}
+    loads: list[tuple[Server, Load]] = []
+    absent: dict[str, str] = {}
+    for size in sizes:
+        same = size.names, size.prefixes
+        try:
+            running[same] = running.get(same) or _start(here, size)
+            loads.append((replace(running[same], name=size.title), _load(here, size)))
+        except Unavailable as reason:
+            absent[size.title] = str(reason)
+            here.processes.stop(size.title)
+    return loads, absent
+
+
+def _start(here: Setup, size: Size) -> Server:
     """Raises Unavailable."""
+    say(f"starting {size.title}")
     port = free_port()
-    sizes = (size.names, size.prefixes, size.swaps)
-    arguments = [sys.executable, "-m", "bench.dns.alone", "native", *map(str, (port, *sizes, here.folder))]
-    here.processes.start(size.title, Command(arguments=arguments), here.server_core)
+    told = map(str, (port, size.names, size.prefixes, here.folder))
+    command = Command(arguments=[sys.executable, "-m", "bench.dns.alone", "native", *told])
+    here.processes.start(size.title, command, here.server_core)
     octets = first_answer(here.processes, size.title, port, here.clients[0][0], _START_S)
-    return Server(name=size.title, port=port, reply_bytes=octets), _load(here, size)
+    return Server(name=size.title, port=port, reply_bytes=octets, process=size.title)
 
 
 def _load(here: Setup, size: Size) -> Load:

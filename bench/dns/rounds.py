@@ -31,11 +31,12 @@ class Outcome(TypedDict):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Server:
-    """One that takes part. `reply_bytes`: of its first answer."""
+    """One that takes part. `reply_bytes`: of its first answer. `process`: what it was started as, if not as `name`."""
 
     name: str
     port: int
     reply_bytes: int
+    process: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,14 +74,19 @@ class Turn:
 
 
 def measure(
-    loads: Sequence[tuple[Server, Load]], processes: Processes, rounds: int, say: Callable[[str], None]
+    loads: Sequence[tuple[Server, Load]],
+    processes: Processes,
+    rounds: int,
+    say: Callable[[str], None],
+    begin: Callable[[Server], None] = lambda _: None,
 ) -> Mapping[str, Sequence[Turn]]:
-    """All turns by server. A first round, of one second each, warms up and is not kept."""
+    """All turns by server; before each, `begin`. A first round, of one second each, warms up and is not kept."""
     turns: dict[str, list[Turn]] = defaultdict(list)
     for server, load in loads:
         _generate(load, "flood", server.port, 1.0, load.window, seed=1)
     for number in range(1, rounds + 1):
         for server, load in loads:
+            begin(server)
             turn = _turn(server, processes, load, seed=1000 + number)
             costs = f"user {turn.user_us:.2f} us, all {turn.total_us:.2f} us"
             say(f"round {number} {server.name}: {turn.answers_per_s:,.0f}/s, {costs}")
@@ -89,9 +95,9 @@ def measure(
 
 
 def _turn(server: Server, processes: Processes, load: Load, seed: int) -> Turn:
-    before = processes.usage(server.name)
+    before = processes.usage(server.process or server.name)
     flood = _generate(load, "flood", server.port, load.seconds, load.window, seed)
-    after = processes.usage(server.name)
+    after = processes.usage(server.process or server.name)
     rate = min(load.rate, int(flood["answered"] / flood["elapsed_s"] / 2))
     paced = _generate(load, "pace", server.port, load.seconds, rate, seed)
     answers = max(flood["answered"], 1)
