@@ -1,4 +1,4 @@
-//! Many datagrams in one system call: the only unsafe code here, and all of it.
+//! Many datagrams in one system call, and room for them to wait: the only unsafe code here, and all of it.
 
 use std::io;
 use std::mem;
@@ -9,6 +9,20 @@ use std::ptr;
 /// Datagrams moved by one call.
 pub const BATCH: usize = 64;
 const SLOT_BYTES: usize = 2048;
+const RECEIVE_BUFFER_BYTES: libc::c_int = 4 << 20;
+
+/// Let as much wait in the socket as in a DNS server's, or as the system allows: what comes at once when a server was
+/// kept from its core for a while would be lost here, and look as if the server had lost it.
+pub fn make_room(socket: &UdpSocket) -> io::Result<()> {
+    let octets = RECEIVE_BUFFER_BYTES;
+    let size = mem::size_of_val(&octets) as libc::socklen_t;
+    // SAFETY: the value is an int that lives through the call, and its size is given.
+    let done = unsafe {
+        let value = ptr::addr_of!(octets).cast();
+        libc::setsockopt(socket.as_raw_fd(), libc::SOL_SOCKET, libc::SO_RCVBUF, value, size)
+    };
+    checked(done).map(|_| ())
+}
 
 /// Room for one batch. The pointers that the kernel is given lead into boxes owned here, which never move.
 pub struct Batch {

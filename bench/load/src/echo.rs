@@ -3,11 +3,12 @@
 use std::io;
 use std::net::{SocketAddr, UdpSocket};
 
-use crate::batch::Batch;
+use crate::batch::{make_room, Batch};
 
 /// Until killed. Replies claim one answer, so that the generator counts them as such.
 pub fn serve(listen: SocketAddr, reply_bytes: usize) -> io::Result<()> {
     let socket = UdpSocket::bind(listen)?;
+    make_room(&socket)?;
     let mut batch = Batch::new(true);
     loop {
         let count = batch.receive(&socket, true)?;

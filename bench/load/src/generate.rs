@@ -4,7 +4,7 @@ use std::io;
 use std::net::{SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
 
-use crate::batch::{Batch, BATCH};
+use crate::batch::{make_room, Batch, BATCH};
 use crate::histogram::Histogram;
 use crate::queries::Queries;
 
@@ -39,6 +39,7 @@ impl Generator {
     /// At most `window` queries are under way at once.
     pub fn new(server: SocketAddr, queries: Queries, window: u16) -> io::Result<Self> {
         let socket = UdpSocket::bind("127.0.0.1:0")?;
+        make_room(&socket)?;
         socket.connect(server)?;
         socket.set_read_timeout(Some(LOOK))?;
         Ok(Self {
