@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import subprocess
 import sys
 from collections.abc import Awaitable, Callable, Iterator
@@ -13,7 +12,9 @@ import dns.exception
 import dns.message
 import dns.query
 import pytest
+from google.protobuf import json_format
 
+from gslb.api.v1 import admin_pb2 as pb
 from gslb.cli.demo.children import Children, eventually, free_port
 
 KEPT, LAPSING, OTHER = "127.2.4.1", "127.2.4.2", "127.2.4.3"
@@ -57,10 +58,19 @@ class World:
         data = ("--data", str(self._folder / f"{part}{name}"))
         self.children.start(name or part, "-m", "gslb.cli", part, *arguments, *data)
 
-    async def alarms(self) -> list[str]:
+    async def status(self) -> pb.GetStatusResponse:
         command = [sys.executable, "-m", "gslb.cli", "status", "--json", "--admin", f"127.0.0.1:{self.admin}"]
         done = await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True, timeout=30, check=True)
-        return list(json.loads(done.stdout)["alarms"])
+        return json_format.Parse(done.stdout, pb.GetStatusResponse())
+
+    async def until_reported(self) -> None:
+        """What was never probed serves too, where there is nothing better."""
+
+        async def reported() -> bool:
+            sites = (await self.status()).sites
+            return all(any(agent.sequence for agent in site.agents) for site in sites)
+
+        await self.until("reports of every site", reported)
 
     async def answer(self, service: str) -> str:
         query = dns.message.make_query(f"{service}.gslb.test", "A")
@@ -89,11 +99,12 @@ def world(tmp_path: Path) -> Iterator[World]:
 
 async def test_verdicts_that_nobody_can_renew(world: World) -> None:
     await world.until_answered("kept", KEPT)
+    await world.until_reported()
     await world.until_answered("lapses", LAPSING)
     world.children.kill("us")
     await world.until_answered("lapses", OTHER)
     assert await world.answer("kept") == KEPT
-    (alarm,) = [text for text in await world.alarms() if text.startswith("agent us/")]
+    (alarm,) = [text for text in (await world.status()).alarms if text.startswith("agent us/")]
     assert alarm.endswith("no agent of its site is heard, verdicts there of monitor lapsing have lapsed")
     world.start_agent("us")
     await world.until_answered("lapses", LAPSING)
