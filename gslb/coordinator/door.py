@@ -14,7 +14,9 @@ from gslb.coordinator.metrics import Metrics
 from gslb.coordinator.wrapping import Context, Continuation, Request, Response, wrapped
 from gslb.core.errors import GslbError
 from gslb.core.identity.access import AUDITED, Access
+from gslb.runtime.clock import monotonic_s
 from gslb.runtime.logs import get_logger
+from gslb.runtime.sparing import Sparing
 
 
 class Door(grpc.aio.ServerInterceptor):
@@ -37,6 +39,7 @@ class Door(grpc.aio.ServerInterceptor):
         self._on_refused = on_refused
         self._wall_clock = wall_clock
         self._log = get_logger("coordinator")
+        self._sparing = Sparing(monotonic_s)
 
     async def intercept_service(
         self, continuation: Continuation[Request, Response], handler_call_details: grpc.HandlerCallDetails
@@ -92,7 +95,8 @@ class Door(grpc.aio.ServerInterceptor):
 
     def _note(self, method: str, caller: Caller, denial: Denial) -> None:
         self._metrics.denied.labels(_short(method), denial.reason).inc()
-        self._log.warning("call denied", method=method, caller=caller.name, peer=caller.peer, reason=str(denial))
+        if self._sparing.may():
+            self._log.warning("call denied", method=method, caller=caller.name, peer=caller.peer, reason=str(denial))
 
 
 def _short(method: str) -> str:

@@ -11,7 +11,9 @@ import grpc
 from gslb.coordinator.metrics import Metrics
 from gslb.coordinator.wrapping import Context, Continuation, Request, Response, wrapped
 from gslb.core.errors import GslbError
+from gslb.runtime.clock import monotonic_s
 from gslb.runtime.logs import get_logger
+from gslb.runtime.sparing import Sparing
 
 NO_CONFIGURATION = "no configuration has been applied yet: use `gslb apply FILE`"
 _STATUS = MappingProxyType(
@@ -65,6 +67,7 @@ class Refusals(grpc.aio.ServerInterceptor):
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics
         self._log = get_logger("coordinator")
+        self._sparing = Sparing(monotonic_s)
 
     async def intercept_service(
         self, continuation: Continuation[Request, Response], handler_call_details: grpc.HandlerCallDetails
@@ -90,6 +93,6 @@ class Refusals(grpc.aio.ServerInterceptor):
         self._metrics.refused.labels(method.rpartition("/")[2], status.name).inc()
         if status is grpc.StatusCode.INTERNAL:
             self._log.error("call failed", method=method, exc_info=cause)
-        else:
+        elif self._sparing.may():
             self._log.info("call refused", method=method, status=status.name, reason=text)
         return status, text, cause.trailing if isinstance(cause, RpcRefused) else ()

@@ -28,7 +28,9 @@ class BadKey(GslbError):
 
 
 def make_pair(folder: Path, name: str) -> tuple[Path, Path, str]:
-    """A new key in two files, and its key id. Raises BadKey where one is there already."""
+    """A new key in two files, and its key id. Raises BadKey where one is there, or `name` is none for a file."""
+    if not name or Path(name).name != name:
+        raise BadKey(Path(name), "this cannot name a key: leave out the folder, --dir names it")
     key = Ed25519PrivateKey.generate()
     private, public = folder / f"{name}{PRIVATE}", folder / f"{name}{PUBLIC}"
     pem, form = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 
 import grpc
+import pytest
 from grpc_reflection.v1alpha.reflection_pb2 import ServerReflectionRequest
 from grpc_reflection.v1alpha.reflection_pb2_grpc import ServerReflectionStub
 from support.coordinators import DEADLINE_S, make_offer, to_the_end
@@ -17,6 +18,19 @@ from gslb.api.v1.peering_pb2_grpc import PeeringStub
 
 Try = Callable[[grpc.aio.Channel], Awaitable[object]]
 POOL = facts_pb2.Scope(kind=facts_pb2.SCOPE_KIND_POOL, name="web-us")
+
+
+async def refused(attempt: Try, channel: grpc.aio.Channel) -> tuple[grpc.aio.AioRpcError, int]:
+    """How it ends, and how often it was tried.
+
+    gRPC loses the reason where the server ends a call before the client has written its first message.
+    """
+    for tries in range(1, 20):
+        with pytest.raises(grpc.aio.AioRpcError) as error:
+            await attempt(channel)
+        if error.value.code() is not grpc.StatusCode.INTERNAL:
+            return error.value, tries
+    raise AssertionError("gRPC says nothing of why it ends")
 
 
 def exchange(hello: str, report: str | None = None) -> Try:

@@ -12,6 +12,7 @@ import grpc
 import pytest
 from grpc_health.v1.health_pb2 import HealthCheckRequest
 from grpc_health.v1.health_pb2_grpc import HealthStub as GrpcHealthStub
+from structlog.testing import capture_logs
 from support.attempts import (
     Try,
     apply,
@@ -25,6 +26,7 @@ from support.attempts import (
     listen,
     look,
     reflect,
+    refused,
     release,
     roll_back,
     subscribe,
@@ -40,6 +42,7 @@ from gslb.api.v1.health_pb2_grpc import HealthStub
 from gslb.coordinator.audit import remarks
 from gslb.core.identity.access import AUDITED
 from gslb.core.identity.names import Kind, server_name
+from gslb.runtime import sparing
 from gslb.runtime.tls import Security
 
 Code = grpc.StatusCode
@@ -98,13 +101,12 @@ async def test_the_right_certificate_in_the_wrong_place(
                 known[kind, name] = world.pki.issue(kind, name)
             before = world.running.count("denied_total", method=method, reason=reason)
             async with world.channel(known[kind, name]) as channel:
-                with pytest.raises(grpc.aio.AioRpcError) as error:
-                    await attempt(channel)
-            assert error.value.code() is code
-            assert f"{kind}/{name}" in error.value.details()
-            assert world.running.count("denied_total", method=method, reason=reason) == before + 1
+                error, tries = await refused(attempt, channel)
+            assert error.code() is code
+            assert f"{kind}/{name}" in error.details()
+            assert world.running.count("denied_total", method=method, reason=reason) == before + tries
     assert not (await world.running.status()).overrides
-    tried = sorted((f"{kind}/{name}", method) for _, kind, name, _, _, method, _ in WRONG if method in WRITTEN_DOWN)
+    tried = {(f"{kind}/{name}", method) for _, kind, name, _, _, method, _ in WRONG if method in WRITTEN_DOWN}
     assert len(tried) > 10
 
     async def is_written_down() -> bool:
@@ -116,10 +118,21 @@ async def test_the_right_certificate_in_the_wrong_place(
 WRITTEN_DOWN = {path.rpartition("/")[2] for path in AUDITED}
 
 
-async def refusals(world: Secured) -> list[tuple[str, str]]:
+async def refusals(world: Secured) -> set[tuple[str, str]]:
     """Who has tried what, as the audit trail has it."""
     entries = (await audit(world.running.channel)).entries
-    return sorted((one.who, one.action) for one in entries if one.outcome.startswith("refused: "))
+    return {(one.who, one.action) for one in entries if one.outcome.startswith("refused: ")}
+
+
+async def test_no_stranger_fills_the_disk_with_log_lines(world: Secured, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sparing, "MOST_A_SECOND", 0)
+    with capture_logs() as logs:
+        async with world.channel(world.pki.issue(Kind.AGENT, "eu/a1")) as channel:
+            with pytest.raises(grpc.aio.AioRpcError):
+                await look(channel)
+    assert not logs
+    assert world.running.count("denied_total", method="GetStatus", reason="kind") == 1
+    assert world.running.count("refused_total", method="GetStatus", code="PERMISSION_DENIED") == 1
 
 
 async def test_a_stolen_agent_cannot_report_for_another_site_on_its_own_stream(world: Secured) -> None:

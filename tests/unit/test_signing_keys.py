@@ -37,6 +37,13 @@ def test_nothing_is_overwritten(tmp_path: Path) -> None:
     assert (tmp_path / "one.key").read_bytes() == before
 
 
+@pytest.mark.parametrize("name", ["../one", "a/b", "", "/one", "."])
+def test_a_name_leads_nowhere_else(tmp_path: Path, name: str) -> None:
+    with pytest.raises(BadKey, match="cannot name a key"):
+        make_pair(tmp_path, name)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_secret_that_others_may_read_is_refused(tmp_path: Path) -> None:
     private, public, _ = make_pair(tmp_path, "one")
     private.chmod(0o644)
