@@ -146,9 +146,11 @@ async def test_a_stolen_agent_cannot_report_for_another_site_on_its_own_stream(w
 
 async def test_whom_tls_itself_turns_away(world: Secured, tmp_path: Path, subtests: pytest.Subtests) -> None:
     day = datetime.timedelta(days=1)
+    agent = world.pki.issue(Kind.AGENT, "eu/a1")
     strangers: list[tuple[str, Security | None, bool]] = [
         ("no certificate", None, False),
         ("plain text", None, True),
+        ("signed by an agent", world.pki.forge("x", [f"spiffe://{DOMAIN}/operator/admin"], agent), False),
         ("another authority", Pki(tmp_path / "other").issue(Kind.OPERATOR, "admin"), False),
         ("expired", world.pki.issue(Kind.OPERATOR, "old", days=1, at=now() - 2 * day), False),
         ("not valid yet", world.pki.issue(Kind.OPERATOR, "new", at=now() + day), False),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -141,6 +141,36 @@ async def test_a_renewed_certificate_is_taken_without_a_restart(tmp_path: Path, 
         await ask(kept)
         async with rpc.channel(f"127.0.0.1:{port}", operator) as another:
             await ask(another)
+
+
+async def test_one_authority_follows_another_without_a_restart(tmp_path: Path, pki: Pki) -> None:
+    """As docs/security.md says it: both are trusted, then all have certificates of the new one, then it alone is."""
+    new, names = Pki(tmp_path / "new"), ((Kind.COORDINATOR, "c1"), (Kind.OPERATOR, "admin"))
+    both = (pki.folder / "ca.pem").read_bytes() + (new.folder / "ca.pem").read_bytes()
+    async with serving(pki, tmp_path) as (_, operator, port):
+
+        async def everywhere(file: str, content: Callable[[Path], bytes]) -> None:
+            for kind, name in names:
+                (pki.folder / kind / name / file).write_bytes(content(new.folder / kind / name))
+            await ask_anew(port, operator)
+
+        await everywhere("ca.pem", lambda _: both)
+        for kind, name in names:
+            new.issue(kind, name)
+            for file in ("key.pem", "cert.pem"):
+                (pki.folder / kind / name / file).write_bytes((new.folder / kind / name / file).read_bytes())
+            await ask_anew(port, operator)
+        await everywhere("ca.pem", lambda place: (place / "ca.pem").read_bytes())
+        stolen = pki.issue(Kind.OPERATOR, "eve")
+        assert stolen.files is not None
+        stolen.files.ca.write_bytes(both)
+        with pytest.raises(grpc.aio.AioRpcError):
+            await ask_anew(port, stolen)
+
+
+async def ask_anew(port: int, operator: Security) -> None:
+    async with rpc.channel(f"127.0.0.1:{port}", operator) as channel:
+        await ask(channel)
 
 
 async def test_a_handshake_that_nobody_goes_on_with_is_ended(tmp_path: Path, pki: Pki) -> None:
