@@ -48,7 +48,8 @@ _COMMON: tuple[tuple[str, int], ...] = (
 _CLIENT: tuple[tuple[str, int | str], ...] = (
     *_COMMON,
     ("grpc.initial_reconnect_backoff_ms", 200),
-    ("grpc.min_reconnect_backoff_ms", 200),
+    # how long one attempt may last: TCP, TLS and HTTP/2 take three round trips, and coordinators may be far away
+    ("grpc.min_reconnect_backoff_ms", 2_000),
     ("grpc.max_reconnect_backoff_ms", 5_000),
     ("grpc.use_local_subchannel_pool", 1),
     ("grpc.enable_http_proxy", 0),

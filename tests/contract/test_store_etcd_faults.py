@@ -17,7 +17,7 @@ from support.waiting import eventually, until
 from gslb.core.errors import Conflict, StoreUnavailable
 from gslb.runtime.addresses import SocketAddress
 from gslb.store.base import ABSENT, Compacted, OutcomeUnknown
-from gslb.store.etcd import election
+from gslb.store.etcd import election, keyspace
 from gslb.store.etcd.store import EtcdStore
 from gslb.store.following import follow
 
@@ -254,6 +254,30 @@ async def test_what_a_watch_missed_by_a_compaction_is_said_and_following_goes_on
                 await events
             assert [entry.value for entry in (await state).entries] == [b"3"]
     await alone.close()
+
+
+async def test_a_list_between_whose_pages_etcd_is_compacted_begins_anew(
+    store: EtcdStore, members: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And says so in the end, where it is compacted each time."""
+    monkeypatch.setattr(keyspace, "_PAGE", 1)
+    await store.commit(compares={}, puts={"a": b"1", "b": b"1"})
+    call, compactions = store.client.call, 1
+
+    async def compacting(method: object, request: object, *, stale: bool = False) -> object:
+        nonlocal compactions
+        if compactions and getattr(request, "revision", 0):  # of a second page
+            compactions -= 1
+            revision = await acknowledged(store, b"2")
+            await asyncio.to_thread(members.etcdctl, "compact", str(revision))
+        return await call(method, request, stale=stale)
+
+    monkeypatch.setattr(store.client, "call", compacting)
+    listing = await store.list("")
+    assert [(entry.key, entry.value) for entry in listing.entries] == [("a", b"2"), ("b", b"1")]
+    compactions = 9
+    with pytest.raises(StoreUnavailable, match="compacted faster than it can be listed"):
+        await store.list("")
 
 
 async def acknowledged(store: EtcdStore, value: bytes) -> int:
