@@ -9,7 +9,9 @@ from dataclasses import replace
 
 import pytest
 import trustme
+from structlog.testing import capture_logs
 from support.etcd import Cluster, cluster
+from support.waiting import until
 
 from gslb.core.errors import StoreUnavailable
 from gslb.store.base import Event
@@ -117,6 +119,31 @@ async def test_what_the_user_may_not_touch_is_refused_also_to_watches(right: Etc
         async with asyncio.timeout(DEADLINE_S), aclosing(store.watch("", 0)) as watch:
             with pytest.raises(StoreUnavailable, match="permission denied"):
                 await anext(watch)
+
+
+async def test_an_election_that_the_user_may_not_hold_waits_and_says_why_once(right: EtcdOptions) -> None:
+    async with opened(right) as store:
+        store.keys = replace(store.keys, prefix="theirs")
+        with capture_logs() as logs:
+            calls = counted(store)
+            holding = asyncio.create_task(store.campaign("e", "one").__aenter__())
+            await until(lambda: len(calls) > 2)
+            holding.cancel()
+            await asyncio.wait([holding])
+    assert [log["event"] for log in logs] == ["an election waits for the store"]
+    assert "permission denied" in logs[0]["reason"]
+
+
+def counted(store: EtcdStore) -> list[object]:
+    """Grows with every call."""
+    calls, call = list[object](), store.client.call
+
+    async def counting(method: object, request: object, *, stale: bool = False) -> object:
+        calls.append(method)
+        return await call(method, request, stale=stale)
+
+    store.client.call = counting
+    return calls
 
 
 async def test_a_token_that_etcd_has_forgotten_is_renewed_for_calls_watches_and_leadership(

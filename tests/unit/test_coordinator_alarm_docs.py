@@ -21,7 +21,7 @@ TROUBLES = {
     follower: {"_unavailable"},
     force: {"_broken"},
     rollouts: {"undone", "_stuck"},
-    roster: {"_namesake"},
+    roster: {"_namesake", "leaderless"},
 }
 """Modules with troubles that become alarms as they are, and what holds the sentences."""
 

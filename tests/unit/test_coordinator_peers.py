@@ -24,7 +24,7 @@ from gslb.coordinator.metrics import Metrics
 from gslb.coordinator.peers.holding import hold
 from gslb.coordinator.peers.listener import Listener
 from gslb.coordinator.peers.peering import PeeringService
-from gslb.coordinator.peers.roster import LEADER, LINGER_S, LISTED, Roster
+from gslb.coordinator.peers.roster import LEADER, LEADERLESS_S, LINGER_S, LISTED, Roster
 from gslb.coordinator.refusals import Refusals
 from gslb.coordinator.relay.hub import Hub
 from gslb.coordinator.relay.outbox import Outbox
@@ -123,6 +123,25 @@ async def test_without_the_store_nobody_is_said_to_lead(store: EmbeddedStore, mo
             broken.setattr(EmbeddedStore, "list", away)
             await until(lambda: roster.leader == "")
         await until(lambda: roster.leader == "two")
+
+
+async def test_that_nobody_leads_for_long_is_told(store: EmbeddedStore) -> None:
+    now_s = 0.0
+    roster, leader = Roster(store, "one", lambda: now_s), f"{ELECTIONS}{LEADER}"
+    await store.commit(compares={}, puts={leader: b"two"})
+    async with beside(roster.run(None, ignore)):
+        await until(lambda: roster.leader == "two")
+        now_s = 100.0
+        assert roster.troubles() == ()
+        await store.commit(compares={}, puts={}, deletes=[leader])
+        await until(lambda: roster.leader == "")
+        now_s += LEADERLESS_S
+        assert roster.troubles() == ()
+        now_s += 5
+        (told,) = roster.troubles()
+        assert told.startswith("no coordinator leads for 35 s")
+        await store.commit(compares={}, puts={leader: b"two"})
+        await until(lambda: roster.troubles() == ())
 
 
 async def test_two_of_one_name_are_told(store: EmbeddedStore) -> None:

@@ -22,6 +22,8 @@ LISTED = "coordinators/"
 LEADER = "leader"
 WATCHER = "watcher"
 LINGER_S = 30.0
+LEADERLESS_S = 30.0
+"""After a leader that died the next one leads within half of it."""
 _LOOK_S = 1.0
 MAX_TEXT_CHARACTERS = 256
 
@@ -42,6 +44,8 @@ class Roster:
         self._addresses: Mapping[str, str] = MappingProxyType({})
         self._gone_s: dict[str, float] = {}
         self._leader = ""
+        self._leaderless_s: float | None = None
+        """Since when nobody leads."""
         self._is_read = False
         self._watcher = ""
 
@@ -62,7 +66,14 @@ class Roster:
 
     def troubles(self) -> tuple[str, ...]:
         """What an operator should know."""
-        return (self._namesake,) if self._namesake else ()
+        since_s = self._leaderless_s
+        for_s = self._clock() - since_s if since_s is not None and self._is_read else 0.0
+        leaderless = (
+            f"no coordinator leads for {for_s:.0f} s: overrides, failback and trials stay as they are"
+            if for_s > LEADERLESS_S
+            else ""
+        )
+        return tuple(text for text in (self._namesake, leaderless) if text)
 
     async def run(self, address: str | None, on_change: OnChange) -> None:
         """Be listed at `address`, if there is one, and tell `on_change` every new list, until cancelled."""
@@ -100,6 +111,10 @@ class Roster:
     def _take(self, listing: Listing) -> None:
         elected = dict(_read(listing, ELECTIONS))
         self._leader, self._watcher = elected.get(LEADER, ""), elected.get(WATCHER, "")
+        if self._leader:
+            self._leaderless_s = None
+        elif self._leaderless_s is None:
+            self._leaderless_s = self._clock()
         self._take_listed(listing)
 
     def _take_listed(self, listing: Listing) -> None:

@@ -13,6 +13,7 @@ from contextlib import aclosing, asynccontextmanager, suppress
 from gslb.core.errors import Conflict, StoreUnavailable
 from gslb.runtime.backoff import Backoff
 from gslb.runtime.clock import monotonic_s
+from gslb.runtime.logs import get_logger
 from gslb.store.base import ABSENT, ELECTIONS, Compacted
 from gslb.store.etcd import leases
 from gslb.store.etcd.client import Client
@@ -45,8 +46,8 @@ async def campaign(
 
 
 async def _win(keyspace: Keyspace, key: str, value: bytes) -> tuple[leases.Lease, int]:
-    """Until the key is ours: the lease it goes with, and its revision."""
-    backoff = Backoff(first_s=0.1, most_s=2.0)
+    """Until the key is ours: the lease it goes with, and its revision. Only the first failure in a row is logged."""
+    backoff, told = Backoff(first_s=0.1, most_s=2.0), False
     while True:
         try:
             await _until_gone(keyspace, key)
@@ -59,9 +60,13 @@ async def _win(keyspace: Keyspace, key: str, value: bytes) -> tuple[leases.Lease
             if revision is not None:
                 return lease, revision
             await leases.revoke(keyspace.client, lease)
-        except StoreUnavailable:
+            told = False
+        except StoreUnavailable as error:
             if keyspace.client.closed.is_set():
                 raise
+            if not told:
+                get_logger("coordinator").warning("an election waits for the store", key=key, reason=str(error))
+            told = True
             await keyspace.client.pause(backoff.delay_s())
 
 
