@@ -23,7 +23,8 @@ from gslb.api.v1.admin_pb2_grpc import AdminStub
 from gslb.api.v1.discovery_pb2_grpc import DiscoveryStub
 from gslb.api.v1.health_pb2_grpc import HealthStub
 from gslb.codec.facts import dump_report
-from gslb.coordinator.main import Bound, Options, run
+from gslb.coordinator.main import Bound, run
+from gslb.coordinator.options import Options
 from gslb.core.facts import AgentId, Report
 from gslb.runtime import logs, rpc
 from gslb.runtime.addresses import SocketAddress

@@ -23,6 +23,7 @@ from gslb.api.v1.admin_pb2 import GetConfigRequest, GetStatusRequest
 from gslb.api.v1.admin_pb2_grpc import AdminStub
 from gslb.cli import applying, client
 from gslb.config import ConfigErrors, Problem
+from gslb.coordinator.options import Options as CoordinatorOptions
 from gslb.core.errors import GslbError
 from gslb.runtime import http, rpc
 from gslb.runtime.addresses import SocketAddress
@@ -122,7 +123,7 @@ class Together:
     async def start_coordinator(self) -> SocketAddress:
         """Where it listens."""
         listen = self._options.admin
-        settings = coordinator.Options(
+        settings = CoordinatorOptions(
             name="coordinator", listen=listen, data=self._options.data, security=self._options.security
         )
         ready: asyncio.Future[coordinator.Bound] = asyncio.Future()

@@ -31,7 +31,8 @@ DEADLINE_S = 30
 PROCESS = """
 import asyncio, sys
 from pathlib import Path
-from gslb.coordinator.main import Options, run
+from gslb.coordinator.main import run
+from gslb.coordinator.options import Options
 from gslb.runtime.addresses import SocketAddress
 from gslb.runtime.logs import configure
 

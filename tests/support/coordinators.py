@@ -21,7 +21,8 @@ from gslb.api.v1.discovery_pb2_grpc import DiscoveryStub
 from gslb.api.v1.health_pb2_grpc import HealthStub
 from gslb.codec.facts import dump_report, load_directives, load_order, load_report
 from gslb.codec.snapshot import load_snapshot, refs
-from gslb.coordinator.main import Bound, Options, run
+from gslb.coordinator.main import Bound, run
+from gslb.coordinator.options import Options
 from gslb.core.directives import NO_DIRECTIVES, Directives
 from gslb.core.facts import NO_FACTS, AgentId, Cause, Facts, Report, State, Verdict, merge
 from gslb.core.order import Order

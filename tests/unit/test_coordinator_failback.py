@@ -30,7 +30,7 @@ RECOVERING = State(Verdict.RECOVERING, Cause.OK)
 @pytest.fixture(autouse=True)
 def settled(monkeypatch: pytest.MonkeyPatch) -> None:
     """The agents here do not beat: nobody waits to hear them."""
-    monkeypatch.setattr("gslb.coordinator.main.SETTLE_S", 0.0)
+    monkeypatch.setattr("gslb.coordinator.parts.SETTLE_S", 0.0)
 
 
 @pytest.fixture

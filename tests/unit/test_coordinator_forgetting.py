@@ -83,7 +83,7 @@ def test_whoever_hung_on_its_stream_is_told_to_connect_again(hub: Hub) -> None:
 @pytest.fixture
 def settled(monkeypatch: pytest.MonkeyPatch) -> None:
     """Coordinators that have been up for a while."""
-    monkeypatch.setattr("gslb.coordinator.main.SETTLE_S", 0.0)
+    monkeypatch.setattr("gslb.coordinator.parts.SETTLE_S", 0.0)
 
 
 @pytest.fixture

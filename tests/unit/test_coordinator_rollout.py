@@ -13,7 +13,7 @@ from support.rollouts import NAMES, SOAKED, World, changed, dns_servers
 from support.waiting import until
 
 from gslb.api.v1 import admin_pb2 as pb
-from gslb.coordinator import main
+from gslb.coordinator import parts
 from gslb.core import rollout as core
 
 
@@ -60,7 +60,7 @@ def site_alarms() -> list[str]:
 async def test_what_does_not_do_well_is_rolled_back_and_never_reaches_the_others(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failing: Mapping[str, object], reason: str
 ) -> None:
-    monkeypatch.setattr(main, "SETTLE_S", 0.0)  # so that decisions are compared at once
+    monkeypatch.setattr(parts, "SETTLE_S", 0.0)  # so that decisions are compared at once
     monkeypatch.setattr(core, "SILENT_AFTER_S", 1.5)
     monkeypatch.setattr(core, "UNWATCHED_AFTER_S", 1.0)
     monkeypatch.setattr(core, "FOUND_AFTER_S", 2.0)
@@ -217,7 +217,7 @@ async def test_what_needs_no_trial_does_not_wait(tmp_path: Path, offer: dict[str
 async def test_it_waits_no_longer_than_it_takes_to_settle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async with coordinator(tmp_path) as running:
         await running.applied(files(SOAKED))
-    monkeypatch.setattr(main, "SETTLE_S", 0.5)
+    monkeypatch.setattr(parts, "SETTLE_S", 0.5)
     async with coordinator(tmp_path) as running, dns_servers(running, "ns1") as told:
         assert (await running.applied(changed(20))).order.config == 2
         assert (await World(running, told).rollout()).stage == pb.ROLLOUT_STAGE_RELEASED

@@ -83,7 +83,8 @@ def coordinator(
 
     The configuration is what was applied last (`gslb apply`); it survives restarts in --store.
     """
-    from gslb.coordinator.main import Options, run
+    from gslb.coordinator.main import run
+    from gslb.coordinator.options import Options
 
     if etcd is not None and advertise is None and admin.is_anywhere:
         raise click.UsageError(f"others cannot reach it at {admin}: say where they can with --advertise HOST:PORT")
