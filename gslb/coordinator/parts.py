@@ -58,8 +58,13 @@ class Parts:
     door: Door
 
     def troubles(self) -> tuple[str, ...]:
-        """With the store and the configuration in it, as sentences."""
-        return (*self.follower.troubles(), *self.roster.troubles(), *self.rollouts.troubles())
+        """What is wrong here, with the store, or with the configuration in it, as sentences."""
+        return (
+            *self.follower.troubles(),
+            *self.roster.troubles(),
+            *self.rollouts.troubles(),
+            *self.signing.troubles(),
+        )
 
     async def restore(self, initial: Path | None) -> None:
         """What was in force and what agents said last; `initial`: the configuration where there was none."""

@@ -25,6 +25,16 @@ class Signing:
     def current(self) -> Signer:
         return self._file.current if self._file is not None else NO_SIGNER
 
+    def troubles(self) -> tuple[str, ...]:
+        """What an operator should know of the key."""
+        if self._file is None or not self._file.spoilt:
+            return ()
+        spoilt = (
+            "this coordinator cannot use a file on its machine and goes by what that said before, but would not start"
+            f" again: {self._file.spoilt}"
+        )
+        return (spoilt,)
+
     async def follow(self, hub: Hub) -> None:
         """Let `hub` sign with what the file holds whenever it changes, until cancelled; a bad one changes nothing."""
 

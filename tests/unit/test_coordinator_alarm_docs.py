@@ -11,7 +11,7 @@ from types import ModuleType
 
 import pytest
 
-from gslb.coordinator import follower
+from gslb.coordinator import follower, signing
 from gslb.coordinator.admin import alarms, status
 from gslb.coordinator.configuration import force, rollouts
 from gslb.coordinator.peers import roster
@@ -22,6 +22,7 @@ TROUBLES = {
     force: {"_broken"},
     rollouts: {"undone", "_stuck"},
     roster: {"_namesake", "leaderless"},
+    signing: {"spoilt"},
 }
 """Modules with troubles that become alarms as they are, and what holds the sentences."""
 

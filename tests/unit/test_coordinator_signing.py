@@ -31,6 +31,9 @@ async def test_another_key_signs_at_once_what_is_in_force_and_a_bad_file_changes
         with capture_logs() as logs:
             (tmp_path / "spoilt").replace(first)
             await until(lambda: any("signing key refused" in log["event"] for log in logs))
+        (alarm,) = [text for text in (await running.status()).alarms if text.startswith("this coordinator")]
+        assert "cannot use a file on its machine" in alarm
+        assert f"signing key: {first}: " in alarm
         await running.applied(files(CONFIG + "\n"))
         await dns.until(lambda: dns.manifest_order.config == 2)
         assert dns.manifest_key == second_id
