@@ -3,26 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
-from types import SimpleNamespace
 
 import pytest
-from support.dnsworld import CONFIG, facts_of, make_snapshot
 from support.hubs import US1, US2, Clock, make_hub, publication, register, reporting
 
 from gslb.codec.facts import load_order
-from gslb.codec.snapshot import dump_snapshot
-from gslb.coordinator.admin.alarms import MAX_SERVICES, raise_alarms
 from gslb.coordinator.admin.decider import Concluded, Decider
 from gslb.coordinator.relay.agents import MAX_AGENTS_PER_SITE, Agents
-from gslb.coordinator.relay.dns_servers import FORGET_AFTER_S, MAX_DNS_SERVERS, DnsServers
+from gslb.coordinator.relay.dns_servers import MAX_DNS_SERVERS, DnsServers
 from gslb.coordinator.relay.evidence import Evidence, Sheet
-from gslb.coordinator.relay.hub import SOON_S, Hub
-from gslb.coordinator.relay.publication import make_publication
-from gslb.core.decision import Rows, Served
+from gslb.coordinator.relay.hub import SOON_S
 from gslb.core.directives import Directives
 from gslb.core.facts import AgentId
-from gslb.core.names import Name
 from gslb.core.order import Order
 
 
@@ -67,36 +59,6 @@ async def test_a_beat_says_for_how_long_agents_have_been_silent() -> None:
     assert hub.presence.silence(hub.publication.snapshot.model) == {US1: 0}  # no monitor has a limit
 
 
-async def test_a_silent_agent_is_an_alarm_that_says_what_it_means() -> None:
-    clock = Clock()
-    hub = reporting(clock, US1, US2)
-    clock.now_s += 10
-    hub.report(register(US2, 2))
-    decider = Decider(hub)
-    assert await alarms(hub, decider, clock) == ("agent us/a1 is silent for 0 s",)
-    clock.now_s += 10
-    assert await alarms(hub, decider, clock) == (
-        "agent us/a1 is silent for 10 s; no agent of its site is heard, verdicts there are kept",
-        "agent us/a2 is silent for 0 s; no agent of its site is heard, verdicts there are kept",
-    )
-
-
-async def test_the_alarm_of_a_silent_site_says_when_verdicts_have_lapsed() -> None:
-    fading = CONFIG.replace("type: tcp, port: 80", "type: tcp, port: 80, unknown: {down_after: 60s}")
-    snapshot, clock = make_snapshot(fading, order=Order(7, 1, 0)), Clock()
-    hub = make_hub(clock)
-    hub.publish(make_publication(snapshot, dump_snapshot(snapshot)))
-    for agent, report in facts_of(snapshot).reports.items():
-        hub.hello(agent, "1")
-        hub.report(report)
-    decider, ends = Decider(hub), list[str]()
-    for passed_s in (4, 59, 1):
-        clock.now_s += passed_s
-        ends += [text.partition("; ")[2] for text in await alarms(hub, decider, clock) if "agent eu/1 is" in text]
-    kept = "no agent of its site is heard, verdicts there are kept"
-    assert ends == [kept, kept, "no agent of its site is heard, verdicts there of monitor web have lapsed"]
-
-
 def test_agents_that_come_back_together_cost_one_beat_and_not_one_each() -> None:
     clock = Clock()
     hub = make_hub(clock)
@@ -139,10 +101,6 @@ def test_nobody_is_heard_in_the_future_because_a_beat_was_late() -> None:
     agents.beat()
     clock.now_s += 1
     assert agents.age_s(US1) == pytest.approx(1)
-
-
-async def alarms(hub: Hub, decider: Decider, clock: Clock) -> tuple[str, ...]:
-    return raise_alarms(hub, await decider.conclude(), (), clock())
 
 
 async def test_a_decision_is_made_again_only_when_something_changed() -> None:
@@ -241,58 +199,6 @@ def test_what_a_dns_server_refuses_is_held_against_it_until_it_takes_it() -> Non
     assert server.refused is None
 
 
-def test_a_dns_server_that_differs_or_is_away_is_an_alarm() -> None:
-    clock = Clock()
-    hub = make_hub(clock)
-    server = hub.dns_servers.connect("d1", "python", "1", Order())
-    assert server is not None
-    hub.dns_servers.status(server, hub.order, b"other", 0)
-    hub.dns_servers.compare([(hub.order, b"mine")])
-    clock.now_s += 3
-    assert raise_alarms(hub, None, (), clock()) == ()
-    clock.now_s += 1
-    (alarm,) = raise_alarms(hub, None, (), clock())
-    assert alarm == "dns server d1 decides otherwise than this coordinator from the same order for 4 s"
-    hub.dns_servers.disconnect(server)
-    (alarm,) = raise_alarms(hub, None, (), clock())
-    assert alarm == "dns server d1 is away for 4 s; it answers with what it had"
-    clock.now_s += FORGET_AFTER_S
-    hub.dns_servers.forget_lost()
-    assert raise_alarms(hub, None, (), clock()) == ()
-
-
-def test_a_dns_server_that_has_broken_the_glass_is_an_alarm_and_no_false_one() -> None:
-    clock = Clock()
-    hub = make_hub(clock)
-    server = hub.dns_servers.connect("d1", "python", "1", Order())
-    assert server is not None
-    hub.dns_servers.status(server, hub.order, b"other", 0, (2, bytes(range(8))))
-    for _ in range(9):
-        hub.dns_servers.compare([(hub.order, b"mine")])
-        clock.now_s += 1
-    assert server.differs_since_s is None
-    (alarm,) = raise_alarms(hub, None, (), clock())
-    assert "answers by 2 overrides of a break-glass file" in alarm
-    assert "00010203" in alarm
-    hub.dns_servers.status(server, hub.order, b"other", 0)
-    hub.dns_servers.compare([(hub.order, b"mine")])
-    assert server.differs_since_s == clock.now_s, "now a difference is one again"
-
-
-def test_a_spoilt_file_of_a_dns_server_is_an_alarm_while_it_is_connected() -> None:
-    clock = Clock()
-    hub = make_hub(clock)
-    server = hub.dns_servers.connect("d1", "python", "1", Order())
-    assert server is not None
-    hub.dns_servers.status(server, hub.order, b"", 0, spoilt="break-glass file: f.yaml:1:2: what is this")
-    assert raise_alarms(hub, None, (), clock()) == (
-        "dns server d1 cannot use a file on its machine and goes by what that said before: break-glass file:"
-        " f.yaml:1:2: what is this",
-    )
-    hub.dns_servers.status(server, hub.order, b"", 0)
-    assert raise_alarms(hub, None, (), clock()) == ()
-
-
 def test_there_is_room_for_so_many_dns_servers() -> None:
     servers = DnsServers(Clock())
     for number in range(MAX_DNS_SERVERS):
@@ -350,30 +256,3 @@ async def test_without_a_configuration_nothing_is_directed() -> None:
         assert load_order(sent[0].directives.order) == Order(7, 1, 1)
         hub.publish(publication(2, "us"))
         assert (await outbox.next()).WhichOneof("message") == "manifest"
-
-
-async def test_a_dns_server_with_more_than_the_store_holds_is_an_alarm() -> None:
-    clock = Clock()
-    hub = make_hub(clock)
-    hub.publish(publication(3))
-    decider = Decider(hub)
-    server = hub.dns_servers.connect("d", "python", "1", Order(7, 3, 0))
-    assert server is not None
-    assert await alarms(hub, decider, clock) == ()
-    hub.dns_servers.status(server, Order(8, 1, 0), b"", 0)
-    (alarm,) = await alarms(hub, decider, clock)
-    assert alarm.startswith("dns server d serves 8.1.0 and takes nothing from here, where 7.3.0 is in force")
-
-
-async def test_services_that_fail_together_are_not_all_listed() -> None:
-    clock = Clock()
-    hub = make_hub(clock)
-    hub.publish(publication(1))
-    concluded = await Decider(hub).conclude()
-    assert concluded is not None
-    names = tuple(Name.from_text(f"s{number:03}.g.example") for number in range(MAX_SERVICES + 5))
-    rows = Rows([SimpleNamespace(services=names, families=())], {}, [Served((), down=True)])
-    listed = raise_alarms(hub, replace(concluded, decision=replace(concluded.decision, rows=rows)), (), clock())
-    assert len(listed) == MAX_SERVICES + 1
-    assert listed[0].startswith("service s000.g.example:")
-    assert listed[-1].startswith("5 more services:")
