@@ -29,13 +29,18 @@ async def started_again(part: Callable[[], Awaitable[None]], times: int) -> int:
             enough.set()
         await part()
 
-    task = asyncio.create_task(keep_running("part", count))
+    await end_after(enough, count)
+    return starts
+
+
+async def end_after(event: asyncio.Event, part: Callable[[], Awaitable[None]]) -> None:
+    """Run `part` under supervision until that has happened, then ask it to end, which it does."""
+    task = asyncio.create_task(keep_running("part", part))
     async with asyncio.timeout(5):
-        await enough.wait()
+        await event.wait()
     task.cancel()
     await asyncio.wait([task], timeout=5)
     assert task.cancelled()
-    return starts
 
 
 async def test_a_part_that_is_cancelled_by_nobody_starts_again() -> None:
@@ -97,9 +102,4 @@ async def test_a_part_that_fails_while_it_is_cancelled_ends() -> None:
             await asyncio.sleep(0)
             raise ConnectionError
 
-    task = asyncio.create_task(keep_running("part", part))
-    async with asyncio.timeout(5):
-        await failing.wait()
-    task.cancel()
-    await asyncio.wait([task], timeout=5)
-    assert task.cancelled()
+    await end_after(failing, part)
