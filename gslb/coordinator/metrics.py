@@ -22,6 +22,7 @@ class Metrics:
         self.relayed = counter("relayed", "Reports that other coordinators told; late ones were known here", "outcome")
         self.leads = gauge("leads", "1 while this coordinator leads")
         self.watches = gauge("watches", "1 while this coordinator watches the first dns server of a trial")
+        self.held_up = counter("reports_held_up", "Times an agent that reports too often was made to wait", "site")
         self.evidence_dropped = counter("evidence_dropped", "Evidence items that fit no target of the layout")
         self.chunks_unknown = counter("chunks_unknown", "Chunks that dns servers asked for and no manifest names")
         self.acks = counter("acks", "What dns servers said of snapshots and directives", "answer")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import TypeAlias
 
@@ -17,6 +18,7 @@ from gslb.coordinator.refusals import RpcRefused, invalid, not_found
 from gslb.coordinator.relay.agents import MAX_AGENTS_PER_SITE
 from gslb.coordinator.relay.evidence import BadEvidence, load_sheet
 from gslb.coordinator.relay.hub import Hub
+from gslb.coordinator.relay.pace import Pace
 from gslb.coordinator.relay.streams import both_ways, first, messages, write
 from gslb.coordinator.wrapping import Context
 from gslb.core.facts import AgentId
@@ -82,6 +84,7 @@ class HealthService:
         return publication.assignments[site]
 
     async def _take_reports(self, agent: AgentId, stream: Stream) -> None:
+        pace = Pace(self._clock)
         async for message in messages(stream):
             match message.WhichOneof("message"):
                 case "report":
@@ -93,6 +96,9 @@ class HealthService:
                     self._check_boot(agent, report.boot)
                     if not self._hub.report(report):
                         raise RpcRefused(grpc.StatusCode.ABORTED, f"'{agent}' was forgotten meanwhile: connect again")
+                    if (wait_s := pace.step()) > 0:
+                        self._metrics.held_up.labels(report.site).inc()
+                        await asyncio.sleep(wait_s)
                 case "evidence":
                     self._witness(agent, message.evidence)
                 case _:
