@@ -2,41 +2,33 @@
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
 
 import pytest
 from support.dnsworld import CONFIG, addresses, ask, facts_of, make_snapshot, world
+from support.saved import received_of
 
 from dns_server import replica as replica_module
-from dns_server.engines.native import NativeEngine
 from dns_server.engines.python import PythonEngine
 from dns_server.files import Kind
 from dns_server.received import Directions, Received, dump_facts, load_facts
 from dns_server.replica import Replica
 from dns_server.saver import Dump
-from dns_server.trial import NO_PREMISES, try_out
+from dns_server.trial import try_out
 from gslb.api.v1.facts_pb2 import Envelope
 from gslb.codec.facts import dump_directives, dump_order
 from gslb.codec.sealing import ANYBODY
-from gslb.codec.snapshot import dump_snapshot
 from gslb.core.answering.view import View
 from gslb.core.directives import Action, Directives, ForgottenAgent, Override, Scope, ScopeKind
 from gslb.core.errors import InvalidSnapshot
 from gslb.core.facts import AgentId, Facts, Report, digest
-from gslb.core.hearing import Hearing
 from gslb.core.order import Order
 from gslb.core.snapshot import Snapshot
 from gslb.core.steering.decide import decide
 
 EU, US = AgentId("eu/1"), AgentId("us/1")
-
-
-def received_of(snapshot: Snapshot) -> Received:
-    bundle = dump_snapshot(snapshot)
-    return Received(envelope=Envelope(payload=bundle.manifest, order=dump_order(snapshot.order)), chunks=bundle.chunks)
 
 
 def directions_of(order: Order, *overrides: Override, forgotten: tuple[ForgottenAgent, ...] = ()) -> Directions:
@@ -284,101 +276,7 @@ def test_damaged_content_is_refused(load: Callable[[bytes], object]) -> None:
             load(content)
 
 
-# Trial
-
-
-def test_a_snapshot_with_a_missing_or_damaged_chunk_fails_its_trial() -> None:
-    received = received_of(world())
-    some = next(iter(received.chunks))
-    for chunks in (
-        {key: value for key, value in received.chunks.items() if key != some},
-        {**received.chunks, some: received.chunks[some] + b"\x00"},
-    ):
-        with pytest.raises(InvalidSnapshot):
-            try_out(replace(received, chunks=chunks), NO_PREMISES, PythonEngine(entropy=1))
-
-
-def test_a_snapshot_in_an_envelope_of_another_order_fails_its_trial() -> None:
-    received = received_of(world())
-    envelope = Envelope(payload=received.envelope.payload, order=dump_order(Order(9, 9, 9)))
-    with pytest.raises(InvalidSnapshot, match="its envelope"):
-        try_out(replace(received, envelope=envelope), NO_PREMISES, PythonEngine(entropy=1))
-
-
-@pytest.mark.parametrize("engine", [PythonEngine, NativeEngine])
-def test_a_snapshot_that_makes_us_fail_is_refused_with_the_reason(
-    engine: type[PythonEngine | NativeEngine], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def fail(*_: object) -> None:
-        raise ZeroDivisionError("here")
-
-    monkeypatch.setattr(engine, "prepare", fail)
-    with pytest.raises(InvalidSnapshot, match="ZeroDivisionError: here"):
-        try_out(received_of(world()), NO_PREMISES, engine(entropy=1))
-
-
-@pytest.mark.parametrize("engine", [PythonEngine, NativeEngine])
-@pytest.mark.parametrize(("reply", "why"), [(None, "does not answer"), (struct.pack("!6H", 0, 5, 0, 0, 0, 0), "SOA")])
-def test_a_snapshot_that_does_not_answer_for_itself_is_refused(
-    engine: type[PythonEngine | NativeEngine], reply: bytes | None, why: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """It is the very engine that will serve it that is asked."""
-    monkeypatch.setattr(engine, "ask", lambda *_: reply)
-    with pytest.raises(InvalidSnapshot, match=why):
-        try_out(received_of(world()), NO_PREMISES, engine(entropy=1))
-
-
-def test_the_native_engine_never_has_the_readable_ones_index() -> None:
-    """With many services that would be the most of what the dns server holds."""
-    engine = NativeEngine(entropy=1)
-    passed = try_out(received_of(world()), NO_PREMISES, engine)
-    engine.publish(passed.index.with_decision(passed.decision))
-    assert set(vars(passed.index)) == {"snapshot"}
-    model = passed.index.snapshot.model
-    assert model.zones
-    assert not any(zone.rrsets for zone in model.zones)
-    assert {len(classes.full_v4.starts) for classes in passed.index.snapshot.classes.values()} == {1}
-    whole = try_out(received_of(world()), NO_PREMISES, PythonEngine(entropy=1))
-    assert whole.index.snapshot == world()
-    assert whole.decision == passed.decision
-
-
-# Hearing
-
-
-def beats(hearing: Hearing, coordinator: str, heard: list[AgentId], count: int, start_s: float = 0.0) -> float:
-    for beat in range(count):
-        hearing.beat(coordinator, heard, start_s + beat)
-    return start_s + count - 1
-
-
-def test_an_agent_that_no_coordinator_hears_is_silent() -> None:
-    hearing = Hearing()
-    beats(hearing, "a", [EU], 5)
-    now = beats(hearing, "b", [], 5)
-    assert hearing.silent([EU, US], now) == {US}
-
-
-def test_a_coordinator_just_reached_says_nobody_is_silent_yet() -> None:
-    hearing = Hearing()
-    assert hearing.silent([EU], beats(hearing, "a", [], 2)) is None
-    assert hearing.silent([EU], beats(hearing, "a", [], 1, start_s=2)) == {EU}
-
-
-def test_what_a_fresh_coordinator_hears_counts_at_once() -> None:
-    hearing = Hearing()
-    now = beats(hearing, "a", [], 5)
-    hearing.beat("b", [EU], now)
-    assert hearing.silent([EU, US], now) == {US}
-
-
-def test_without_a_coordinator_there_is_no_conclusion() -> None:
-    hearing = Hearing()
-    assert hearing.silent([EU], 0.0) is None
-    now = beats(hearing, "a", [], 5)
-    assert hearing.silent([EU], now + 10) is None, "its last beat is old"
-    hearing.lost("a")
-    assert hearing.silent([EU], now) is None
+# Silence
 
 
 def test_a_silent_site_keeps_its_last_verdicts(held: Held) -> None:
