@@ -18,7 +18,7 @@ MAX_KEY_BYTES = 512
 MAX_COMMIT_BYTES = 1_400_000
 """Of one commit, keys and values together; etcd takes 1.5 MiB by default."""
 MAX_COMMIT_KEYS = 128
-"""Put and deleted by one commit, and as many compared; what etcd takes by default."""
+"""Put and deleted by one commit, what etcd takes by default; one less compared, as the store compares its own."""
 ELECTIONS = "election/"
 """Keys below it are written by `campaign` alone."""
 
@@ -142,7 +142,7 @@ def check_commit(compares: Mapping[str, int], puts: Mapping[str, bytes], deletes
     """Refuse what no store takes: ValueError for a contradiction, CommitTooLarge over the limits."""
     if both := puts.keys() & set(deletes):
         raise ValueError(f"put and deleted in one commit: {', '.join(sorted(both))}")
-    if max(len(compares), len(puts) + len(set(deletes))) > MAX_COMMIT_KEYS:
+    if max(len(compares) + 1, len(puts) + len(set(deletes))) > MAX_COMMIT_KEYS:
         raise CommitTooLarge(f"too many keys for one commit to the store: {MAX_COMMIT_KEYS} can be changed or compared")
     for key in (*puts, *deletes):
         if len(key.encode()) > MAX_KEY_BYTES:

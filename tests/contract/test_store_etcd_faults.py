@@ -7,11 +7,12 @@ import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from signal import SIGCONT, SIGSTOP
 from socket import create_server
 
 import pytest
-from support.etcd import Cluster, members_of_module
+from support.etcd import Cluster, cluster, members_of_module
 from support.waiting import eventually, until
 
 from gslb.core.errors import Conflict, StoreUnavailable
@@ -177,6 +178,29 @@ async def test_an_endpoint_that_takes_connections_and_never_answers_costs_no_cal
         async with asyncio.timeout(DEADLINE_S), store.campaign("e", "one") as leadership:
             assert await store.commit(compares=leadership.fence, puts={"a": b"1"})
         await store.close()
+
+
+async def test_a_member_that_went_to_another_cluster_takes_no_write(
+    members: Cluster, prefix: str, tmp_path: Path
+) -> None:
+    """As one that was removed and set up anew."""
+    options = members.options(prefix, 0)
+    with cluster(tmp_path, 1) as other:
+        both = replace(options, endpoints=(*options.endpoints, *other.endpoints))
+        store = await EtcdStore.open(both, new_incarnation=7)
+        await store.commit(compares={}, puts={"a": b"1"})
+        members.members[0].kill()
+        async with asyncio.timeout(DEADLINE_S):
+            while "another one than was opened" not in await refusal(store):
+                pass
+        assert not other.etcdctl("get", "--prefix", prefix)
+        await store.close()
+
+
+async def refusal(store: EtcdStore) -> str:
+    with pytest.raises(StoreUnavailable) as refused:
+        await store.commit(compares={}, puts={"a": b"2"})
+    return str(refused.value)
 
 
 async def test_whoever_is_cancelled_anywhere_leaves_nothing_behind(

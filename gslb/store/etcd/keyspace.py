@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
 from contextlib import aclosing
 
-from gslb.core.errors import Conflict, StoreUnavailable
+from gslb.core.errors import Conflict, GslbError, StoreUnavailable
 from gslb.etcdpb.v3 import etcd_pb2 as pb
 from gslb.store.base import ABSENT, Compacted, Entry, Event, Listing, Scan, check_commit
 from gslb.store.etcd.client import Client
@@ -25,12 +25,17 @@ _LIST_ATTEMPTS = 3
 
 
 class Keyspace:
-    """The part of a Store that entries are read and written by. `created`: no revision before it is of this store."""
+    """The part of a Store that entries are read and written by. `created`: no revision before it is of this store.
+
+    `opened`: the revision of its incarnation when it was opened. Each commit compares it, so none goes into another
+    store: that of a cluster which an endpoint belongs to by now, or one that was restored under our feet.
+    """
 
     def __init__(self, options: EtcdOptions) -> None:
         self.client = Client(options)
         self.keys = Keys(options.prefix)
         self.created = 0
+        self.opened = ABSENT
 
     async def get(self, key: str, *, stale: bool = False) -> Entry | None:
         found = await self.read(self.keys.dump(key), stale=stale)
@@ -65,17 +70,18 @@ class Keyspace:
         """A commit whose puts vanish with `lease` (0: with none)."""
         check_commit(compares, puts, deletes)
         dump = self.keys.dump
+        expected = {self.keys.incarnation: self.opened, **{dump(key): compares[key] for key in compares}}
         request = pb.TxnRequest(
-            compare=[is_at(dump(key), revision) for key, revision in compares.items()],
+            compare=[is_at(key, revision) for key, revision in expected.items()],
             success=[
                 *(put(dump(key), value, lease) for key, value in puts.items()),
                 *(_delete(dump(key)) for key in dict.fromkeys(deletes)),
             ],
-            failure=[_look(dump(key)) for key in compares],
+            failure=[_look(key) for key in expected],
         )
         response = await self.client.call(TXN, request)
         if not response.succeeded:
-            raise _conflict(compares, response)
+            raise self._refusal(expected, response)
         return response.header.revision
 
     async def watch(self, prefix: str, after_revision: int) -> AsyncGenerator[tuple[Event, ...], None]:
@@ -124,6 +130,21 @@ class Keyspace:
             for found in response.kvs:
                 yield self._entry(found)
 
+    def _refusal(self, expected: Mapping[bytes, int], response: pb.TxnResponse) -> GslbError:
+        """Names the first key that was not as expected."""
+        for (key, revision), looked in zip(expected.items(), response.responses, strict=True):
+            kvs = looked.response_range.kvs
+            found = kvs[0].mod_revision if kvs else ABSENT
+            if found != revision and key == self.keys.incarnation:
+                return StoreUnavailable(
+                    "the store in etcd is another one than was opened, restored or removed meanwhile or in another"
+                    " cluster: look at --store, then restart this coordinator"
+                )
+            if found != revision:
+                name = self.keys.load(key)
+                return Conflict(f"'{name}' is at revision {found}, not {revision}: read it again and retry")
+        return Conflict("a key is not at the revision expected: read it again and retry")
+
     def _entry(self, found: pb.KeyValue) -> Entry:
         return Entry(key=self.keys.load(found.key), value=found.value, revision=found.mod_revision)
 
@@ -146,13 +167,3 @@ def _delete(key: bytes) -> pb.RequestOp:
 
 def _look(key: bytes) -> pb.RequestOp:
     return pb.RequestOp(request_range=pb.RangeRequest(key=key, keys_only=True))
-
-
-def _conflict(compares: Mapping[str, int], response: pb.TxnResponse) -> Conflict:
-    """Names the first key that was not as expected."""
-    for (key, expected), looked in zip(compares.items(), response.responses, strict=True):
-        found = looked.response_range.kvs
-        revision = found[0].mod_revision if found else ABSENT
-        if revision != expected:
-            return Conflict(f"'{key}' is at revision {revision}, not {expected}: read it again and retry")
-    return Conflict("a key is not at the revision expected: read it again and retry")

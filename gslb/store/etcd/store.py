@@ -50,9 +50,10 @@ class EtcdStore(Keyspace):
             raise Conflict(f"the store's incarnation is {present} already: {to} is not higher")
         before = found.mod_revision if found is not None else ABSENT
         request = pb.TxnRequest(compare=[is_at(key, before)], success=[put(key, str(to).encode(), 0)])
-        if not (await self.client.call(TXN, request)).succeeded:
+        response = await self.client.call(TXN, request)
+        if not response.succeeded:
             raise Conflict("the store's incarnation is being changed by somebody else: look what is going on")
-        self._incarnation = to
+        self._incarnation, self.opened = to, response.header.revision
 
     async def close(self) -> None:
         await self.client.close()
@@ -66,7 +67,7 @@ class EtcdStore(Keyspace):
             found = await self.read(self.keys.incarnation, stale=True)
             if found is None:
                 raise
-        self.created = found.create_revision
+        self.created, self.opened = found.create_revision, found.mod_revision
         self._incarnation = _incarnation(found.value)
 
     async def _create(self, incarnation: int) -> pb.KeyValue:
