@@ -133,6 +133,28 @@ def test_failback_comes_from_the_defaults() -> None:
     assert monitor("type: http", "defaults: {failback: {after: 3s}}").hold_ms == 3000
 
 
+def test_failback_is_said_key_by_key() -> None:
+    model = read(
+        BASE
+        + """
+defaults: {monitor: m, failback: {mode: manual, over: 20s, after: 3s}}
+monitors: [{name: m, type: http, failback: {after: 7s}}, {name: n, type: http, failback: {mode: ramp}}]
+pools:
+  - {name: p, site: s, members: [{name: a, address: 192.0.2.1}]}
+  - {name: q, site: s, monitor: n, members: [{name: a, address: 192.0.2.1}]}
+  - {name: r, site: s, monitor: n, failback: {over: 1m}, members: [{name: a, address: 192.0.2.1}]}
+  - {name: t, site: s, monitor: n, failback: {mode: auto}, members: [{name: a, address: 192.0.2.1}]}
+"""
+    ).model
+    assert {found.name: found.hold_ms for found in model.monitors} == {"m": 7000, "n": 3000}
+    assert {pool.name: (pool.failback.mode.value, pool.failback.over_ms) for pool in model.pools} == {
+        "p": ("manual", 0),
+        "q": ("ramp", 20_000),
+        "r": ("ramp", 60_000),
+        "t": ("auto", 0),
+    }
+
+
 def test_members_are_endpoints_of_their_pool_or_shared_ones() -> None:
     model = read(
         BASE

@@ -6,7 +6,7 @@ from gslb.config.building.registry import Registry
 from gslb.config.nodes import Node, Table, locate, place
 from gslb.config.parse import Config, Located
 from gslb.config.problems import Problems
-from gslb.config.schema.monitors import Failback, Monitor, OutsideViews
+from gslb.config.schema.monitors import Failback, Monitor, OutsideViews, PoolFailback
 from gslb.core.model import Site
 from gslb.core.monitors import HttpProbe, Outside, TcpProbe, When
 from gslb.core.monitors import Monitor as Built
@@ -26,6 +26,12 @@ def build_monitors(config: Config, sites: Registry[Site], problems: Problems) ->
     return found
 
 
+def inherit(block: PoolFailback | None, base: Failback) -> Failback:
+    """`base`, but for the keys that `block` has."""
+    given = block.model_dump(include=block.model_fields_set) if block is not None else {}
+    return base.model_copy(update=given)
+
+
 def _build(monitor: Monitor, failback: Failback) -> Built:
     http = monitor.type == "http"
     return Built(
@@ -36,7 +42,7 @@ def _build(monitor: Monitor, failback: Failback) -> Built:
         fall=monitor.fall,
         rise=monitor.rise,
         ok=monitor.ok,
-        hold_ms=(monitor.failback or failback).after,
+        hold_ms=inherit(monitor.failback, failback).after,
         crash=http if monitor.crash is None else monitor.crash,
         outside=_outside(monitor.outside) if monitor.outside is not None else None,
         down_after_ms=monitor.unknown.down_after,

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from gslb.config.building.monitors import inherit
 from gslb.config.building.references import check_broken
 from gslb.config.building.registry import Registry
 from gslb.config.nodes import Node, locate, place
@@ -110,9 +111,10 @@ class _PoolBuilder:
         return self.config.defaults.value.monitor if block.site is not None else None
 
     def _failback(self, block: PoolBlock) -> Failback:
-        """The pool's own, else what its monitor says, else what holds for all."""
+        """Key by key the pool's own, else what its monitor says, else what holds for all."""
         defaults = self.config.defaults.value
-        chosen = block.failback or self.failbacks.get(block.monitor or defaults.monitor or "") or defaults.failback
+        monitors = inherit(self.failbacks.get(block.monitor or defaults.monitor or ""), defaults.failback)
+        chosen = inherit(block.failback, monitors)
         mode = FailbackMode(chosen.mode)
         return Failback(mode=mode, over_ms=chosen.over if mode is FailbackMode.RAMP else 0)
 

@@ -124,7 +124,9 @@ class Monitor(Block):
         "`true`: with all defaults.",
         None,
     )
-    failback: Failback | None = key("How a member comes back: `defaults.failback` if absent.", None)
+    failback: Failback | None = key(
+        "How a member comes back; keys that are absent are those of `defaults.failback`.", None
+    )
     unknown: Annotated[Unknown, Shorthand(_from_keep, lambda _: [{"enum": ["keep"]}])] = key(
         "What a member's verdict becomes while nobody reports on it: `keep`: it stays.", "keep"
     )

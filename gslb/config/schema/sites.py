@@ -111,5 +111,7 @@ class Pool(Block):
     min_healthy: MinHealthyText = key(
         "How many of its weighted, non-standby members must serve, in each family, for it to count as healthy.", "1"
     )
-    failback: PoolFailback | None = key("How its members come back: its monitor's, else `defaults.failback`.", None)
+    failback: PoolFailback | None = key(
+        "How its members come back; absent keys are those of its monitor, else of `defaults`.", None
+    )
     members: tuple[MemberOrName, ...] = key("Its servers.", [])
