@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import compileall
 import sys
 import tempfile
 import time
@@ -12,6 +13,9 @@ from pathlib import Path
 
 from support import etcd
 
+import dns_server
+import gslb
+import site_agent
 from chaos import enclosure, plan, table
 from chaos.network import Network
 from chaos.registry import Scenario, scenarios
@@ -36,12 +40,19 @@ def main() -> int:
         return 0 if chosen else 2
     if not enclosure.is_inside():
         etcd.programs()  # fetched while there still is a network
+        _compile()
         return enclosure.enter("chaos", sys.argv[1:])
     enclosure.prepare()
     with tempfile.TemporaryDirectory(prefix="chaos-") as name:
         outcomes = asyncio.run(_run_all(chosen, given.keep or Path(name), is_long=given.long))
     print(table.dump_json(outcomes) if given.is_json else f"\n{table.text(outcomes)}")
     return 1 if any(outcome.problems for outcome in outcomes) else 0
+
+
+def _compile() -> None:
+    """As pip does with all that it installs, so that processes start as fast from a working copy."""
+    for package in (gslb, dns_server, site_agent):
+        compileall.compile_dir(package.__path__[0], quiet=1)
 
 
 async def _run_all(chosen: Sequence[Scenario], folder: Path, *, is_long: bool) -> list[Outcome]:

@@ -17,6 +17,8 @@ from chaos.truth import Member, Phase
 from chaos.world import World
 
 PATIENCE_S = 20.0
+INTERVAL_S = 2.0
+"""By the defaults each member is probed once in it, at a place of its own, far from the others'."""
 _SHOWN = 3
 _LOOK_S = 0.01
 
@@ -79,6 +81,10 @@ class Trials:
         self.world.truth.tell(members, Phase.DOWN, from_s)
         break_it()
         await self.until_right({member.site for member in members}, from_s, at)
+
+    async def interval_begins(self) -> None:
+        """Trials that all begin here spread evenly over how long the next probe takes to come, where members differ."""
+        await asyncio.sleep(INTERVAL_S - time.monotonic() % INTERVAL_S)
 
     async def kill_servers(self, count: int) -> None:
         """So many trials: one web server after the other is killed, and comes back."""
