@@ -268,6 +268,7 @@ class DnsServer:
         self.greeted = False
         self.over = False
         self._told = asyncio.Condition()
+        self._writing = asyncio.Lock()
 
     async def listen(self) -> None:
         try:
@@ -287,7 +288,9 @@ class DnsServer:
             await self._told.wait_for(holds)
 
     async def send(self, **message: object) -> None:
-        await self.call.write(discovery_pb2.SubscribeRequest(**message))
+        """gRPC takes one message at a time."""
+        async with self._writing:
+            await self.call.write(discovery_pb2.SubscribeRequest(**message))
 
     async def fetch(self) -> Snapshot:
         """Ask for the present manifest's chunks and load them."""

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 
 from support.coordinators import CONFIG, DEADLINE_S, DnsServer, Running, files
 from support.waiting import eventually
@@ -28,7 +29,7 @@ def changed(octet: int, text: str = SOAKED) -> dict[str, bytes]:
 
 @dataclass
 class Told:
-    """A dns server that serves whatever it is told, unless it is not to, and says so every 100 ms."""
+    """A dns server that serves whatever it is told, unless it is not to, and says so at every beat that it hears."""
 
     name: str
     server: DnsServer
@@ -50,7 +51,10 @@ class Told:
                 made = decide(snapshot, self.server.directives, self.server.facts, NO_SILENCE)
             if served is not None and made is not None and not self.silent:
                 await self.say(served, made.digest if self.decision is None else self.decision)
-            await asyncio.sleep(0.1)
+            await self.server.until(partial(self._hears_more, len(self.server.beats), self.server.manifest_order))
+
+    def _hears_more(self, beats: int, order: Order) -> bool:
+        return len(self.server.beats) > beats or self.server.manifest_order != order
 
     async def say(self, order: Order, decision: bytes) -> None:
         order = replace(order, directive=self.server.directives.revision)

@@ -63,7 +63,7 @@ async def test_what_does_not_do_well_is_rolled_back_and_never_reaches_the_others
     monkeypatch.setattr(parts, "SETTLE_S", 0.0)  # so that decisions are compared at once
     monkeypatch.setattr(core, "DIFFERS_AFTER_S", 1.0)
     if "silent" in failing:
-        monkeypatch.setattr(core, "SILENT_AFTER_S", 1.5)
+        monkeypatch.setattr(core, "SILENT_AFTER_S", 2.5)
         monkeypatch.setattr(core, "UNWATCHED_AFTER_S", 1.0)
         monkeypatch.setattr(core, "FOUND_AFTER_S", 2.0)
     slow = SOAKED.replace("1s", "10s")
